@@ -1,0 +1,37 @@
+/**
+ * The registry of errors that the API answers with: a word, its HTTP status, whether the same call may succeed later,
+ * and one line of meaning. docs/errors.md lists exactly these.
+ */
+export const ERRORS = {
+  invalid_json: { status: 400, retryable: false, meaning: 'The body is not JSON.' },
+  unauthenticated: { status: 401, retryable: false, meaning: 'The call needs an API key: `Authorization: Bearer <secret>`.' },
+  forbidden: { status: 403, retryable: false, meaning: 'The key is known, but none of its roles may do this.' },
+  not_found: { status: 404, retryable: false, meaning: 'There is no such task, plan, step, revision or path.' },
+  method_not_allowed: { status: 405, retryable: false, meaning: 'The path exists, but not with this method.' },
+  wrong_state: { status: 409, retryable: false, meaning: 'The task, plan or step is in a status in which this cannot be done.' },
+  stale_digest: {
+    status: 409,
+    retryable: false,
+    meaning: 'The digest is not that of the current revision; the answer names the current one. 412 where it came in If-Match.',
+  },
+  idempotency_conflict: { status: 409, retryable: false, meaning: 'The Idempotency-Key was used before with another body.' },
+  already_voted: { status: 409, retryable: false, meaning: 'This actor has voted on this digest already.' },
+  too_large: { status: 413, retryable: false, meaning: 'The body is larger than 4 MB.' },
+  unsupported_media_type: { status: 415, retryable: false, meaning: 'The body must be sent as application/json.' },
+  invalid_request: {
+    status: 422,
+    retryable: false,
+    meaning: 'The body or the query does not have the expected shape; `issues` says where.',
+  },
+  invalid_plan: {
+    status: 422,
+    retryable: false,
+    meaning: 'The plan cannot be run as it is; `issues` lists everything that is wrong with it.',
+  },
+  if_match_required: { status: 428, retryable: false, meaning: 'Changing a plan needs the header If-Match with the digest that was read.' },
+  rate_limited: { status: 429, retryable: true, meaning: 'Too many calls by this actor; Retry-After says when to go on.' },
+  internal: { status: 500, retryable: false, meaning: 'A fault in Countersign; the request id finds it in the log.' },
+  store_unavailable: { status: 503, retryable: true, meaning: 'Redis cannot be reached or refuses to write; nothing was changed.' },
+} as const satisfies Record<string, { status: number; retryable: boolean; meaning: string }>;
+
+export type ErrorCode = keyof typeof ERRORS;

@@ -1,0 +1,106 @@
+/** The events of tasks, plans and steps. The status of a plan and of each of its steps follows from its events alone. */
+import type { JsonObject } from './json.ts';
+import type { PlanStatus, StepStatus } from './transitions.ts';
+
+export const TASK_EVENT_TYPES = ['task.queued', 'task.planning', 'task.planned', 'task.failed', 'task.cancelled'] as const;
+export const PLAN_EVENT_TYPES = [
+  'plan.created',
+  'plan.revised',
+  'plan.submitted',
+  'plan.voted',
+  'plan.approved',
+  'plan.rejected',
+  'plan.expired',
+  'plan.started',
+  'plan.paused',
+  'plan.resumed',
+  'plan.retried',
+  'plan.completed',
+  'plan.partial',
+  'plan.failed',
+  'plan.cancelled',
+] as const;
+export const STEP_EVENT_TYPES = [
+  'step.ready',
+  'step.queued',
+  'step.started',
+  'step.retrying',
+  'step.completed',
+  'step.failed',
+  'step.skipped',
+  'step.cancelled',
+  'step.awaiting_approval',
+  'step.approved',
+  'step.rejected',
+  'step.progress',
+] as const;
+
+export type TaskEventType = (typeof TASK_EVENT_TYPES)[number];
+export type PlanEventType = (typeof PLAN_EVENT_TYPES)[number];
+export type StepEventType = (typeof STEP_EVENT_TYPES)[number];
+export type EventType = TaskEventType | PlanEventType | StepEventType;
+
+export interface Event {
+  /** the Redis stream id */
+  id: string;
+  type: EventType;
+  /** null on a task's events before it has a plan */
+  planId: string | null;
+  taskId: string | null;
+  stepId?: string;
+  /** 0 on a task's events */
+  revision: number;
+  at: string;
+  actor?: string;
+  attempt?: number;
+  data: JsonObject;
+}
+
+const PLAN_STATUS_AFTER: Partial<Record<EventType, PlanStatus>> = {
+  'plan.created': 'draft',
+  'plan.revised': 'pending_approval',
+  'plan.submitted': 'pending_approval',
+  'plan.approved': 'approved',
+  'plan.rejected': 'rejected',
+  'plan.expired': 'expired',
+  'plan.started': 'executing',
+  'plan.paused': 'paused',
+  'plan.resumed': 'executing',
+  'plan.retried': 'executing',
+  'plan.completed': 'completed',
+  'plan.partial': 'partial',
+  'plan.failed': 'failed',
+  'plan.cancelled': 'cancelled',
+};
+
+const STEP_STATUS_AFTER: Partial<Record<EventType, StepStatus>> = {
+  'step.ready': 'ready',
+  'step.queued': 'queued',
+  'step.started': 'running',
+  'step.retrying': 'retrying',
+  'step.completed': 'completed',
+  'step.failed': 'failed',
+  'step.skipped': 'skipped',
+  'step.cancelled': 'cancelled',
+  'step.awaiting_approval': 'awaiting_approval',
+  'step.rejected': 'failed',
+};
+
+export interface FoldedPlan {
+  status: PlanStatus | null;
+  /** steps without an entry are pending */
+  steps: Map<string, { status: StepStatus; attempt: number }>;
+}
+
+/** The state that a plan's events, in order, lead to. */
+export function foldEvents(events: Iterable<Pick<Event, 'type' | 'stepId' | 'attempt'>>): FoldedPlan {
+  const folded: FoldedPlan = { status: null, steps: new Map() };
+  for (const event of events) {
+    folded.status = PLAN_STATUS_AFTER[event.type] ?? folded.status;
+    const status = STEP_STATUS_AFTER[event.type];
+    if (status === undefined || event.stepId === undefined) continue;
+    const before = folded.steps.get(event.stepId);
+    folded.steps.set(event.stepId, { status, attempt: event.attempt ?? before?.attempt ?? 0 });
+  }
+  return folded;
+}

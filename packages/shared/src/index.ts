@@ -1,0 +1,100 @@
+export { type Actor, ROLES, type Role } from './actor.ts';
+export {
+  type ApprovalItem,
+  approveBody,
+  type CreateTaskBody,
+  cancelBody,
+  createPlanBody,
+  createTaskBody,
+  emptyBody,
+  listPlansQuery,
+  listTasksQuery,
+  type Page,
+  type Problem,
+  type RevisionContent,
+  readPlanQuery,
+  rejectBody,
+} from './api.ts';
+export {
+  type Condition,
+  type ConditionResult,
+  conditionReferences,
+  evaluateCondition,
+  type ParsedCondition,
+  parseCondition,
+} from './conditions.ts';
+export { ERRORS, type ErrorCode } from './errors.ts';
+export { type Event, type EventType, type FoldedPlan, foldEvents, PLAN_EVENT_TYPES, STEP_EVENT_TYPES, TASK_EVENT_TYPES } from './events.ts';
+export { newId, PLAN_ID, RESERVED_STEP_IDS, STEP_ID, stepIdempotencyKey, stepJobId, TASK_ID } from './ids.ts';
+export { ISSUE_CODES, type Issue, type IssueCode, pathText } from './issue.ts';
+export { byteLength, canonicalJson, digestOf, isObject, type Json, type JsonObject, jsonDepth } from './json.ts';
+export { LIMITS } from './limits.ts';
+export {
+  type Approval,
+  type Effects,
+  effectsOf,
+  type OnError,
+  type Plan,
+  type PlanContent,
+  type PlanDraft,
+  type PlanOptions,
+  type PlanOptionsInput,
+  type Progress,
+  percentOf,
+  planOptionsSchema,
+  type Revision,
+  type RevisionOrigin,
+  STEP_ERROR_CODES,
+  type Step,
+  type StepDraft,
+  type StepError,
+  type StepErrorCode,
+  type StepReason,
+  type StepView,
+} from './plan.ts';
+export { decidePolicy, type PolicyDecision } from './policy.ts';
+export { MAINTENANCE_QUEUE, PLANNING_QUEUE, type PlanningJob, QUEUE_NAME, STEPS_QUEUE, type StepJob } from './queues.ts';
+export {
+  hasPlaceholder,
+  lookUp,
+  parseReference,
+  parseTemplate,
+  type Reference,
+  type ReferenceScope,
+  referencesIn,
+  renderText,
+  resolveReferences,
+  walkStrings,
+} from './references.ts';
+export { type RetryPolicy, retryDelay, retryPolicySchema } from './retry.ts';
+export type { PlanningRound, Task, TaskError, TaskRequest } from './task.ts';
+export {
+  contractDigest,
+  RISKS,
+  type Risk,
+  type SignedToolContract,
+  signedContract,
+  TOOL_NAME,
+  type ToolContract,
+  toolContractSchema,
+} from './tool-contract.ts';
+export {
+  canMove,
+  ENDED_PLAN_STATUSES,
+  ENDED_STEP_STATUSES,
+  ENDED_TASK_STATUSES,
+  isEndedPlan,
+  isEndedStep,
+  isEndedTask,
+  PLAN_STATUSES,
+  PLAN_TRANSITIONS,
+  type PlanStatus,
+  STEP_STATUSES,
+  STEP_TRANSITIONS,
+  type StepStatus,
+  TASK_STATUSES,
+  TASK_TRANSITIONS,
+  type TaskStatus,
+  type Transition,
+} from './transitions.ts';
+export { CONDITION_TOOL, type ValidationContext, type ValidationResult, validatePlan } from './validate.ts';

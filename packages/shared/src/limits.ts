@@ -1,0 +1,19 @@
+/** Limits that hold everywhere. Bytes are UTF-8 bytes of JSON text. */
+export const LIMITS = {
+  /** steps in a plan */
+  steps: 10_000,
+  /** bytes of all inputs of a plan together */
+  inputBytes: 1_000_000,
+  /** bytes of a request body */
+  bodyBytes: 4_000_000,
+  /** nesting of JSON in a request */
+  jsonDepth: 64,
+  /** bytes of one step's output */
+  outputBytes: 1_000_000,
+  /** characters of an objective */
+  objectiveLength: 10_000,
+  /** characters of a description, a comment, a reason */
+  textLength: 10_000,
+  /** a step that takes its executor down with it is given up after this many */
+  crashes: 10,
+} as const;

@@ -1,0 +1,236 @@
+/**
+ * A plan: what its author writes (`PlanDraft`), what is signed and run (`PlanContent`), and what people read (`Plan`).
+ * A draft becomes content in `validate.ts`; content never changes once it is stored as a revision.
+ */
+import { z } from 'zod';
+import type { Json, JsonObject } from './json.ts';
+import { LIMITS } from './limits.ts';
+import { type RetryPolicy, retryPolicySchema } from './retry.ts';
+import type { Risk, SignedToolContract } from './tool-contract.ts';
+import type { PlanStatus, StepStatus } from './transitions.ts';
+
+export const RUN_IF = ['none_failed_min_one_success', 'all_success', 'none_failed', 'all_done'] as const;
+export type RunIf = (typeof RUN_IF)[number];
+export const ON_ERROR = ['stop', 'continue'] as const;
+export type OnError = (typeof ON_ERROR)[number];
+
+const duration = z.int().positive().max(2_147_483_647);
+
+/** The options of a plan, with their defaults. Times in milliseconds. */
+export const planOptionsSchema = z.strictObject({
+  requireApproval: z.boolean().default(true),
+  autoApprove: z.boolean().default(false),
+  stopOnError: z.boolean().default(true),
+  allowParallel: z.boolean().default(true),
+  maxParallelSteps: z.int().min(1).max(10_000).default(3),
+  stepTimeoutMs: duration.default(30_000),
+  planTimeoutMs: duration.nullable().default(null),
+  approvalTimeoutMs: duration.nullable().default(null),
+  retry: retryPolicySchema.default(() => retryPolicySchema.parse({})),
+  replan: z.strictObject({ maxRevisions: z.int().min(0).max(10).default(0) }).default({ maxRevisions: 0 }),
+  summarize: z.boolean().default(false),
+  priority: z.int().min(0).max(2_097_151).default(0),
+  startAt: z.iso.datetime({ offset: true }).nullable().default(null),
+});
+export type PlanOptions = z.infer<typeof planOptionsSchema>;
+/** Options as somebody writes them: every one may be left out. */
+export type PlanOptionsInput = z.input<typeof planOptionsSchema>;
+
+/** A gate: a step that waits for a person before it runs. */
+export interface GateOptions {
+  message: string;
+  quorum: number;
+}
+
+/** A step as its author writes it. Everything but `id` and `tool` may be left out. */
+export interface StepDraft {
+  id: string;
+  tool: string;
+  description?: string;
+  input?: JsonObject;
+  dependsOn?: string[];
+  when?: string | null;
+  runIf?: RunIf;
+  retry?: Partial<RetryPolicy>;
+  timeoutMs?: number;
+  onError?: OnError;
+  approval?: { message?: string; quorum?: number } | null;
+  forEach?: string | Json[] | null;
+  maxItems?: number | null;
+  ifTrue?: string[];
+  ifFalse?: string[];
+}
+
+/** A plan as its author (a model, the rules, a person) writes it. */
+export interface PlanDraft {
+  objective: string;
+  description?: string;
+  input?: JsonObject;
+  steps: StepDraft[];
+  options?: PlanOptionsInput;
+}
+
+/** A step with every default filled in and every implied dependency written out. */
+export interface Step {
+  id: string;
+  tool: string;
+  description: string;
+  input: JsonObject;
+  dependsOn: string[];
+  when: string | null;
+  runIf: RunIf;
+  retry: RetryPolicy;
+  timeoutMs: number;
+  onError: OnError;
+  approval: GateOptions | null;
+  forEach: string | Json[] | null;
+  maxItems: number | null;
+}
+
+/** What people approve: the digest is that of this object. */
+export interface PlanContent {
+  objective: string;
+  description: string;
+  input: JsonObject;
+  steps: Step[];
+  options: PlanOptions;
+  /** the contracts of the tools that the steps name, by name */
+  tools: Record<string, SignedToolContract>;
+}
+
+/** Where a revision came from. */
+export type RevisionOrigin = 'manual' | 'openai' | 'rules';
+
+export interface Revision {
+  revision: number;
+  digest: string;
+  origin: RevisionOrigin;
+  createdAt: string;
+  createdBy: string;
+}
+
+/** Why a step waits or did not run: a word for a machine, a sentence for a person, and what the word is about. */
+export interface StepReason {
+  kind:
+    | 'dependencies'
+    | 'cap'
+    | 'queued'
+    | 'backoff'
+    | 'paused'
+    | 'approval'
+    | 'plan_not_started'
+    | 'dependency_failed'
+    | 'dependency_skipped'
+    | 'plan_stopped'
+    | 'plan_cancelled'
+    | 'condition_false';
+  text: string;
+  detail: JsonObject;
+}
+
+export const STEP_ERROR_CODES = [
+  'tool_error',
+  'timeout',
+  'invalid_input',
+  'bad_condition',
+  'rejected',
+  'expired',
+  'tool_changed',
+  'unknown_tool',
+  'output_too_large',
+  'limit_exceeded',
+  'aborted',
+] as const;
+export type StepErrorCode = (typeof STEP_ERROR_CODES)[number];
+
+export interface StepError {
+  code: StepErrorCode;
+  message: string;
+  retryable: boolean;
+}
+
+export interface Approval {
+  actor: string;
+  at: string;
+  digest: string;
+  comment: string | null;
+}
+
+export interface Progress {
+  total: number;
+  completed: number;
+  failed: number;
+  skipped: number;
+  cancelled: number;
+  running: number;
+  waiting: number;
+  percent: number;
+}
+
+export type Effects = Record<Risk, number>;
+
+/** A step as read: its definition and where it stands. */
+export interface StepView extends Step {
+  /** the input with its references resolved, once it has been; null where the input has none or the step never ran */
+  resolvedInput: Json;
+  risk: Risk;
+  status: StepStatus;
+  reason: StepReason | null;
+  attempt: number;
+  generation: number;
+  startedAt: string | null;
+  finishedAt: string | null;
+  durationMs: number | null;
+  output: Json;
+  error: StepError | null;
+  /** the last attempt's progress report: 0 to 1, and what the tool said; null where it said none */
+  progress: { fraction: number | null; message: string | null } | null;
+}
+
+/** A plan as read. */
+export interface Plan {
+  id: string;
+  taskId: string | null;
+  revision: number;
+  digest: string;
+  status: PlanStatus;
+  objective: string;
+  description: string;
+  input: JsonObject;
+  options: PlanOptions;
+  createdBy: string;
+  createdAt: string;
+  updatedAt: string;
+  startedAt: string | null;
+  finishedAt: string | null;
+  durationMs: number | null;
+  /** how many different people must approve it */
+  quorum: number;
+  approvals: Approval[];
+  /** why nobody had to approve it; null where people must */
+  autoApproved: string | null;
+  rejection: { actor: string; at: string; digest: string; reason: string } | null;
+  cancellation: { actor: string; at: string; reason: string | null } | null;
+  progress: Progress;
+  effects: Effects;
+  steps: StepView[];
+  response: string | null;
+  error: { code: string; message: string; stepId: string | null } | null;
+}
+
+/** How many ended steps make how much: rounded down, 100 exactly when the plan is completed. */
+export function percentOf(ended: number, total: number, status: PlanStatus): number {
+  if (status === 'completed') return 100;
+  return total === 0 ? 0 : Math.min(99, Math.floor((ended * 100) / total));
+}
+
+export const emptyEffects = (): Effects => ({ read: 0, write: 0, destructive: 0 });
+
+/** How many steps of each risk a plan has. */
+export function effectsOf(content: Pick<PlanContent, 'steps' | 'tools'>): Effects {
+  const effects = emptyEffects();
+  for (const step of content.steps) effects[content.tools[step.tool]?.risk ?? 'destructive']++;
+  return effects;
+}
+
+export const TEXT = z.string().max(LIMITS.textLength);

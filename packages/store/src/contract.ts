@@ -1,0 +1,152 @@
+/**
+ * What the plan store can do. Every change is one verb and one Lua script; expected refusals are values, faults
+ * (Redis away, out of memory) are thrown as `StoreUnavailableError`.
+ */
+import type {
+  Actor,
+  ApprovalItem,
+  ErrorCode,
+  Event,
+  Json,
+  Page,
+  Plan,
+  PlanContent,
+  PlanningRound,
+  PlanStatus,
+  PolicyDecision,
+  Revision,
+  RevisionContent,
+  RevisionOrigin,
+  StepError,
+  Task,
+  TaskError,
+  TaskRequest,
+  TaskStatus,
+  ToolContract,
+} from '@countersign/shared';
+
+/** Why a transition did not happen. */
+export interface Refusal {
+  code: Extract<ErrorCode, 'not_found' | 'wrong_state' | 'stale_digest' | 'already_voted' | 'idempotency_conflict'>;
+  message: string;
+  /** the status it was refused in, the current digest: what helps the caller on */
+  detail: Record<string, string>;
+}
+
+export type Outcome<Value> = { ok: true; value: Value } | { ok: false; refusal: Refusal };
+
+/** Names a call, so that repeating it gives the first answer again. */
+export interface Idempotency {
+  /** actor, path and Idempotency-Key, hashed */
+  key: string;
+  /** the digest of the call's JSON body */
+  fingerprint: string;
+}
+
+/** An answer given before. `body` is null while the first call is still on its way to its answer. */
+export interface Replay {
+  resourceId: string;
+  answer: { status: number; body: Json } | null;
+}
+
+/** What a creating or deciding call gives: the id of what it created or changed, and the first answer if there was one. */
+export interface Accepted {
+  id: string;
+  replay: Replay | null;
+}
+
+export interface PageRequest<Status> {
+  status?: Status | undefined;
+  limit: number;
+  cursor?: string | undefined;
+}
+
+export interface NewPlan {
+  content: PlanContent;
+  digest: string;
+  origin: RevisionOrigin;
+  createdBy: string;
+  /** what policy decided; quorum 0 starts the plan at once */
+  decision: PolicyDecision;
+  /** stays a draft until it is submitted */
+  draft?: boolean;
+  /** the task that the plan answers, with the token of the planner that holds it */
+  task?: { id: string; token: string };
+  idempotency?: Idempotency | undefined;
+}
+
+export interface AuditRecord {
+  version: 1;
+  plan: Plan;
+  revisions: RevisionContent[];
+  votes: Plan['approvals'];
+  events: Event[];
+  results: Record<string, { status: string; attempt: number; output: Json; error: StepError | null }>;
+}
+
+/** Tasks: queued -> planning -> planned | failed | cancelled. */
+export interface TaskStore {
+  /** Stores the task and queues its planning job. */
+  createTask(input: { request: TaskRequest; actor: Actor; idempotency?: Idempotency | undefined }): Promise<Outcome<Accepted>>;
+  getTask(taskId: string): Promise<Task | null>;
+  listTasks(request: PageRequest<TaskStatus>): Promise<Page<Task>>;
+  cancelTask(taskId: string, input: { actor: Actor; idempotency?: Idempotency | undefined }): Promise<Outcome<Accepted>>;
+  /**
+   * queued -> planning. `token` names this planner's hold on the task; a second call (the first planner died) takes the
+   * task over, and everything recorded under the older token is refused.
+   */
+  startPlanning(taskId: string, token: string): Promise<Outcome<Task>>;
+  recordRound(taskId: string, token: string, round: PlanningRound): Promise<Outcome<null>>;
+  failTask(taskId: string, token: string, error: TaskError): Promise<Outcome<null>>;
+}
+
+/** What people do to plans. */
+export interface PlanStore {
+  /** draft, or pending_approval, or (quorum 0) approved and executing; with `task`, that task becomes planned in the same step. */
+  createPlan(plan: NewPlan): Promise<Outcome<Accepted>>;
+  getPlan(planId: string): Promise<Plan | null>;
+  listPlans(request: PageRequest<PlanStatus>): Promise<Page<Plan>>;
+  submitPlan(planId: string, input: { actor: Actor; idempotency?: Idempotency | undefined }): Promise<Outcome<Accepted>>;
+  approvePlan(
+    planId: string,
+    input: { actor: Actor; digest: string; comment?: string | undefined; idempotency?: Idempotency | undefined },
+  ): Promise<Outcome<Accepted>>;
+  rejectPlan(
+    planId: string,
+    input: { actor: Actor; digest: string; reason: string; idempotency?: Idempotency | undefined },
+  ): Promise<Outcome<Accepted>>;
+  cancelPlan(
+    planId: string,
+    input: { actor: Actor; reason?: string | undefined; idempotency?: Idempotency | undefined },
+  ): Promise<Outcome<Accepted>>;
+  /** Removes an ended plan with all that belongs to it. */
+  deletePlan(planId: string): Promise<Outcome<null>>;
+  listRevisions(planId: string): Promise<Revision[] | null>;
+  getRevision(planId: string, revision: number): Promise<RevisionContent | null>;
+  listApprovals(): Promise<ApprovalItem[]>;
+  audit(planId: string): Promise<AuditRecord | null>;
+}
+
+/** The log of what happened. */
+export interface EventLog {
+  /** Events after the stream id `after` ('0': from the first one). */
+  readEvents(planId: string, options?: { after?: string; limit?: number }): Promise<Event[]>;
+  /** Replays from `after`, then goes on live; ends after the event that ended the plan, or when `signal` aborts. */
+  tailEvents(planId: string, options: { after?: string; signal: AbortSignal }): AsyncIterable<Event>;
+}
+
+/** What the fleet's executors can do. Executors announce their tools; the API and planners read them. */
+export interface ToolCatalogue {
+  announceTools(contracts: readonly ToolContract[]): Promise<void>;
+  listTools(): Promise<ToolContract[]>;
+}
+
+export interface Answers {
+  /** Keeps the answer of a call that named itself, so that repeating it gives the same one. */
+  saveAnswer(idempotency: Idempotency, answer: { status: number; body: Json }): Promise<void>;
+}
+
+/** Redis could not do it: nothing was changed, or the reply was lost. Trying again is safe. */
+export class StoreUnavailableError extends Error {
+  override readonly name = 'StoreUnavailableError';
+}
