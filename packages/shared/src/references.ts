@@ -96,7 +96,7 @@ export function walkStrings(
   path: (string | number)[] = [],
 ): void {
   if (typeof value === 'string') visit(value, path);
-  else if (Array.isArray(value)) value.forEach((item, index) => walkStrings(item, visit, [...path, index]));
+  else if (Array.isArray(value)) for (const [index, item] of value.entries()) walkStrings(item, visit, [...path, index]);
   else if (isObject(value)) for (const [key, member] of Object.entries(value)) walkStrings(member, visit, [...path, key]);
 }
 
