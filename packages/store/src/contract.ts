@@ -150,3 +150,56 @@ export interface Answers {
 export class StoreUnavailableError extends Error {
   override readonly name = 'StoreUnavailableError';
 }
+
+/** One delivery of a step by the queue. */
+export interface Delivery {
+  planId: string;
+  stepId: string;
+  generation: number;
+  delivery: number;
+}
+
+/** A claim on a step: everything recorded for it names this token. */
+export interface Hold {
+  planId: string;
+  stepId: string;
+  token: string;
+}
+
+export type ClaimRefusal =
+  | 'not_found'
+  | 'plan_not_executing'
+  | 'stale_delivery'
+  | 'not_queued'
+  | 'plan_stopping'
+  | 'too_many_crashes'
+  | 'not_due'
+  | 'parked';
+
+export interface ClaimedStep {
+  revision: number;
+  attempt: number;
+  taskId: string | null;
+  /** the JSON texts of the outputs, statuses and errors of the steps that this step's references name */
+  referenced: Map<string, { status: string; output: string | null; error: string | null }>;
+}
+
+export type ClaimReply = { ok: true; claim: ClaimedStep } | { ok: false; refusal: ClaimRefusal; notBefore?: number };
+
+export type RecordRefusal = 'not_found' | 'plan_not_executing' | 'plan_stopping' | 'stale_token';
+export type RecordReply = { ok: true } | { ok: false; refusal: RecordRefusal };
+
+/** What executors do to steps; docs/engine.md says exactly what each does. */
+export interface StepStore {
+  claimStep(delivery: Delivery, input: { token: string; executor: string }): Promise<ClaimReply>;
+  /** The last look before a tool is called. `resolvedInput` is JSON text, or null when the input had no references. */
+  beginStep(hold: Hold, resolvedInput: string | null): Promise<RecordReply>;
+  /** `output` is JSON text. */
+  completeStep(hold: Hold, output: string): Promise<RecordReply>;
+  /** `delayMs` is the backoff before the next attempt, used when there is one. */
+  failStep(hold: Hold, input: { error: StepError; delayMs: number }): Promise<RecordReply>;
+  abortStep(hold: Hold): Promise<RecordReply>;
+  releaseStep(hold: Hold): Promise<RecordReply>;
+  /** Not an event in the log of states: how far a running tool is. */
+  reportProgress(hold: Hold, progress: { fraction: number | null; message: string | null }): Promise<void>;
+}
