@@ -1,1 +1,3 @@
-export {};
+export type { ModelError } from './failure.ts';
+export type { OutputSchema } from './formats.ts';
+export { type Completion, createModel, type Message, type Model, type ModelOptions, type Question, type Usage } from './model.ts';
