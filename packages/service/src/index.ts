@@ -1,1 +1,4 @@
-export {};
+export { ConfigError, type Environment, loadConfig } from './config.ts';
+export { createLogger, LOG_LEVELS, type Logger, type LogLevel } from './logger.ts';
+export { EXIT_CONFIG, type RunningService, runService, type ServiceDefinition } from './run-service.ts';
+export { maskSecrets } from './secrets.ts';

@@ -1,0 +1,52 @@
+/** The log: one JSON object per line on stdout, without secrets. */
+import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
+import { maskSecrets, maskUrlPasswords } from './secrets.ts';
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+export type Logger = PinoLogger;
+type LogArguments = Parameters<PinoLogger['info']>;
+
+const maskError = (error: unknown): unknown => {
+  if (!(error instanceof Error)) return error;
+  return maskSecrets({ ...pino.stdSerializers.err(error) });
+};
+
+/**
+ * A logger of one service. Values under secret names (`authorization`, `apiKey`, `password`, ...) and the passwords of
+ * URLs are masked at any depth, in messages too; errors keep their stack.
+ */
+export function createLogger(options: { service: string; level?: LogLevel; destination?: DestinationStream }): Logger {
+  const settings = {
+    level: options.level ?? 'info',
+    base: { service: options.service, pid: process.pid },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    messageKey: 'message',
+    serializers: { err: maskError },
+    formatters: {
+      level: (label: string) => ({ level: label }),
+      // Masking here, by name and at any depth: pino's own redaction needs every path spelled out.
+      log: (fields: Record<string, unknown>) =>
+        Object.fromEntries(
+          Object.entries(fields).map(([name, value]) => [name, value instanceof Error ? maskError(value) : maskSecrets(value, name)]),
+        ),
+    },
+    hooks: {
+      logMethod(this: PinoLogger, args: LogArguments, method: PinoLogger['info']) {
+        const [first] = args as unknown[];
+        // pino takes a lone error's message over as it is, after the fields were masked.
+        const given = first instanceof Error && args.length === 1 ? [{ err: first }, first.message] : args;
+        method.apply(this, given.map((arg: unknown) => (typeof arg === 'string' ? maskUrlPasswords(arg) : arg)) as LogArguments);
+      },
+    },
+  };
+  const logger = options.destination === undefined ? pino(settings) : pino(settings, options.destination);
+  // pino writes a child's bindings once, past the formatter above; children inherit this.
+  const child: (this: PinoLogger, bindings: object, childOptions?: object) => PinoLogger = logger.child;
+  Object.assign(logger, {
+    child(this: PinoLogger, bindings: object, childOptions?: object) {
+      return child.call(this, maskSecrets(bindings) as object, childOptions);
+    },
+  });
+  return logger;
+}

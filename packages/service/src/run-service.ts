@@ -1,0 +1,116 @@
+/** The life of a service's process: configuration, start, signals, end. */
+import { z } from 'zod';
+import { ConfigError, type Environment, readConfig } from './config.ts';
+import { createLogger, LOG_LEVELS, type Logger } from './logger.ts';
+import { maskSecrets } from './secrets.ts';
+
+/** EX_CONFIG of sysexits.h: starting again will not help. */
+export const EXIT_CONFIG = 78;
+const CLOSE_LIMIT_MS = 30_000;
+/** Ctrl-C under `npm run` arrives twice, from the terminal and passed on by npm: signals this close are one. */
+const SAME_SIGNAL_MS = 1_000;
+
+export interface RunningService {
+  /** Finishes what is in hand and lets go of everything. Called once. */
+  close(): Promise<void>;
+}
+
+export interface ServiceDefinition<Config> {
+  name: string;
+  /** an object schema whose keys are environment variables; `LOG_LEVEL` is read for every service */
+  schema: z.ZodType<Config>;
+  /** `signal` aborts when the process is asked to end, also while it still starts. */
+  start(config: Config, logger: Logger, signal: AbortSignal): Promise<RunningService>;
+}
+
+const logLevelSchema = z.object({ LOG_LEVEL: z.enum(LOG_LEVELS).default('info') });
+
+function readSettings<Config>(service: ServiceDefinition<Config>, env: Environment) {
+  const own = readConfig(service.schema, env);
+  const log = readConfig(logLevelSchema, env);
+  if (own.ok && log.ok) return { config: own.config, level: log.config.LOG_LEVEL };
+  const problems = [...(own.ok ? [] : own.problems), ...(log.ok ? [] : log.problems)];
+  throw new ConfigError([...new Set(problems)]);
+}
+
+/**
+ * Runs a service as this process. Exit codes: 0 after SIGTERM or SIGINT and a clean close (or `--print-config`), 1 when
+ * the start or the close failed, took longer than 30 s, or something was thrown that nobody caught, 78 when the
+ * configuration can't be used, 128 + signal after a second signal. A process that was forked also ends when its parent
+ * goes away.
+ */
+export async function runService<Config>(service: ServiceDefinition<Config>): Promise<void> {
+  let settings: ReturnType<typeof readSettings<Config>>;
+  try {
+    settings = readSettings(service, process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${service.name}: ${error.message}\n`);
+    process.exit(EXIT_CONFIG);
+  }
+  const { config, level } = settings;
+  if (process.argv.includes('--print-config')) {
+    process.stdout.write(`${JSON.stringify(maskSecrets({ LOG_LEVEL: level, ...config }), null, 2)}\n`);
+    process.exit(0);
+  }
+
+  const logger = createLogger({ service: service.name, level });
+  const stopping = new AbortController();
+  let askedAt: number | null = null;
+
+  process.on('unhandledRejection', (error) => {
+    logger.fatal({ err: error }, 'a rejection that nobody handled');
+    process.exit(1);
+  });
+  process.on('uncaughtException', (error) => {
+    logger.fatal({ err: error }, 'an exception that nobody caught');
+    process.exit(1);
+  });
+
+  const starting = service.start(config, logger, stopping.signal);
+  const end = async (): Promise<void> => {
+    setTimeout(() => {
+      logger.error({ limitMs: CLOSE_LIMIT_MS }, 'closing took too long: ended without finishing');
+      process.exit(1);
+    }, CLOSE_LIMIT_MS);
+    try {
+      const running = await starting.catch((error: unknown) => {
+        if (error instanceof Error && error.name === 'AbortError') return null;
+        throw error;
+      });
+      await running?.close();
+      logger.info('closed');
+      process.exit(0);
+    } catch (error) {
+      logger.error({ err: error }, 'could not close cleanly');
+      process.exit(1);
+    }
+  };
+  const ask = (reason: string, exitCode: number): void => {
+    if (askedAt === null) {
+      askedAt = performance.now();
+      logger.info({ reason }, 'closing');
+      stopping.abort();
+      void end();
+    } else if (performance.now() - askedAt > SAME_SIGNAL_MS) {
+      logger.warn({ reason }, 'asked again: ended at once');
+      process.exit(exitCode);
+    }
+  };
+  process.on('SIGTERM', () => ask('SIGTERM', 143));
+  process.on('SIGINT', () => ask('SIGINT', 130));
+  process.on('disconnect', () => ask('the parent process has gone', 1));
+
+  try {
+    await starting;
+    if (!stopping.signal.aborted) logger.info('started');
+  } catch (error) {
+    if (stopping.signal.aborted) return;
+    if (error instanceof ConfigError) {
+      process.stderr.write(`${service.name}: ${error.message}\n`);
+      process.exit(EXIT_CONFIG);
+    }
+    logger.fatal({ err: error }, 'could not start');
+    process.exit(1);
+  }
+}
