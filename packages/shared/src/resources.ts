@@ -1,0 +1,228 @@
+/**
+ * What the HTTP API answers, as schemas: what a client may rely on, and what the OpenAPI document is made from. Each
+ * describes exactly the type of the same name, which a test holds. Times are ISO 8601 UTC, durations milliseconds.
+ */
+import { z } from 'zod';
+import type { Problem } from './api.ts';
+import { ERRORS, type ErrorCode } from './errors.ts';
+import { PLAN_EVENT_TYPES, STEP_EVENT_TYPES, TASK_EVENT_TYPES } from './events.ts';
+import { ISSUE_CODES } from './issue.ts';
+import type { Json, JsonObject } from './json.ts';
+import { ON_ERROR, type PlanOptionsInput, planOptionsSchema, RUN_IF, STEP_ERROR_CODES } from './plan.ts';
+import { retryPolicySchema } from './retry.ts';
+import { RISKS, toolContractSchema } from './tool-contract.ts';
+import { PLAN_STATUSES, STEP_STATUSES, TASK_STATUSES } from './transitions.ts';
+
+/** Any JSON value. */
+export const jsonSchema = z.json() as z.ZodType<Json>;
+const jsonObject = z.record(z.string(), jsonSchema) as z.ZodType<JsonObject>;
+const time = z.iso.datetime();
+const duration = z.number().min(0);
+const amount = z.int().min(0);
+const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+const origin = z.enum(['manual', 'openai', 'rules']);
+
+export const issueSchema = z.strictObject({ path: z.string(), code: z.enum(ISSUE_CODES), message: z.string() });
+
+export const planningRoundSchema = z.strictObject({
+  round: z.int().min(1),
+  planner: z.enum(['openai', 'rules']),
+  model: z.string().nullable(),
+  startedAt: time,
+  durationMs: duration,
+  reply: z.string().nullable(),
+  issues: z.array(issueSchema),
+  error: z.string().nullable(),
+  usage: z.strictObject({ inputTokens: amount, outputTokens: amount }).nullable(),
+});
+
+export const taskSchema = z.strictObject({
+  id: z.string(),
+  status: z.enum(TASK_STATUSES),
+  objective: z.string(),
+  input: jsonObject,
+  options: jsonObject.describe(
+    'the options as they were written; what was left out has its default',
+  ) as unknown as z.ZodType<PlanOptionsInput>,
+  tools: z.array(z.string()).nullable(),
+  planId: z.string().nullable(),
+  createdBy: z.string(),
+  createdAt: time,
+  updatedAt: time,
+  finishedAt: time.nullable(),
+  rounds: z.array(planningRoundSchema),
+  error: z.strictObject({ code: z.string(), message: z.string(), detail: jsonObject }).nullable(),
+});
+
+const stepShape = {
+  id: z.string(),
+  tool: z.string(),
+  description: z.string(),
+  input: jsonObject,
+  dependsOn: z.array(z.string()),
+  when: z.string().nullable(),
+  runIf: z.enum(RUN_IF),
+  retry: retryPolicySchema,
+  timeoutMs: duration,
+  onError: z.enum(ON_ERROR),
+  approval: z.strictObject({ message: z.string(), quorum: z.int().min(1) }).nullable(),
+  forEach: z.union([z.string(), z.array(jsonSchema)]).nullable(),
+  maxItems: z.int().min(1).nullable(),
+};
+
+const reasonKind = z.enum([
+  'dependencies',
+  'cap',
+  'queued',
+  'backoff',
+  'paused',
+  'approval',
+  'plan_not_started',
+  'dependency_failed',
+  'dependency_skipped',
+  'plan_stopped',
+  'plan_cancelled',
+  'condition_false',
+]);
+
+const stepErrorSchema = z.strictObject({ code: z.enum(STEP_ERROR_CODES), message: z.string(), retryable: z.boolean() });
+
+export const stepViewSchema = z.strictObject({
+  ...stepShape,
+  resolvedInput: jsonSchema,
+  risk: z.enum(RISKS),
+  status: z.enum(STEP_STATUSES),
+  reason: z.strictObject({ kind: reasonKind, text: z.string(), detail: jsonObject }).nullable(),
+  attempt: amount,
+  generation: amount,
+  startedAt: time.nullable(),
+  finishedAt: time.nullable(),
+  durationMs: duration.nullable(),
+  output: jsonSchema,
+  error: stepErrorSchema.nullable(),
+  progress: z.strictObject({ fraction: z.number().nullable(), message: z.string().nullable() }).nullable(),
+});
+
+export const approvalSchema = z.strictObject({ actor: z.string(), at: time, digest, comment: z.string().nullable() });
+
+const effectsSchema = z.strictObject({ read: amount, write: amount, destructive: amount });
+
+export const planSchema = z.strictObject({
+  id: z.string(),
+  taskId: z.string().nullable(),
+  revision: z.int().min(1),
+  digest,
+  status: z.enum(PLAN_STATUSES),
+  objective: z.string(),
+  description: z.string(),
+  input: jsonObject,
+  options: planOptionsSchema,
+  createdBy: z.string(),
+  createdAt: time,
+  updatedAt: time,
+  startedAt: time.nullable(),
+  finishedAt: time.nullable(),
+  durationMs: duration.nullable(),
+  quorum: amount,
+  approvals: z.array(approvalSchema),
+  autoApproved: z.string().nullable(),
+  rejection: z.strictObject({ actor: z.string(), at: time, digest, reason: z.string() }).nullable(),
+  cancellation: z.strictObject({ actor: z.string(), at: time, reason: z.string().nullable() }).nullable(),
+  progress: z.strictObject({
+    total: amount,
+    completed: amount,
+    failed: amount,
+    skipped: amount,
+    cancelled: amount,
+    running: amount,
+    waiting: amount,
+    percent: z.int().min(0).max(100),
+  }),
+  effects: effectsSchema,
+  steps: z.array(stepViewSchema),
+  response: z.string().nullable(),
+  error: z.strictObject({ code: z.string(), message: z.string(), stepId: z.string().nullable() }).nullable(),
+});
+
+export const revisionSchema = z.strictObject({ revision: z.int().min(1), digest, origin, createdAt: time, createdBy: z.string() });
+
+export const planContentSchema = z.strictObject({
+  objective: z.string(),
+  description: z.string(),
+  input: jsonObject,
+  steps: z.array(z.strictObject(stepShape)),
+  options: planOptionsSchema,
+  tools: z.record(z.string(), toolContractSchema.omit({ examples: true })),
+});
+
+export const revisionContentSchema = revisionSchema.extend({ content: planContentSchema });
+
+export const eventSchema = z.strictObject({
+  id: z.string(),
+  type: z.enum([...TASK_EVENT_TYPES, ...PLAN_EVENT_TYPES, ...STEP_EVENT_TYPES]),
+  planId: z.string().nullable(),
+  taskId: z.string().nullable(),
+  stepId: z.string().optional(),
+  revision: amount,
+  at: time,
+  actor: z.string().optional(),
+  attempt: amount.optional(),
+  data: jsonObject,
+});
+
+export const approvalItemSchema = z.strictObject({
+  kind: z.enum(['plan', 'gate']),
+  planId: z.string(),
+  stepId: z.string().optional(),
+  digest,
+  title: z.string(),
+  since: time,
+  deadline: time.optional(),
+  effects: effectsSchema,
+  approvals: z.strictObject({ count: amount, have: amount }),
+});
+
+export const auditRecordSchema = z.strictObject({
+  version: z.literal(1),
+  plan: planSchema,
+  revisions: z.array(revisionContentSchema),
+  votes: z.array(approvalSchema),
+  events: z.array(eventSchema),
+  results: z.record(
+    z.string(),
+    z.strictObject({ status: z.string(), attempt: amount, output: jsonSchema, error: stepErrorSchema.nullable() }),
+  ),
+});
+
+export const problemSchema = z.looseObject({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  instance: z.string(),
+  code: z.enum(Object.keys(ERRORS) as ErrorCode[]),
+  issues: z.array(issueSchema).optional(),
+}) satisfies z.ZodType<Problem>;
+
+/**
+ * A plan as its author writes it. `validatePlan` decides what is right and reports every issue; this schema tells people
+ * and generators what there is to write.
+ */
+export const planDraftSchema = z.strictObject({
+  objective: z.string().min(1),
+  description: z.string().optional(),
+  input: jsonObject.optional(),
+  steps: z.array(
+    z.strictObject({
+      id: z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/),
+      tool: z.string(),
+      description: z.string().optional(),
+      input: jsonObject.optional(),
+      dependsOn: z.array(z.string()).optional(),
+      retry: retryPolicySchema.partial().optional(),
+      timeoutMs: z.int().min(1).optional(),
+      onError: z.enum(ON_ERROR).optional(),
+    }),
+  ),
+  options: planOptionsSchema.optional(),
+});
