@@ -1,0 +1,134 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { afterEach, expect, test, vi } from 'vitest';
+import { type EmbeddedRedis, type EmbeddedRedisOptions, startEmbeddedRedis } from './embedded-redis.ts';
+import { findRedisServer, requireRedisServer } from './redis-server-binary.ts';
+
+const cleanUps: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+});
+
+async function start(options: EmbeddedRedisOptions = {}): Promise<EmbeddedRedis> {
+  const redis = await startEmbeddedRedis(options);
+  cleanUps.push(() => redis.stop());
+  return redis;
+}
+
+function connect(redis: EmbeddedRedis): Redis {
+  const client = new Redis(redis.url);
+  client.on('error', () => {});
+  cleanUps.push(() => client.disconnect());
+  return client;
+}
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'embedded-redis-test-'));
+  cleanUps.push(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+test('two servers have their own ports and folders, persist, and never evict', async () => {
+  const [one, two] = await Promise.all([start(), start()]);
+  expect(one.port).not.toBe(two.port);
+  expect(one.dataDir).not.toBe(two.dataDir);
+  const client = connect(one);
+  const settings = async (name: string) => Object.values((await client.config('GET', name)) as object).at(-1);
+  expect(await settings('appendonly')).toBe('yes');
+  expect(await settings('appendfsync')).toBe('everysec');
+  expect(await settings('maxmemory-policy')).toBe('noeviction');
+  expect(await settings('save')).toBe('');
+  expect(await settings('bind')).toBe('127.0.0.1');
+});
+
+test('stop ends the process and removes its temporary folder, however often it is called', async () => {
+  const redis = await start();
+  await Promise.all([redis.stop(), redis.stop()]);
+  expect(isAlive(redis.pid)).toBe(false);
+  expect(existsSync(redis.dataDir)).toBe(false);
+});
+
+test('stop keeps a given folder, and starting on it again has the data', async () => {
+  const dataDir = folder();
+  const first = await start({ dataDir });
+  await connect(first).set('kept', 'yes');
+  await first.stop();
+  const second = await start({ dataDir });
+  expect(await connect(second).get('kept')).toBe('yes');
+});
+
+test('kill is a crash: starting again on the same folder and port has what was acknowledged', async () => {
+  const dataDir = folder();
+  const first = await start({ dataDir, appendfsync: 'always' });
+  await connect(first).set('kept', 'yes');
+  await first.kill();
+  expect(isAlive(first.pid)).toBe(false);
+  const second = await start({ dataDir, port: first.port });
+  expect(second.port).toBe(first.port);
+  expect(await connect(second).get('kept')).toBe('yes');
+});
+
+test('a folder that another server works in is refused by name', async () => {
+  const dataDir = folder();
+  const first = await start({ dataDir });
+  await expect(startEmbeddedRedis({ dataDir })).rejects.toThrow(`${dataDir} is in use by the Redis on 127.0.0.1:${first.port}`);
+});
+
+test('a port that is taken by another Redis is refused with the server’s reason', async () => {
+  const first = await start();
+  await expect(startEmbeddedRedis({ port: first.port })).rejects.toThrow(/did not start on 127\.0\.0\.1:\d+.*\n.*/);
+});
+
+test.each(['SIGKILL', 'SIGTERM', 'exit'] as const)(
+  'the server and its temporary folder are gone after its parent went by %s',
+  async (way) => {
+    const built = new URL('../dist/embedded-redis.js', import.meta.url).href;
+    const script = `
+    const { startEmbeddedRedis } = await import(${JSON.stringify(built)});
+    const { pid, dataDir } = await startEmbeddedRedis();
+    console.log(JSON.stringify({ pid, dataDir }));
+    if (${way !== 'exit'}) setInterval(() => {}, 1000);`;
+    const parent = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    cleanUps.push(() => parent.kill('SIGKILL'));
+    const exited = once(parent, 'exit');
+    const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+    const { pid, dataDir } = JSON.parse(line.toString()) as { pid: number; dataDir: string };
+    if (way !== 'exit') parent.kill(way);
+    await exited;
+    await vi.waitFor(() => expect([isAlive(pid), existsSync(dataDir)]).toEqual([false, false]), { timeout: 10_000, interval: 20 });
+  },
+);
+
+test('the program is found in the order of the PATH, redis-server before valkey-server', () => {
+  const [one, two] = [folder(), folder()];
+  const place = (directory: string, name: string) => {
+    writeFileSync(join(directory, name), '#!/bin/sh\n');
+    chmodSync(join(directory, name), 0o755);
+    return join(directory, name);
+  };
+  mkdirSync(join(one, 'redis-server'));
+  const valkey = place(one, 'valkey-server');
+  expect(findRedisServer(`${one}:${two}`)).toBe(valkey);
+  const redis = place(two, 'redis-server');
+  expect(findRedisServer(`${one}:${two}`)).toBe(redis);
+  expect(findRedisServer('/nowhere')).toBe(null);
+});
+
+test('without a server and without a package manager one line says what to do', async () => {
+  await expect(requireRedisServer(() => {}, folder())).rejects.toThrow(
+    /^there is no redis-server or valkey-server on the PATH; install Redis 6\.2 or newer .* or set REDIS_URL$/,
+  );
+});

@@ -1,0 +1,103 @@
+/** Looks at a Redis before anything is entrusted to it: what it would lose or refuse later is said at the start. */
+import type { Redis } from 'ioredis';
+
+/** How severe: `refuse` means that plans would be lost or scripts fail; `warn` that they may be. */
+export interface RedisFinding {
+  severity: 'refuse' | 'warn';
+  code: 'version' | 'eviction' | 'persistence' | 'replica' | 'unreadable';
+  /** what was found and what would be right, for a person */
+  message: string;
+}
+
+export interface RedisCheck {
+  /** false: the service must not start on this Redis */
+  ok: boolean;
+  /** null where INFO can't be read */
+  version: string | null;
+  /** whether it is a node of a Redis Cluster */
+  cluster: boolean;
+  findings: RedisFinding[];
+}
+
+export interface RedisCheckLogger {
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+const MINIMUM_VERSION = [6, 2] as const;
+
+function parseInfo(text: string): Map<string, string> {
+  const fields = new Map<string, string>();
+  for (const line of text.split(/\r?\n/)) {
+    const colon = line.indexOf(':');
+    if (colon > 0 && !line.startsWith('#')) fields.set(line.slice(0, colon), line.slice(colon + 1));
+  }
+  return fields;
+}
+
+const isTooOld = (version: string): boolean => {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major < MINIMUM_VERSION[0] || (major === MINIMUM_VERSION[0] && minor < MINIMUM_VERSION[1]);
+};
+
+const unreadable = (what: string): RedisFinding => ({
+  severity: 'warn',
+  code: 'unreadable',
+  message: `Redis does not let ${what} be read; make sure that it is 6.2 or newer, with maxmemory-policy noeviction and appendonly yes`,
+});
+
+/** What the text of INFO says of a Redis. */
+export function judgeRedis(info: string): RedisCheck {
+  const fields = parseInfo(info);
+  const findings: RedisFinding[] = [];
+  const version = fields.get('redis_version') ?? null;
+  if (version === null) findings.push(unreadable('its version'));
+  else if (isTooOld(version))
+    findings.push({ severity: 'refuse', code: 'version', message: `Redis is ${version}; Countersign needs 6.2 or newer` });
+
+  const policy = fields.get('maxmemory_policy');
+  if (policy === undefined) findings.push(unreadable('its maxmemory-policy'));
+  else if (policy !== 'noeviction')
+    findings.push({
+      severity: 'refuse',
+      code: 'eviction',
+      message: `Redis has maxmemory-policy ${policy}: it would drop plans when memory runs short; set maxmemory-policy noeviction`,
+    });
+
+  const persistent = fields.get('aof_enabled');
+  if (persistent === undefined) findings.push(unreadable('whether it persists'));
+  else if (persistent !== '1')
+    findings.push({
+      severity: 'warn',
+      code: 'persistence',
+      message: 'Redis has appendonly no: PLANS AND APPROVALS ARE LOST when it restarts; set appendonly yes and appendfsync everysec',
+    });
+
+  if (fields.get('role') === 'slave')
+    findings.push({
+      severity: 'refuse',
+      code: 'replica',
+      message: `Redis is a read-only replica of ${fields.get('master_host') ?? 'another'}; point REDIS_URL at the primary`,
+    });
+
+  return { ok: findings.every(({ severity }) => severity !== 'refuse'), version, cluster: fields.get('cluster_enabled') === '1', findings };
+}
+
+/**
+ * Checks version (6.2 or newer), eviction (noeviction), persistence (append-only file) and role, and logs each finding.
+ * All of it stands in INFO, so it works where CONFIG is forbidden. Throws what ioredis throws when Redis can't be reached.
+ */
+export async function checkRedis(redis: Redis, logger: RedisCheckLogger): Promise<RedisCheck> {
+  let check: RedisCheck;
+  try {
+    check = judgeRedis(await redis.info());
+  } catch (error) {
+    if (!(error instanceof Error) || !/NOPERM|unknown command/i.test(error.message)) throw error;
+    check = { ok: true, version: null, cluster: false, findings: [unreadable('INFO')] };
+  }
+  for (const { severity, code, message } of check.findings) {
+    if (severity === 'refuse') logger.error({ code }, message);
+    else logger.warn({ code }, message);
+  }
+  return check;
+}
