@@ -1,0 +1,76 @@
+// npm run demo | start | test | check | bench | fix: brings the checkout into order first, then runs.
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { installIfNeeded } from './install.mjs';
+import { run, runQuietly } from './run-quietly.mjs';
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const NEEDED = [20, 19];
+
+const build = () =>
+  runQuietly('turbo', ['run', 'build', '--output-logs=errors-only', '--log-order=grouped'], { cwd: ROOT, log: 'build.log' });
+
+/** The gate: every part runs, so that one look shows all that is wrong. */
+async function check(args) {
+  const failed = [];
+  const part = async (name, start) => {
+    console.log(`\n== ${name}`);
+    const ok = await start().catch((error) => {
+      console.error(error.message);
+      return 1;
+    });
+    if (ok !== 0) failed.push(name);
+  };
+  await part('format and lint', () => run('biome', ['check', '--error-on-warnings'], { cwd: ROOT }));
+  await part('types', () => run('tsc', ['--noEmit', '-p', 'tsconfig.json'], { cwd: ROOT }));
+  await part('unused code and dependencies', () => run('knip', [], { cwd: ROOT }));
+  await part('build', () => build().then(() => 0));
+  await part('tests', () => run('vitest', ['run', ...args], { cwd: ROOT }));
+  if (failed.length > 0) console.error(`\ncheck failed: ${failed.join(', ')}`);
+  return failed.length > 0 ? 1 : 0;
+}
+
+async function cli(command, args) {
+  await build();
+  const { main } = await import('../packages/cli/dist/index.js');
+  return main([command, ...args]);
+}
+
+const COMMANDS = {
+  demo: (args) => cli('demo', args),
+  start: (args) => cli('start', args),
+  async test(args) {
+    await build();
+    return run('vitest', ['run', ...args], { cwd: ROOT });
+  },
+  check,
+  async bench(args) {
+    await build();
+    return run('node', ['test/load/bench.mjs', ...args], { cwd: ROOT });
+  },
+  fix: (args) => run('biome', ['check', '--write', ...args], { cwd: ROOT }),
+};
+
+async function main([name, ...args]) {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < NEEDED[0] || (major === NEEDED[0] && minor < NEEDED[1])) {
+    console.error(`This is Node ${process.versions.node}; Countersign needs ${NEEDED.join('.')} or newer.`);
+    return 1;
+  }
+  const command = Object.hasOwn(COMMANDS, name ?? '') ? COMMANDS[name] : undefined;
+  if (command === undefined) {
+    console.error(
+      `${name === undefined ? 'No command was given' : `There is no command ${name}`}; there is ${Object.keys(COMMANDS).join(', ')}.`,
+    );
+    return 1;
+  }
+  try {
+    await installIfNeeded(ROOT);
+    return await command(args);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    return 1;
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));
