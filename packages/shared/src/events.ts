@@ -92,11 +92,18 @@ export interface FoldedPlan {
   steps: Map<string, { status: StepStatus; attempt: number }>;
 }
 
-/** The state that a plan's events, in order, lead to. */
-export function foldEvents(events: Iterable<Pick<Event, 'type' | 'stepId' | 'attempt'>>): FoldedPlan {
+/**
+ * The state that a plan's events, in order, lead to. A revision starts every step anew; `plan.retried` names in
+ * `data.steps` those that are pending again.
+ */
+export function foldEvents(events: Iterable<Pick<Event, 'type' | 'stepId' | 'attempt'> & Partial<Pick<Event, 'data'>>>): FoldedPlan {
   const folded: FoldedPlan = { status: null, steps: new Map() };
   for (const event of events) {
     folded.status = PLAN_STATUS_AFTER[event.type] ?? folded.status;
+    if (event.type === 'plan.revised') folded.steps.clear();
+    if (event.type === 'plan.retried' && Array.isArray(event.data?.steps)) {
+      for (const stepId of event.data.steps) folded.steps.delete(String(stepId));
+    }
     const status = STEP_STATUS_AFTER[event.type];
     if (status === undefined || event.stepId === undefined) continue;
     const before = folded.steps.get(event.stepId);

@@ -20,6 +20,7 @@ export {
   type ConditionResult,
   conditionReferences,
   evaluateCondition,
+  type NamedCondition,
   type ParsedCondition,
   parseCondition,
 } from './conditions.ts';
@@ -39,6 +40,7 @@ export {
   type PlanDraft,
   type PlanOptions,
   type PlanOptionsInput,
+  type PlanSummary,
   type Progress,
   percentOf,
   planOptionsSchema,
@@ -52,6 +54,8 @@ export {
   type StepReason,
   type StepView,
 } from './plan.ts';
+export { effectsText, planMarkdown } from './plan-markdown.ts';
+export { planMermaid } from './plan-mermaid.ts';
 export { decidePolicy, type PolicyDecision } from './policy.ts';
 export { MAINTENANCE_QUEUE, PLANNING_QUEUE, type PlanningJob, QUEUE_NAME, STEPS_QUEUE, type StepJob } from './queues.ts';
 export {
@@ -66,6 +70,19 @@ export {
   resolveReferences,
   walkStrings,
 } from './references.ts';
+export {
+  approvalItemSchema,
+  auditRecordSchema,
+  eventSchema,
+  issueSchema,
+  jsonSchema,
+  planDraftSchema,
+  planSchema,
+  problemSchema,
+  revisionContentSchema,
+  revisionSchema,
+  taskSchema,
+} from './resources.ts';
 export { type RetryPolicy, retryDelay, retryPolicySchema } from './retry.ts';
 export type { PlanningRound, Task, TaskError, TaskRequest } from './task.ts';
 export {
@@ -97,4 +114,4 @@ export {
   type TaskStatus,
   type Transition,
 } from './transitions.ts';
-export { CONDITION_TOOL, type ValidationContext, type ValidationResult, validatePlan } from './validate.ts';
+export { CONDITION_TOOL, type ValidationContext, type ValidationResult, validateOptions, validatePlan } from './validate.ts';

@@ -21,6 +21,21 @@ export type TemplatePart =
 export const REFERENCE_ROOTS: readonly string[] = ['input', 'task', 'item', 'index'];
 
 const NAME = /[A-Za-z0-9_$-]+/y;
+const QUOTED_KEY = /\[\s*(?:"(?:[^"\\]|\\.)*"|'[^'\\]*')\s*\]/y;
+
+/** A list's index where the text is one; else the key itself, which a number would not give back (`007`, 30 digits). */
+const indexOr = (text: string): string | number => (String(Number(text)) === text && /^[0-9]+$/.test(text) ? Number(text) : text);
+
+/** Where the `}}` stands that closes a placeholder whose inside starts at `from`; -1 when none does. A quoted key may hold `}}`. */
+export function placeholderEnd(template: string, from: number): number {
+  for (let at = from; at < template.length; at++) {
+    if (template.startsWith('}}', at)) return at;
+    if (template[at] !== '[') continue;
+    QUOTED_KEY.lastIndex = at;
+    if (QUOTED_KEY.test(template)) at = QUOTED_KEY.lastIndex - 1;
+  }
+  return -1;
+}
 
 /** Reads one path like `list.output["any key"][0]`. A string is what is wrong with it. */
 export function parseReference(text: string): Reference | string {
@@ -36,12 +51,12 @@ export function parseReference(text: string): Reference | string {
       NAME.lastIndex = at + 1;
       const name = NAME.exec(source)?.[0];
       if (name === undefined) return `a name must follow the '.' at position ${at + 1}`;
-      path.push(/^(0|[1-9][0-9]*)$/.test(name) ? Number(name) : name);
+      path.push(indexOr(name));
       at = NAME.lastIndex;
     } else if (source[at] === '[') {
       const match = /^\[\s*(?:(\d+)|("(?:[^"\\]|\\.)*")|'((?:[^'\\])*)')\s*\]/.exec(source.slice(at));
       if (match === null) return `at position ${at + 1}: expected [0] or ["a key"]`;
-      if (match[1] !== undefined) path.push(Number(match[1]));
+      if (match[1] !== undefined) path.push(indexOr(match[1]));
       else if (match[3] !== undefined) path.push(match[3]);
       else {
         try {
@@ -71,7 +86,7 @@ export function parseTemplate(template: string): TemplatePart[] {
       at = open + 2;
       continue;
     }
-    const close = template.indexOf('}}', open + 2);
+    const close = placeholderEnd(template, open + 2);
     if (close === -1) break;
     text += template.slice(at, open);
     if (text !== '') parts.push({ kind: 'text', text });

@@ -22,6 +22,8 @@ export interface ValidationContext {
   tools: ReadonlyMap<string, ToolContract>;
   /** the tools that this plan may use; absent: all */
   allowedTools?: readonly string[] | null;
+  /** the names of the conditions registered in code; absent: none */
+  conditions?: Pick<ReadonlySet<string>, 'has'>;
 }
 
 export type ValidationResult = { valid: true; content: PlanContent; issues: [] } | { valid: false; issues: Issue[] };
@@ -97,6 +99,8 @@ function readRetry(value: unknown, path: Path, { report, fallback }: { report: R
 interface Candidate {
   step: Step;
   index: number;
+  /** where each written dependency stands in `dependsOn` */
+  dependencyAt: ReadonlyMap<string, number>;
   references: { reference: Reference; path: Path }[];
 }
 
@@ -141,26 +145,30 @@ function readTool(raw: unknown, path: Path, { report, context }: { report: Repor
   return tool;
 }
 
-function readDependsOn(raw: unknown, path: Path, report: Report): string[] {
-  if (raw === undefined) return [];
+function readDependsOn(raw: unknown, path: Path, report: Report): Map<string, number> {
+  const positions = new Map<string, number>();
+  if (raw === undefined) return positions;
   if (!Array.isArray(raw)) {
     report(path, 'unknown_step', `must be a list of step ids, got ${typeName(raw)}`);
-    return [];
+    return positions;
   }
-  const ids: string[] = [];
   raw.forEach((id, index) => {
     if (typeof id !== 'string') report([...path, index], 'unknown_step', `must be a step id, got ${typeName(id)}`);
-    else if (!ids.includes(id)) ids.push(id);
+    else if (!positions.has(id)) positions.set(id, index);
   });
-  return ids;
+  return positions;
 }
 
-function readReferences(input: JsonObject, tool: string, { path, report }: { path: Path; report: Report }): Candidate['references'] {
+function readReferences(
+  { input, tool }: Pick<Step, 'input' | 'tool'>,
+  path: Path,
+  { report, context }: { report: Report; context: ValidationContext },
+): Candidate['references'] {
   const references: Candidate['references'] = [];
   walkStrings(input, (text, inner) => {
     const at = [...path, ...inner];
     if (tool === CONDITION_TOOL && inner.length === 1 && inner[0] === 'expression') {
-      const parsed = parseCondition(text);
+      const parsed = parseCondition(text, context.conditions);
       if (!parsed.ok) report(at, 'bad_condition', `${parsed.message} (at position ${parsed.position})`);
       else for (const reference of conditionReferences(parsed.condition)) references.push({ reference, path: at });
       return;
@@ -199,12 +207,13 @@ function readStep(raw: unknown, index: number, { report, defaults }: { report: R
 
   const retryFallback = written.retry === undefined ? (tool?.retry ?? options.retry) : options.retry;
   const timeoutFallback = written.stepTimeoutMs === undefined ? (tool?.timeoutMs ?? options.stepTimeoutMs) : options.stepTimeoutMs;
+  const dependencyAt = readDependsOn(raw.dependsOn, [...path, 'dependsOn'], report);
   const step: Step = {
     id: readId(raw.id, [...path, 'id'], report),
     tool: toolName,
     description: readText(raw.description, [...path, 'description'], { report }),
     input: isObject(input) ? (input as JsonObject) : {},
-    dependsOn: readDependsOn(raw.dependsOn, [...path, 'dependsOn'], report),
+    dependsOn: [...dependencyAt.keys()],
     when: null,
     runIf: 'none_failed_min_one_success',
     retry: readRetry(raw.retry, [...path, 'retry'], { report, fallback: retryFallback }),
@@ -214,16 +223,17 @@ function readStep(raw: unknown, index: number, { report, defaults }: { report: R
     forEach: null,
     maxItems: null,
   };
-  return { step, index, references: readReferences(step.input, toolName, { path: [...path, 'input'], report }) };
+  return { step, index, dependencyAt, references: readReferences(step, [...path, 'input'], { report, context }) };
 }
 
 /** Checks that each reference names something, and turns references to steps into dependencies. */
 function linkSteps(candidates: readonly Candidate[], report: Report): void {
-  const ids = new Set(candidates.map(({ step }) => step.id));
-  for (const { step, index, references } of candidates) {
-    step.dependsOn.forEach((id, position) => {
+  // A step with a bad id has '' here, which nothing can name.
+  const ids = new Set(candidates.map(({ step }) => step.id).filter((id) => id !== ''));
+  for (const { step, index, references, dependencyAt } of candidates) {
+    for (const [id, position] of dependencyAt) {
       if (!ids.has(id)) report(['steps', index, 'dependsOn', position], 'unknown_step', `there is no step \`${id}\``);
-    });
+    }
     const known = new Set(step.dependsOn);
     for (const { reference, path } of references) {
       const problem = referenceProblem(reference, ids);
@@ -285,7 +295,7 @@ function checkInputs(candidates: readonly Candidate[], { tools }: ValidationCont
       if (issue.code === 'unrecognized_keys') {
         for (const key of issue.keys)
           report(['steps', index, 'input', ...issue.path, key], 'bad_input', `\`${step.tool}\` takes no \`${key}\``);
-      } else if (!unknownBelow(at(step.input, issue.path)) || issue.path.length === 0) {
+      } else if (!unknownBelow(at(step.input, issue.path))) {
         report(
           ['steps', index, 'input', ...issue.path],
           'bad_input',
@@ -311,7 +321,7 @@ function describeSchema(schema: JsonObject): string {
   return properties.length === 0 ? 'no input' : `{${properties.map((name) => (required.includes(name) ? name : `${name}?`)).join(', ')}}`;
 }
 
-/** Validates a plan as written. The issues are all there are, in the order of the document. */
+/** Validates a plan as written. The issues are all there are, not only the first. */
 export function validatePlan(draft: unknown, context: ValidationContext): ValidationResult {
   const issues: Issue[] = [];
   const report: Report = (path, code, message) => issues.push({ path: pathText(path), code, message });
@@ -368,4 +378,11 @@ export function validatePlan(draft: unknown, context: ValidationContext): Valida
   const tools: Record<string, SignedToolContract> = {};
   for (const name of used) tools[name] = signedContract(context.tools.get(name) as ToolContract);
   return { valid: true, issues: [], content: { objective, description, input: input as JsonObject, steps, options, tools } };
+}
+
+/** Checks options alone, as a task carries them for its plan. Paths start with `options`. */
+export function validateOptions(options: unknown): Issue[] {
+  const issues: Issue[] = [];
+  readOptions(options, (path, code, message) => issues.push({ path: pathText(path), code, message }));
+  return issues;
 }
