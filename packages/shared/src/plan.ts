@@ -187,8 +187,8 @@ export interface StepView extends Step {
   progress: { fraction: number | null; message: string | null } | null;
 }
 
-/** A plan as read. */
-export interface Plan {
+/** A plan as lists show it: without its input, its steps and what they gave. */
+export interface PlanSummary {
   id: string;
   taskId: string | null;
   revision: number;
@@ -196,7 +196,6 @@ export interface Plan {
   status: PlanStatus;
   objective: string;
   description: string;
-  input: JsonObject;
   options: PlanOptions;
   createdBy: string;
   createdAt: string;
@@ -213,6 +212,11 @@ export interface Plan {
   cancellation: { actor: string; at: string; reason: string | null } | null;
   progress: Progress;
   effects: Effects;
+}
+
+/** A plan as read. */
+export interface Plan extends PlanSummary {
+  input: JsonObject;
   steps: StepView[];
   response: string | null;
   error: { code: string; message: string; stepId: string | null } | null;

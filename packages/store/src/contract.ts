@@ -13,6 +13,7 @@ import type {
   PlanContent,
   PlanningRound,
   PlanStatus,
+  PlanSummary,
   PolicyDecision,
   Revision,
   RevisionContent,
@@ -105,7 +106,7 @@ export interface PlanStore {
   /** draft, or pending_approval, or (quorum 0) approved and executing; with `task`, that task becomes planned in the same step. */
   createPlan(plan: NewPlan): Promise<Outcome<Accepted>>;
   getPlan(planId: string): Promise<Plan | null>;
-  listPlans(request: PageRequest<PlanStatus>): Promise<Page<Plan>>;
+  listPlans(request: PageRequest<PlanStatus>): Promise<Page<PlanSummary>>;
   submitPlan(planId: string, input: { actor: Actor; idempotency?: Idempotency | undefined }): Promise<Outcome<Accepted>>;
   approvePlan(
     planId: string,
@@ -184,7 +185,7 @@ export interface ClaimedStep {
   referenced: Map<string, { status: string; output: string | null; error: string | null }>;
 }
 
-export type ClaimReply = { ok: true; claim: ClaimedStep } | { ok: false; refusal: ClaimRefusal; notBefore?: number };
+export type ClaimReply = { ok: true; claim: ClaimedStep } | { ok: false; refusal: ClaimRefusal; notBefore?: number; dueInMs?: number };
 
 export type RecordRefusal = 'not_found' | 'plan_not_executing' | 'plan_stopping' | 'stale_token';
 export type RecordReply = { ok: true } | { ok: false; refusal: RecordRefusal };
@@ -198,8 +199,12 @@ export interface StepStore {
   completeStep(hold: Hold, output: string): Promise<RecordReply>;
   /** `delayMs` is the backoff before the next attempt, used when there is one. */
   failStep(hold: Hold, input: { error: StepError; delayMs: number }): Promise<RecordReply>;
-  abortStep(hold: Hold): Promise<RecordReply>;
+  /** The step stopped without a result: cancelled while its plan is stopping, else handed back to the queue. */
   releaseStep(hold: Hold): Promise<RecordReply>;
   /** Not an event in the log of states: how far a running tool is. */
   reportProgress(hold: Hold, progress: { fraction: number | null; message: string | null }): Promise<void>;
+  /** Calls `handler` with the id of each plan whose running steps are to abort. It can be lost: see haltedPlans. */
+  onHalt(handler: (planId: string) => void): Promise<() => void>;
+  /** Which of these plans have running steps that are to abort: cancelled, stopping, or gone. */
+  haltedPlans(planIds: readonly string[]): Promise<string[]>;
 }

@@ -1,2 +1,29 @@
+export { BullMqMismatchError } from './bullmq-scripts.ts';
+export {
+  type Accepted,
+  type Answers,
+  type AuditRecord,
+  type ClaimedStep,
+  type ClaimRefusal,
+  type ClaimReply,
+  type Delivery,
+  type EventLog,
+  type Hold,
+  type Idempotency,
+  type NewPlan,
+  type Outcome,
+  type PageRequest,
+  type PlanStore,
+  type RecordRefusal,
+  type RecordReply,
+  type Refusal,
+  type Replay,
+  type StepStore,
+  StoreUnavailableError,
+  type TaskStore,
+  type ToolCatalogue,
+} from './contract.ts';
 export { type EmbeddedRedis, type EmbeddedRedisOptions, startEmbeddedRedis } from './embedded-redis.ts';
+export { type OpenStoreOptions, openStore, type Store } from './open-store.ts';
+export type { ConsumeOptions, Consumer } from './queues.ts';
 export { checkRedis, type RedisCheck, type RedisCheckLogger, type RedisFinding } from './redis-check.ts';

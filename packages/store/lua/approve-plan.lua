@@ -1,0 +1,32 @@
+--[[
+  One actor's vote on exactly one digest. The vote that completes the quorum approves the plan and starts it.
+  KEYS[1] the plan's hash   KEYS[2] the idempotency record
+  ARGV    4 fingerprint   5 seconds the record lives   6 actor   7 digest   8 comment, JSON text
+  Replies ok | replay id answer | idempotency_conflict | not_found | wrong_state status | stale_digest current | already_voted
+  Events  plan.voted, plan.approved, plan.started, step.ready, step.queued
+]]
+--- include context
+--- include idempotency
+--- include events
+--- include plan
+--- include steps
+--- include jobs
+--- include engine
+--- include decision
+
+local actor, digest, comment = ARGV[6], ARGV[7], ARGV[8]
+local refusal = checkDecision(KEYS[2], ARGV[4], { pending_approval = true }) or checkVote(digest, actor)
+if refusal then return refusal end
+rememberCall(KEYS[2], ARGV[4], planId, ARGV[5])
+
+-- The comment is a user's text: it is put in as it came, never decoded here.
+local vote = '{"actor":' .. cjson.encode(actor) .. ',"at":' .. string.format('%d', now) .. ',"digest":"' .. digest .. '","comment":' .. comment .. '}'
+local have = redis.call('RPUSH', planKey .. ':votes', vote)
+emit('plan.voted', { actor = actor }, '{"digest":"' .. digest .. '","comment":' .. comment .. ',"have":' .. have .. ',"need":' .. plan.quorum .. '}')
+if have >= plan.quorum then
+  movePlan('approved')
+  emit('plan.approved', { actor = actor }, cjson.encode({ digest = digest }))
+  startPlan()
+end
+savePlan()
+return { 'ok' }

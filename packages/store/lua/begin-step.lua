@@ -1,0 +1,16 @@
+--[[
+  The last look before a tool is called; keeps the resolved input.
+  KEYS[1] the plan's hash
+  ARGV    4 step   5 token   6 resolved input, JSON text or ''
+  Replies ok | not_found | plan_not_executing | plan_stopping | stale_token
+]]
+local planKey = KEYS[1]
+local found = redis.call('HMGET', planKey, 'status', 'stopping')
+if not found[1] then return { 'not_found' } end
+if found[1] ~= 'executing' and found[1] ~= 'paused' then return { 'plan_not_executing' } end
+if (found[2] or '') ~= '' then return { 'plan_stopping' } end
+local text = redis.call('HGET', planKey .. ':steps', ARGV[4])
+local step = text and cjson.decode(text)
+if not step or step[1] ~= 'running' or step[5] ~= ARGV[5] then return { 'stale_token' } end
+if ARGV[6] ~= '' then redis.call('HSET', planKey .. ':results', 'input:' .. ARGV[4], ARGV[6]) end
+return { 'ok' }

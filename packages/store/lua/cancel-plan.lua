@@ -1,0 +1,36 @@
+--[[
+  draft, pending_approval, approved, executing, paused -> cancelled, with every step that has not ended. After this reply
+  no claim succeeds and nothing that an executor still says of a step is taken.
+  KEYS[1] the plan's hash   KEYS[2] the idempotency record
+  ARGV    4 fingerprint   5 seconds the record lives   6 actor   7 reason, JSON text
+  Replies ok | replay id answer | idempotency_conflict | not_found | wrong_state status
+  Events  step.cancelled, plan.cancelled
+]]
+--- include context
+--- include idempotency
+--- include events
+--- include plan
+--- include steps
+--- include jobs
+--- include engine
+--- include decision
+
+local actor, reason = ARGV[6], ARGV[7]
+local refusal = checkDecision(KEYS[2], ARGV[4], { draft = true, pending_approval = true, approved = true, executing = true, paused = true })
+if refusal then return refusal end
+rememberCall(KEYS[2], ARGV[4], planId, ARGV[5])
+
+local ran = plan.running > 0
+for _, id in ipairs(allSteps()) do
+  local step = loadStep(id)
+  if not hasEnded(step) then cancelStep(id, step, 'plan_cancelled', '') end
+end
+redis.call('DEL', readyKey, waitsKey)
+change('ready', 0)
+redis.call('HSET', planKey, 'cancellation', '{"actor":' .. cjson.encode(actor) .. ',"at":' .. string.format('%d', now) .. ',"reason":' .. reason .. '}')
+change('finishedAt', now)
+movePlan('cancelled')
+emit('plan.cancelled', { actor = actor }, '{"reason":' .. reason .. '}')
+if ran then halt() end
+savePlan()
+return { 'ok' }

@@ -1,0 +1,26 @@
+--[[
+  running -> completed; its successors become ready and are queued, in the same step.
+  KEYS[1] the plan's hash
+  ARGV    4 step   5 token   6 output, JSON text
+  Replies ok | not_found | plan_not_executing | stale_token
+  Events  step.completed, step.ready, step.skipped, step.queued, plan.completed | partial | failed
+]]
+--- include context
+--- include events
+--- include plan
+--- include steps
+--- include jobs
+--- include engine
+--- include hold
+
+local id = ARGV[4]
+local step, reply = checkHold(id, ARGV[5])
+if not step then return reply end
+redis.call('HSET', resultsKey, 'output:' .. id, ARGV[6])
+redis.call('HDEL', resultsKey, 'error:' .. id, 'progress:' .. id)
+endStep(id, step, 'completed')
+emit('step.completed', { step = id, attempt = step[ATTEMPT] })
+if plan.stopping == '' then admit(settle(id, 'succeeded')) end
+finish()
+savePlan()
+return { 'ok' }

@@ -1,0 +1,55 @@
+--[[
+  Stores a plan with its first revision; submits it unless it is a draft; starts it when policy asks nobody.
+  With a task, that task becomes planned in the same step.
+  KEYS[1] the plan's hash   KEYS[2] the task's hash (any key of the slot without a task)   KEYS[3] the idempotency record
+  ARGV    4 fingerprint   5 seconds the idempotency record lives   6 the planner's token on the task, '' without a task
+          7 the plan's fields, JSON list of names and values   8 the revision's fields, likewise
+          9 the graph, likewise   10 how many dependencies each step waits for, likewise
+          11 '1' for a draft   12 why nobody has to approve, JSON text
+  Replies ok | replay id answer | idempotency_conflict | task_not_found | task_<status> | stale_token
+  Events  plan.created, plan.submitted, plan.approved, plan.started, step.ready, step.queued; task.planned
+]]
+--- include context
+--- include idempotency
+--- include events
+--- include plan
+--- include steps
+--- include jobs
+--- include engine
+--- include task
+--- include submit
+
+local taskKey, recordKey = KEYS[2], KEYS[3]
+local replay = findReplay(recordKey, ARGV[4])
+if replay then return replay end
+if redis.call('EXISTS', planKey) == 1 then return { 'ok' } end
+if ARGV[6] ~= '' then
+  local refusal = checkPlanner(taskKey, ARGV[6])
+  if refusal then return { refusal } end
+end
+
+local function setAll(key, text)
+  local flat = cjson.decode(text)
+  for from = 1, #flat, 1000 do
+    redis.call('HSET', key, unpack(flat, from, math.min(from + 999, #flat)))
+  end
+end
+
+setAll(planKey, ARGV[7])
+redis.call('HSET', planKey, 'status', 'draft', 'createdAt', now)
+loadPlan()
+setAll(planKey .. ':rev:' .. plan.revision, ARGV[8])
+redis.call('HSET', planKey .. ':rev:' .. plan.revision, 'createdAt', now)
+setAll(planKey .. ':graph:' .. plan.revision, ARGV[9])
+if ARGV[10] ~= '[]' then setAll(waitsKey, ARGV[10]) end
+redis.call('ZADD', prefix .. ':plans', 0, planId)
+redis.call('ZADD', prefix .. ':plans:draft', 0, planId)
+rememberCall(recordKey, ARGV[4], planId, ARGV[5])
+
+local creator = redis.call('HGET', planKey, 'createdBy')
+local origin = redis.call('HGET', planKey .. ':rev:' .. plan.revision, 'origin')
+emit('plan.created', { actor = creator }, cjson.encode({ digest = plan.digest, origin = origin, steps = plan.total }))
+if ARGV[11] ~= '1' then submitPlan(creator, ARGV[12]) end
+savePlan()
+if ARGV[6] ~= '' then recordTaskPlanned(taskKey) end
+return { 'ok' }

@@ -1,0 +1,30 @@
+--[[
+  Stores a task and queues its planning job.
+  KEYS[1] the task's hash   KEYS[2] the idempotency record
+  ARGV    1 prefix   2 now   3 the task's id   4 fingerprint   5 seconds the record lives   6 actor
+          7 the task's fields, JSON list of names and values
+  Replies ok | replay id answer | idempotency_conflict
+  Events  task.queued
+]]
+--- include clock
+--- include idempotency
+
+local taskKey, recordKey = KEYS[1], KEYS[2]
+local prefix, now, taskId, planId = ARGV[1], clock(ARGV[2]), ARGV[3], ''
+--- include task
+
+local replay = findReplay(recordKey, ARGV[4])
+if replay then return replay end
+if redis.call('EXISTS', taskKey) == 1 then return { 'ok' } end
+redis.call('HSET', taskKey, 'id', taskId, 'status', 'queued', 'createdAt', now, 'updatedAt', now, unpack(cjson.decode(ARGV[7])))
+redis.call('ZADD', prefix .. ':tasks', 0, taskId)
+redis.call('ZADD', prefix .. ':tasks:queued', 0, taskId)
+rememberCall(recordKey, ARGV[4], taskId, ARGV[5])
+emitForTask(taskKey, 'task.queued', { task = taskId, actor = ARGV[6] })
+
+local base = prefix .. ':bull:planning:'
+addStandardJob(
+  { base .. 'wait', base .. 'paused', base .. 'meta', base .. 'id', base .. 'completed', base .. 'delayed', base .. 'active', base .. 'events', base .. 'marker' },
+  { cmsgpack.pack({ base, taskId, 'plan', now }), '{"taskId":"' .. taskId .. '"}', cmsgpack.pack({ attempts = 10, backoff = { type = 'exponential', delay = 500 } }) }
+)
+return { 'ok' }

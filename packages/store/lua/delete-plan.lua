@@ -1,0 +1,19 @@
+--[[
+  Removes an ended plan with all that belongs to it. Its events in the stream of all plans go when that stream is trimmed.
+  KEYS[1] the plan's hash
+  Replies ok | not_found | wrong_state status
+]]
+--- include context
+--- include events
+--- include plan
+
+if not loadPlan() then return { 'not_found' } end
+local ended = { completed = true, partial = true, failed = true, rejected = true, expired = true, cancelled = true }
+if not ended[plan.status] then return { 'wrong_state', plan.status } end
+for revision = 1, tonumber(plan.revision) do
+  redis.call('DEL', planKey .. ':rev:' .. revision, planKey .. ':graph:' .. revision)
+end
+redis.call('DEL', planKey, eventsKey, planKey .. ':steps', planKey .. ':waits', planKey .. ':ready', planKey .. ':results', planKey .. ':votes')
+redis.call('ZREM', prefix .. ':plans', planId)
+redis.call('ZREM', prefix .. ':plans:' .. plan.status, planId)
+return { 'ok' }

@@ -1,0 +1,21 @@
+--[[
+  The checks that every decision of a person on a plan goes through, before anything is written.
+  `allowed` is a set of statuses. Returns the reply that refuses or repeats, or nil.
+]]
+local function checkDecision(recordKey, fingerprint, allowed)
+  local replay = findReplay(recordKey, fingerprint)
+  if replay then return replay end
+  if not loadPlan() then return { 'not_found' } end
+  if not allowed[plan.status] then return { 'wrong_state', plan.status } end
+  return nil
+end
+
+-- A vote is on exactly one digest, and each actor has one.
+local function checkVote(digest, actor)
+  if plan.digest ~= digest then return { 'stale_digest', plan.digest } end
+  for _, vote in ipairs(redis.call('LRANGE', planKey .. ':votes', 0, -1)) do
+    local voted = cjson.decode(vote)
+    if voted.actor == actor and voted.digest == digest then return { 'already_voted' } end
+  end
+  return nil
+end

@@ -1,0 +1,17 @@
+--[[
+  The event log. `emit` appends to the plan's stream and to the capped stream of all plans; `announce` wakes whoever
+  follows the plan. Every entry has the same fields in the same order, which Redis stores only once per node.
+]]
+local eventsKey, allEventsKey = planKey .. ':events', prefix .. ':events'
+local eventRevision = '0'
+local eventTask = ''
+
+local function emit(type, event, data)
+  local step, attempt, actor = event.step or '', event.attempt or '', event.actor or ''
+  local id = redis.call('XADD', eventsKey, '*', 't', type, 's', step, 'n', attempt, 'a', actor, 'r', eventRevision, 'k', eventTask, 'at', now, 'd', data or '{}')
+  redis.call('XADD', allEventsKey, 'MAXLEN', '~', 10000, '*', 'p', planId, 'e', id, 't', type, 's', step)
+end
+
+local function announce()
+  redis.call('PUBLISH', prefix .. ':wake:' .. planId, now)
+end

@@ -1,0 +1,16 @@
+--[[
+  A call that names itself is carried out once. The record holds the fingerprint of the call's body, the id of what it
+  created or changed, and the answer, which the API adds afterwards.
+  Written here; lives for the seconds given with the call.
+]]
+local function findReplay(key, fingerprint)
+  local found = redis.call('HMGET', key, 'fingerprint', 'id', 'answer')
+  if not found[1] then return nil end
+  if found[1] ~= fingerprint then return { 'idempotency_conflict' } end
+  return { 'replay', found[2], found[3] or '' }
+end
+
+local function rememberCall(key, fingerprint, id, seconds)
+  redis.call('HSET', key, 'fingerprint', fingerprint, 'id', id)
+  redis.call('EXPIRE', key, seconds)
+end

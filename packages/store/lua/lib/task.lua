@@ -1,0 +1,31 @@
+--[[
+  Tasks. A task's hash is `<prefix>:task:<id>`; its events are in `<task>:events` and, by reference, in the stream of all.
+  A planner holds a task by its token: what an older token records is refused.
+]]
+local function emitForTask(taskKey, type, event, data)
+  local taskId = event.task
+  local id = redis.call('XADD', taskKey .. ':events', '*', 't', type, 's', '', 'n', '', 'a', event.actor or '', 'r', '0', 'k', taskId, 'at', now, 'd', data or '{}')
+  redis.call('XADD', prefix .. ':events', 'MAXLEN', '~', 10000, '*', 'k', taskId, 'e', id, 't', type, 's', '')
+end
+
+local function moveTask(taskKey, taskId, from, to)
+  redis.call('ZREM', prefix .. ':tasks:' .. from, taskId)
+  redis.call('ZADD', prefix .. ':tasks:' .. to, 0, taskId)
+  redis.call('HSET', taskKey, 'status', to, 'updatedAt', now)
+  if to == 'planned' or to == 'failed' or to == 'cancelled' then redis.call('HSET', taskKey, 'finishedAt', now) end
+end
+
+local function checkPlanner(taskKey, token)
+  local found = redis.call('HMGET', taskKey, 'status', 'token')
+  if not found[1] then return 'not_found' end
+  if found[1] ~= 'planning' then return 'wrong_state:' .. found[1] end
+  if found[2] ~= token then return 'stale_token' end
+  return nil
+end
+
+local function recordTaskPlanned(taskKey)
+  local taskId = redis.call('HGET', taskKey, 'id')
+  moveTask(taskKey, taskId, 'planning', 'planned')
+  redis.call('HSET', taskKey, 'planId', planId)
+  emitForTask(taskKey, 'task.planned', { task = taskId }, '{"planId":"' .. planId .. '"}')
+end

@@ -1,0 +1,24 @@
+--[[
+  pending_approval -> rejected. The steps stay pending: none of them will ever run.
+  KEYS[1] the plan's hash   KEYS[2] the idempotency record
+  ARGV    4 fingerprint   5 seconds the record lives   6 actor   7 digest   8 reason, JSON text
+  Replies ok | replay id answer | idempotency_conflict | not_found | wrong_state status | stale_digest current | already_voted
+  Events  plan.rejected
+]]
+--- include context
+--- include idempotency
+--- include events
+--- include plan
+--- include decision
+
+local actor, digest, reason = ARGV[6], ARGV[7], ARGV[8]
+local refusal = checkDecision(KEYS[2], ARGV[4], { pending_approval = true }) or checkVote(digest, actor)
+if refusal then return refusal end
+rememberCall(KEYS[2], ARGV[4], planId, ARGV[5])
+
+redis.call('HSET', planKey, 'rejection', '{"actor":' .. cjson.encode(actor) .. ',"at":' .. string.format('%d', now) .. ',"digest":"' .. digest .. '","reason":' .. reason .. '}')
+change('finishedAt', now)
+movePlan('rejected')
+emit('plan.rejected', { actor = actor }, '{"digest":"' .. digest .. '","reason":' .. reason .. '}')
+savePlan()
+return { 'ok' }

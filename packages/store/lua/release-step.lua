@@ -1,0 +1,21 @@
+--[[
+  The step stopped without a result. While its plan is stopping it is cancelled; otherwise its executor is shutting down
+  and hands it back, and this try does not count.
+  KEYS[1] the plan's hash
+  ARGV    4 step   5 token
+  Replies ok | not_found | plan_not_executing | stale_token
+  Events  step.retrying, step.queued | step.cancelled, plan.failed
+]]
+--- include context
+--- include events
+--- include plan
+--- include steps
+--- include jobs
+--- include engine
+--- include hold
+
+local step, reply = checkHold(ARGV[4], ARGV[5])
+if not step then return reply end
+release(ARGV[4], step)
+savePlan()
+return { 'ok' }

@@ -1,0 +1,105 @@
+/** The store's connections, and what every command of it goes through. */
+import { Redis } from 'ioredis';
+import { StoreUnavailableError } from './contract.ts';
+import { type Keys, keysOf } from './keys.ts';
+import { loadScripts, runScript, type Script, type ScriptReply } from './scripts.ts';
+
+export interface ConnectionOptions {
+  /** redis:// or rediss:// */
+  redisUrl: string;
+  /** the keys' prefix with its hash tag */
+  prefix: string;
+  /** ms; absent: Redis's own clock, which is one for the whole fleet */
+  clock?: (() => number) | undefined;
+  /** ms that a command may take before it counts as not answered */
+  commandTimeoutMs: number;
+  onError: (error: Error) => void;
+}
+
+/** Whether Redis could not do it, as opposed to our having asked wrongly. */
+function isUnavailable(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false;
+  const text = `${error.name} ${error.message} ${(error as NodeJS.ErrnoException).code ?? ''}`;
+  return /OOM |LOADING|READONLY|MISCONF|NOREPLICAS|CLUSTERDOWN|MASTERDOWN|Connection is closed|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|timed out|MaxRetriesPerRequest|Stream isn't writeable|maxclients/i.test(
+    text,
+  );
+}
+
+/** One connection with the scripts loaded. Owns the sockets; `close` ends them. */
+export class StoreConnection {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly #options: ConnectionOptions;
+  readonly #scripts: ReadonlyMap<string, Script>;
+  readonly #handlers = new Map<string, Set<(message: string) => void>>();
+  #subscriber: Redis | null = null;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#scripts = loadScripts();
+    this.keys = keysOf(options.prefix);
+    this.redis = new Redis(options.redisUrl, {
+      // Commands that are sent in the same turn of the loop share one write and one read.
+      enableAutoPipelining: true,
+      commandTimeout: options.commandTimeoutMs,
+      maxRetriesPerRequest: 3,
+      retryStrategy: (times) => Math.min(50 * 2 ** times, 1_000),
+    });
+    this.redis.on('error', options.onError);
+  }
+
+  get redisUrl(): string {
+    return this.#options.redisUrl;
+  }
+
+  /** A call of Redis; connection and capacity faults come as StoreUnavailableError. */
+  async attempt<Value>(call: () => Promise<Value>): Promise<Value> {
+    try {
+      return await call();
+    } catch (error) {
+      if (isUnavailable(error)) throw new StoreUnavailableError(`Redis could not do it: ${error.message}`, { cause: error });
+      throw error;
+    }
+  }
+
+  /** Runs the Lua command of that name with the arguments that every command takes before its own. */
+  run(name: string, input: { keys: string[]; id: string; args?: (string | number)[] }): Promise<ScriptReply> {
+    const script = this.#scripts.get(name);
+    if (script === undefined) throw new Error(`there is no script ${name}`);
+    const now = this.#options.clock === undefined ? '' : this.#options.clock();
+    return this.attempt(() =>
+      runScript(this.redis, script, { keys: input.keys, args: [this.keys.prefix, now, input.id, ...(input.args ?? [])] }),
+    );
+  }
+
+  /** Calls `handler` for each message on the channel until the returned function is called. A lost message is not repeated. */
+  async subscribe(channel: string, handler: (message: string) => void): Promise<() => void> {
+    if (this.#subscriber === null) {
+      this.#subscriber = new Redis(this.#options.redisUrl, {
+        maxRetriesPerRequest: null,
+        retryStrategy: (times) => Math.min(50 * 2 ** times, 1_000),
+      });
+      this.#subscriber.on('error', this.#options.onError);
+      this.#subscriber.on('message', (from: string, message: string) => {
+        for (const each of this.#handlers.get(from) ?? []) each(message);
+      });
+    }
+    const subscriber = this.#subscriber;
+    const handlers = this.#handlers.get(channel) ?? new Set();
+    const isNew = handlers.size === 0;
+    handlers.add(handler);
+    this.#handlers.set(channel, handlers);
+    if (isNew) await this.attempt(() => subscriber.subscribe(channel));
+    return () => {
+      handlers.delete(handler);
+      if (handlers.size > 0 || this.#handlers.get(channel) !== handlers) return;
+      this.#handlers.delete(channel);
+      subscriber.unsubscribe(channel).catch(this.#options.onError);
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#subscriber?.disconnect();
+    await this.redis.quit().catch(() => this.redis.disconnect());
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Every key of the store. All of them share one hash tag, so that one script may touch them on a cluster; the tag is a
+ * parameter, so that a second shard is a second set of keys.
+ *
+ * Under `{cs}:` (w: written by, life: how long it lives):
+ *   task:<id>              hash    w: task commands            life: until retention removes the task
+ *   task:<id>:rounds       list    w: record-round             with its task
+ *   task:<id>:events       stream  w: task commands            with its task
+ *   tasks, tasks:<status>  zset    w: task commands            entries go with their task
+ *   plan:<id>              hash    w: plan and step commands   life: until delete-plan
+ *   plan:<id>:rev:<n>      hash    w: create-plan, never again until delete-plan
+ *   plan:<id>:graph:<n>    hash    w: create-plan, never again until delete-plan
+ *   plan:<id>:steps        hash    w: step commands            until delete-plan; a step that never left pending has no field
+ *   plan:<id>:waits        hash    w: create-plan, settle      until the last step is decided, or the plan stops
+ *   plan:<id>:ready        zset    w: admit                    while steps wait for the cap
+ *   plan:<id>:results      hash    w: step commands            until delete-plan; output:, error:, input:, progress: and the step
+ *   plan:<id>:votes        list    w: approve-plan             until delete-plan
+ *   plan:<id>:events       stream  w: every plan and step command   until delete-plan; never trimmed, it is the record
+ *   plans, plans:<status>  zset    w: plan commands            entries go with their plan
+ *   approvals              zset    w: plan commands            while a plan waits for people
+ *   events                 stream  w: every command            capped at about 10,000 entries, by reference
+ *   idem:<hash>            hash    w: commands of people       24 hours; a minute for calls without an Idempotency-Key
+ *   tools                  hash    w: executors at start       a contract stays until an executor announces another of its name
+ *   bull:<queue>:*                 w: BullMQ, and its own scripts inside ours   finished jobs: the last 1,000 of each queue
+ * Channels: wake:<planId> (something was appended to its events), halt (a plan's running steps are to abort).
+ */
+export interface Keys {
+  prefix: string;
+  bullPrefix: string;
+  task(id: string): string;
+  tasks(status?: string): string;
+  plan(id: string): string;
+  plans(status?: string): string;
+  approvals: string;
+  idempotency(hash: string): string;
+  tools: string;
+  wakeChannel(planId: string): string;
+  haltChannel: string;
+}
+
+export const DEFAULT_PREFIX = '{cs}';
+
+export function keysOf(prefix: string): Keys {
+  return {
+    prefix,
+    bullPrefix: `${prefix}:bull`,
+    task: (id) => `${prefix}:task:${id}`,
+    tasks: (status) => (status === undefined ? `${prefix}:tasks` : `${prefix}:tasks:${status}`),
+    plan: (id) => `${prefix}:plan:${id}`,
+    plans: (status) => (status === undefined ? `${prefix}:plans` : `${prefix}:plans:${status}`),
+    approvals: `${prefix}:approvals`,
+    idempotency: (hash) => `${prefix}:idem:${hash}`,
+    tools: `${prefix}:tools`,
+    wakeChannel: (planId) => `${prefix}:wake:${planId}`,
+    haltChannel: `${prefix}:halt`,
+  };
+}

@@ -1,0 +1,57 @@
+/** From the words that scripts reply to the results that callers get: the one place where they meet. */
+import { createHash, randomUUID } from 'node:crypto';
+import type { Accepted, Idempotency, Outcome, Refusal } from './contract.ts';
+import type { ScriptReply } from './scripts.ts';
+
+const DAY_SECONDS = 86_400;
+const MINUTE_SECONDS = 60;
+
+export interface CallRecord {
+  hash: string;
+  fingerprint: string;
+  seconds: number;
+}
+
+/**
+ * The idempotency record of a call. A call that doesn't name itself gets a name of its own for a minute: when a reply is
+ * lost and the connection sends the command again, it is still carried out once.
+ */
+export function callRecord(idempotency: Idempotency | undefined): CallRecord {
+  if (idempotency === undefined) return { hash: randomUUID(), fingerprint: '-', seconds: MINUTE_SECONDS };
+  return { hash: createHash('sha256').update(idempotency.key).digest('hex'), fingerprint: idempotency.fingerprint, seconds: DAY_SECONDS };
+}
+
+export const refused = (code: Refusal['code'], message: string, detail: Record<string, string> = {}): { ok: false; refusal: Refusal } => ({
+  ok: false,
+  refusal: { code, message, detail },
+});
+
+/** `named` says whether the caller gave an Idempotency-Key: only then is a repeated call told that it is one. */
+export function outcomeOf(
+  reply: ScriptReply,
+  { id, what, verb, named }: { id: string; what: string; verb: string; named: boolean },
+): Outcome<Accepted> {
+  const [word, first, second] = reply.map(String);
+  const status = word?.startsWith('wrong_state:') ? word.slice('wrong_state:'.length) : first;
+  switch (word?.split(':')[0]) {
+    case 'ok':
+      return { ok: true, value: { id, replay: null } };
+    case 'replay':
+      if (!named) return { ok: true, value: { id: first ?? id, replay: null } };
+      return { ok: true, value: { id: first ?? id, replay: { resourceId: first ?? id, answer: second ? JSON.parse(second) : null } } };
+    case 'idempotency_conflict':
+      return refused('idempotency_conflict', 'this Idempotency-Key was used before with another body; use a new key for a new call');
+    case 'not_found':
+      return refused('not_found', `there is no ${what} ${id}`);
+    case 'wrong_state':
+      return refused('wrong_state', `the ${what} is ${status}, so you cannot ${verb} it`, { status: status ?? '' });
+    case 'stale_token':
+      return refused('wrong_state', `another planner has taken the ${what} over`, { status: 'planning' });
+    case 'stale_digest':
+      return refused('stale_digest', `the plan's current digest is ${first}; read it before you decide`, { currentDigest: first ?? '' });
+    case 'already_voted':
+      return refused('already_voted', 'you have voted on this digest already');
+    default:
+      throw new Error(`a script replied ${JSON.stringify(reply)}`);
+  }
+}

@@ -1,0 +1,50 @@
+/** Puts the Lua commands together from `lua/` and BullMQ's scripts, and runs them by their digest. */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import type { Redis } from 'ioredis';
+import { bullScript } from './bullmq-scripts.ts';
+
+const FOLDER = new URL('../lua/', import.meta.url);
+
+export interface Script {
+  sha: string;
+  text: string;
+}
+
+const read = (name: string): string => readFileSync(new URL(name, FOLDER), 'utf8');
+
+/** A script's text with its includes in place, and BullMQ's scripts above it where it adds jobs. */
+export function composeScript(name: string): string {
+  const text = read(`${name}.lua`).replace(/^--- include (\S+)$/gm, (_line, file: string) => read(`lib/${file}.lua`));
+  const used = (['addStandardJob', 'addDelayedJob'] as const).filter((bull) => text.includes(`${bull}(`));
+  const bull = used.map((script) => `local function ${script}(KEYS, ARGV)\n${bullScript(script)}\nend\n`);
+  return bull.join('') + text;
+}
+
+/** All commands by name. Throws when BullMQ isn't the version that they were built for. */
+export function loadScripts(): ReadonlyMap<string, Script> {
+  const scripts = new Map<string, Script>();
+  for (const file of readdirSync(FOLDER)) {
+    if (!file.endsWith('.lua')) continue;
+    const name = file.slice(0, -'.lua'.length);
+    const text = composeScript(name);
+    scripts.set(name, { text, sha: createHash('sha1').update(text).digest('hex') });
+  }
+  return scripts;
+}
+
+export type ScriptReply = (string | number)[];
+
+/** Runs a command; sends its text only where the server doesn't know it (first use, after a restart). */
+export async function runScript(
+  redis: Redis,
+  script: Script,
+  { keys, args }: { keys: string[]; args: (string | number)[] },
+): Promise<ScriptReply> {
+  try {
+    return (await redis.evalsha(script.sha, keys.length, ...keys, ...args)) as ScriptReply;
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+    return (await redis.eval(script.text, keys.length, ...keys, ...args)) as ScriptReply;
+  }
+}

@@ -1,0 +1,59 @@
+/** Steps on Redis: what executors do to them. docs/engine.md says exactly what each command does. */
+import { LIMITS, type PlanStatus } from '@countersign/shared';
+import type { StoreConnection } from './connection.ts';
+import type { ClaimedStep, ClaimRefusal, Hold, RecordRefusal, RecordReply, StepStore } from './contract.ts';
+
+const recordReply = ([word]: readonly (string | number)[]): RecordReply =>
+  word === 'ok' ? { ok: true } : { ok: false, refusal: word as RecordRefusal };
+
+function readClaim([, revision, attempt, taskId, ...rest]: readonly string[]): ClaimedStep {
+  const referenced: ClaimedStep['referenced'] = new Map();
+  for (let i = 0; i < rest.length; i += 4) {
+    referenced.set(rest[i] as string, { status: rest[i + 1] as string, output: rest[i + 2] || null, error: rest[i + 3] || null });
+  }
+  return { revision: Number(revision), attempt: Number(attempt), taskId: taskId || null, referenced };
+}
+
+export function stepStore(connection: StoreConnection): StepStore {
+  const { keys, redis } = connection;
+  const record = async (script: string, hold: Hold, args: (string | number)[] = []): Promise<RecordReply> =>
+    recordReply(
+      await connection.run(script, { keys: [keys.plan(hold.planId)], id: hold.planId, args: [hold.stepId, hold.token, ...args] }),
+    );
+
+  return {
+    async claimStep({ planId, stepId, generation, delivery }, { token, executor }) {
+      const reply = await connection.run('claim-step', {
+        keys: [keys.plan(planId)],
+        id: planId,
+        args: [stepId, generation, delivery, token, executor, LIMITS.crashes],
+      });
+      if (reply[0] === 'claimed') return { ok: true, claim: readClaim(reply as string[]) };
+      const refusal = reply[0] as ClaimRefusal;
+      return refusal === 'not_due'
+        ? { ok: false, refusal, notBefore: Number(reply[1]), dueInMs: Number(reply[2]) }
+        : { ok: false, refusal };
+    },
+    beginStep: (hold, resolvedInput) => record('begin-step', hold, [resolvedInput ?? '']),
+    completeStep: (hold, output) => record('complete-step', hold, [output]),
+    failStep: (hold, { error, delayMs }) => record('fail-step', hold, [JSON.stringify(error), error.retryable ? '1' : '0', delayMs]),
+    releaseStep: (hold) => record('release-step', hold),
+    async reportProgress(hold, progress) {
+      await connection.run('report-progress', {
+        keys: [keys.plan(hold.planId)],
+        id: hold.planId,
+        args: [hold.stepId, hold.token, JSON.stringify(progress)],
+      });
+    },
+    async onHalt(handler) {
+      return connection.subscribe(keys.haltChannel, handler);
+    },
+    async haltedPlans(planIds) {
+      const states = await connection.attempt(() => Promise.all(planIds.map((id) => redis.hmget(keys.plan(id), 'status', 'stopping'))));
+      return planIds.filter((_, index) => {
+        const [status, stopping] = states[index] ?? [];
+        return (status as PlanStatus) !== 'executing' && (status as PlanStatus) !== 'paused' ? true : Boolean(stopping);
+      });
+    },
+  };
+}

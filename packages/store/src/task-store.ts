@@ -1,0 +1,85 @@
+/** Tasks on Redis. */
+import { newId, type PlanningRound, type Task, type TaskError, type TaskRequest, type TaskStatus } from '@countersign/shared';
+import type { StoreConnection } from './connection.ts';
+import type { Outcome, TaskStore } from './contract.ts';
+import { callRecord, outcomeOf } from './outcome.ts';
+import { pageOfIds } from './paging.ts';
+import { isoTime } from './time.ts';
+
+function readTask(fields: Record<string, string>, rounds: string[]): Task | null {
+  if (fields.id === undefined) return null;
+  const request = JSON.parse(fields.request ?? '{}') as TaskRequest;
+  return {
+    id: fields.id,
+    status: fields.status as TaskStatus,
+    ...request,
+    planId: fields.planId ?? null,
+    createdBy: fields.createdBy ?? '',
+    createdAt: isoTime(fields.createdAt) ?? '',
+    updatedAt: isoTime(fields.updatedAt) ?? '',
+    finishedAt: isoTime(fields.finishedAt),
+    rounds: rounds.map((round) => JSON.parse(round) as PlanningRound),
+    error: fields.error === undefined ? null : (JSON.parse(fields.error) as TaskError),
+  };
+}
+
+const toNull = (outcome: Outcome<unknown>): Outcome<null> => (outcome.ok ? { ok: true, value: null } : outcome);
+
+export function taskStore(connection: StoreConnection): TaskStore {
+  const { keys, redis } = connection;
+
+  const getTask = async (taskId: string): Promise<Task | null> => {
+    const [fields, rounds] = await connection.attempt(() =>
+      Promise.all([redis.hgetall(keys.task(taskId)), redis.lrange(`${keys.task(taskId)}:rounds`, 0, -1)]),
+    );
+    return readTask(fields, rounds);
+  };
+
+  const recordForPlanner = async (
+    script: string,
+    taskId: string,
+    { args, verb }: { args: string[]; verb: string },
+  ): Promise<Outcome<null>> => {
+    const reply = await connection.run(script, { keys: [keys.task(taskId)], id: taskId, args });
+    return toNull(outcomeOf(reply, { id: taskId, what: 'task', verb, named: false }));
+  };
+
+  return {
+    async createTask({ request, actor, idempotency }) {
+      const id = newId('tsk');
+      const call = callRecord(idempotency);
+      const fields = ['createdBy', actor.id, 'request', JSON.stringify(request)];
+      const reply = await connection.run('create-task', {
+        keys: [keys.task(id), keys.idempotency(call.hash)],
+        id,
+        args: [call.fingerprint, call.seconds, actor.id, JSON.stringify(fields)],
+      });
+      return outcomeOf(reply, { id, what: 'task', verb: 'create', named: idempotency !== undefined });
+    },
+    getTask,
+    async listTasks({ status, limit, cursor }) {
+      const { ids, nextCursor } = await pageOfIds(connection, keys.tasks(status), { limit, cursor });
+      const tasks = await Promise.all(ids.map(getTask));
+      return { items: tasks.filter((task) => task !== null), nextCursor };
+    },
+    async cancelTask(taskId, { actor, idempotency }) {
+      const call = callRecord(idempotency);
+      const reply = await connection.run('cancel-task', {
+        keys: [keys.task(taskId), keys.idempotency(call.hash)],
+        id: taskId,
+        args: [call.fingerprint, call.seconds, actor.id],
+      });
+      return outcomeOf(reply, { id: taskId, what: 'task', verb: 'cancel', named: idempotency !== undefined });
+    },
+    async startPlanning(taskId, token) {
+      const started = await recordForPlanner('start-planning', taskId, { args: [token], verb: 'plan' });
+      if (!started.ok) return started;
+      const task = await getTask(taskId);
+      return task === null
+        ? { ok: false, refusal: { code: 'not_found', message: `there is no task ${taskId}`, detail: {} } }
+        : { ok: true, value: task };
+    },
+    recordRound: (taskId, token, round) => recordForPlanner('record-round', taskId, { args: [token, JSON.stringify(round)], verb: 'plan' }),
+    failTask: (taskId, token, error) => recordForPlanner('fail-task', taskId, { args: [token, JSON.stringify(error)], verb: 'plan' }),
+  };
+}
