@@ -1,0 +1,100 @@
+/** Which tools a clause may mean: words it shares with a tool's examples, name and description, rare words counting more. */
+import type { ToolContract } from '@countersign/shared';
+import type { Clause, WordKnowledge } from './clauses.ts';
+import { tokenise } from './tokens.ts';
+import { FILE_KINDS, meaning, STOP_WORDS, stem, wordsOfName } from './words.ts';
+
+/** What the rules have learned of one tool. */
+interface LearnedTool {
+  tool: ToolContract;
+  /** what its examples begin with, and the words of its name */
+  verbs: ReadonlySet<string>;
+  /** how much each word speaks for this tool */
+  weights: ReadonlyMap<string, number>;
+}
+
+export interface Match {
+  tool: ToolContract;
+  score: number;
+  /** whether a word is one that this tool is described with, or a kind of file */
+  knows(word: string): boolean;
+}
+
+export interface Lexicon extends WordKnowledge {
+  /** the tools that a clause may mean, the likeliest first */
+  match(clause: Clause): Match[];
+}
+
+const NAME_WEIGHT = 3;
+const VERB_WEIGHT = 3;
+const EXAMPLE_WEIGHT = 2;
+const DESCRIPTION_WEIGHT = 1;
+const URL_BONUS = 4;
+const PATH_BONUS = 2;
+/** A tool with less than this share of the best one's score is another matter, not a second choice. */
+const NEAR_THE_BEST = 0.6;
+
+const contentWords = (text: string): string[] =>
+  tokenise(text)
+    .filter(({ kind, value }) => kind === 'word' && !STOP_WORDS.has(value))
+    .map(({ value }) => value.replace(/[^\p{L}\p{N}-]/gu, ''))
+    .filter((word) => word !== '');
+
+const isFileKind = (word: string): boolean => FILE_KINDS.has(stem(word)) || FILE_KINDS.has(meaning(word));
+
+function learn(tool: ToolContract): LearnedTool {
+  const weights = new Map<string, number>();
+  const verbs = new Set<string>();
+  const add = (word: string, weight: number): void => {
+    const key = meaning(word);
+    weights.set(key, Math.max(weights.get(key) ?? 0, weight));
+  };
+  for (const word of contentWords(tool.description)) add(word, DESCRIPTION_WEIGHT);
+  for (const { text } of tool.examples) {
+    const words = contentWords(text);
+    for (const word of words) add(word, EXAMPLE_WEIGHT);
+    if (words[0] !== undefined) {
+      verbs.add(meaning(words[0]));
+      add(words[0], VERB_WEIGHT);
+    }
+  }
+  for (const word of wordsOfName(tool.name)) {
+    verbs.add(meaning(word));
+    add(word, NAME_WEIGHT);
+  }
+  return { tool, verbs, weights };
+}
+
+export function createLexicon(tools: readonly ToolContract[]): Lexicon {
+  const learned = tools.map(learn);
+  const toolsWith = (key: string): number => learned.filter(({ weights }) => weights.has(key)).length;
+  const rarity = (key: string): number => Math.log(1 + learned.length / Math.max(1, toolsWith(key)));
+  const isVerb = (word: string): boolean => learned.some(({ verbs }) => verbs.has(meaning(word)));
+  const isKnown = (word: string): boolean => isFileKind(word) || learned.some(({ weights }) => weights.has(meaning(word)));
+
+  function scoreOf({ tool, verbs, weights }: LearnedTool, { tokens }: Clause, words: readonly string[]): Match | null {
+    const verb = words[0];
+    if (verb === undefined || !verbs.has(meaning(verb))) return null;
+    const keys = new Set(words.map(meaning));
+    let score = VERB_WEIGHT * rarity(meaning(verb));
+    for (const key of keys) score += (weights.get(key) ?? 0) * rarity(key);
+    const has = (kind: string): boolean => tokens.some((token) => token.kind === kind);
+    const takes = (pattern: RegExp): boolean =>
+      Object.keys((tool.inputSchema.properties as object | undefined) ?? {}).some((name) => pattern.test(name));
+    if (has('url')) score += takes(/^ur[il]$/i) ? URL_BONUS : -URL_BONUS;
+    if (has('path') || has('glob')) score += takes(/path|file|dir|folder/i) ? PATH_BONUS : -PATH_BONUS;
+    return { tool, score, knows: (word) => weights.has(meaning(word)) || isFileKind(word) };
+  }
+
+  function match(clause: Clause): Match[] {
+    const words = clause.tokens.filter(({ kind, value }) => kind === 'word' && !STOP_WORDS.has(value)).map(({ value }) => value);
+    const matches = learned
+      .map((tool) => scoreOf(tool, clause, words))
+      .filter((candidate) => candidate !== null)
+      .filter(({ score }) => score > 0)
+      .sort((a, b) => b.score - a.score || (a.tool.name < b.tool.name ? -1 : 1));
+    return matches.filter(({ score }) => score >= (matches[0]?.score ?? 0) * NEAR_THE_BEST);
+  }
+
+  return { isVerb, isKnown, match };
+}

@@ -1,0 +1,54 @@
+/**
+ * Recipes: whole plans written beforehand for objectives that many ask for and no grammar would get right. A recipe is
+ * data: the phrases it answers, with named parts, and the steps, in which `<name>` stands for a part.
+ */
+import type { JsonObject, StepDraft } from '@countersign/shared';
+import { AUDIT_RECIPE } from './audit-recipe.ts';
+
+export interface Recipe {
+  name: string;
+  /** for the person who approves the plan; says that it is a recipe */
+  description: string;
+  /** matched against the whole objective; named groups are the parts */
+  phrases: readonly RegExp[];
+  /** values of parts that the phrase leaves out; from `input.<name>` of the task first, where it has one */
+  defaults: Readonly<Record<string, string>>;
+  steps: readonly StepDraft[];
+}
+
+export interface CookedRecipe {
+  name: string;
+  description: string;
+  steps: StepDraft[];
+}
+
+const RECIPES: readonly Recipe[] = [AUDIT_RECIPE];
+
+/** The recipe for an objective with its parts filled in; null when there is none. */
+export function findRecipe(objective: string, input: JsonObject): CookedRecipe | null {
+  const text = objective.trim().replace(/\s+/g, ' ');
+  for (const recipe of RECIPES) {
+    const match = recipe.phrases.map((phrase) => phrase.exec(text)).find((found) => found !== null);
+    if (match === undefined || match === null) continue;
+    const parts = new Map(
+      Object.entries(recipe.defaults).map(([name, value]) => [name, typeof input[name] === 'string' ? `{{input.${name}}}` : value]),
+    );
+    for (const [name, value] of Object.entries(match.groups ?? {}))
+      if (value !== undefined) parts.set(name, value.replace(/^["'`](.*)["'`]$/, '$1'));
+    return {
+      name: recipe.name,
+      description: fill(recipe.description, parts) as string,
+      steps: recipe.steps.map((step) => fill(step, parts) as StepDraft),
+    };
+  }
+  return null;
+}
+
+/** Puts the parts into every text. Values are the caller's words: what looks like a placeholder in them stays text. */
+function fill(value: unknown, parts: ReadonlyMap<string, string>): unknown {
+  if (typeof value === 'string') return value.replace(/<([a-z]+)>/g, (whole, name: string) => parts.get(name) ?? whole);
+  if (Array.isArray(value)) return value.map((item) => fill(item, parts));
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, fill(member, parts)]));
+  return value;
+}
