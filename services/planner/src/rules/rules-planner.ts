@@ -1,5 +1,5 @@
 /** The planner without a model: recipes first, then the grammar. The same objective and tools give the same plan. */
-import { type PlanDraft, type TaskError, type ToolContract, validatePlan } from '@countersign/shared';
+import { type JsonObject, type PlanDraft, type TaskError, type ToolContract, validatePlan } from '@countersign/shared';
 import { cutReply, type PlanAnswer, type Planner, type PlanRequest, toolsByName } from '../planner.ts';
 import { type Composition, compose } from './compose.ts';
 import { findRecipe } from './recipes.ts';
@@ -78,7 +78,7 @@ function notUnderstood({ clauses }: Composition, tools: readonly ToolContract[])
   return { code: 'not_understood', message, detail: { clauses: clauses.map(clauseDetail), tools: toolsFor(tools) } };
 }
 
-const clauseDetail = (clause: Composition['clauses'][number]) =>
+const clauseDetail = (clause: Composition['clauses'][number]): JsonObject =>
   clause.understood
     ? { text: clause.text, understood: true, tool: clause.tool, inputs: clause.steps.map(({ input }) => input ?? {}) }
     : { text: clause.text, understood: false, problem: clause.problem };

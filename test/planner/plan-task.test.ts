@@ -1,0 +1,266 @@
+import { createModel } from '@countersign/llm';
+import { createOpenaiPlanner, createRulesPlanner, type Planner, PlanningInterruptedError, planTask } from '@countersign/planner';
+import type { PlanOptionsInput, ToolContract } from '@countersign/shared';
+import { type EmbeddedRedis, openStore, type Store, StoreUnavailableError, startEmbeddedRedis } from '@countersign/store';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { type ModelBehaviour, type ModelServer, startModelServer } from '../model-server/model-server.ts';
+
+const COUNT: ToolContract = {
+  name: 'count',
+  description: 'Counts the files of a folder',
+  risk: 'read',
+  inputSchema: { type: 'object', properties: { path: { type: 'string' } }, required: ['path'], additionalProperties: false },
+  outputSchema: null,
+  timeoutMs: null,
+  retry: null,
+  queue: null,
+  examples: [{ text: 'Count the files in src', input: { path: 'src' } }],
+};
+const ACTOR = { id: 'ada', roles: ['submitter'] as const };
+const GOOD = {
+  content: {
+    problem: '',
+    description: 'Counts.',
+    steps: [{ id: 'a', tool: 'count', description: '', input: '{"path":"src"}', dependsOn: [] }],
+  },
+};
+
+let redis: EmbeddedRedis;
+let store: Store;
+let server: ModelServer | null = null;
+let tests = 0;
+beforeAll(async () => {
+  redis = await startEmbeddedRedis();
+});
+afterAll(() => redis.stop());
+beforeEach(async () => {
+  store = openStore({ redisUrl: redis.url, prefix: `{t${++tests}}` });
+  await store.announceTools([COUNT]);
+});
+afterEach(async () => {
+  await server?.close();
+  server = null;
+  await store.close();
+});
+
+async function createTask({ options = {}, tools = null }: { options?: PlanOptionsInput; tools?: string[] | null } = {}): Promise<string> {
+  const created = await store.createTask({ request: { objective: 'Count the files in src', input: {}, options, tools }, actor: ACTOR });
+  if (!created.ok) throw new Error(created.refusal.message);
+  return created.value.id;
+}
+
+async function modelPlanner(behaviour: ModelBehaviour): Promise<Planner> {
+  server = await startModelServer(behaviour);
+  return createOpenaiPlanner(createModel({ apiKey: null, baseUrl: server.url, model: 'tiny' }));
+}
+
+interface RunOptions {
+  token?: string;
+  signal?: AbortSignal;
+  toolsWithinMs?: number;
+}
+const run = (
+  taskId: string,
+  planner: Planner,
+  { token = 'one', signal = new AbortController().signal, toolsWithinMs = 0 }: RunOptions = {},
+) => planTask(taskId, { store, planner, newToken: () => token, signal, watchEveryMs: 20, toolsWithinMs });
+
+const plannerThat = (plan: Planner['plan']): Planner => ({ name: 'rules', plan });
+
+describe('a task', () => {
+  test('taken from the queue becomes a plan that waits for approval, with the rounds that led to it', async () => {
+    const planner = await modelPlanner([{ content: { steps: [] } }, GOOD]);
+    const consumer = store.consumePlanning(({ taskId }) => run(taskId, planner), { concurrency: 1, onError: () => {} });
+    const taskId = await createTask();
+    await vi.waitFor(async () => expect((await store.getTask(taskId))?.status).toBe('planned'), { timeout: 20_000 });
+    await consumer.close();
+    const task = await store.getTask(taskId);
+    expect(task?.rounds).toMatchObject([
+      { round: 1, issues: [{ code: 'limit_exceeded' }] },
+      { round: 2, issues: [], model: 'tiny' },
+    ]);
+    const plan = await store.getPlan(task?.planId ?? '');
+    expect(plan).toMatchObject({
+      status: 'pending_approval',
+      taskId,
+      createdBy: 'ada',
+      quorum: 1,
+      steps: [{ id: 'a', input: { path: 'src' } }],
+    });
+    expect(await store.listRevisions(plan?.id ?? '')).toMatchObject([{ revision: 1, origin: 'openai', digest: plan?.digest }]);
+  });
+
+  test('that asks for no approval gets a plan that has started', async () => {
+    const result = await run(await createTask({ options: { requireApproval: false } }), createRulesPlanner());
+    if (result.outcome !== 'planned') throw new Error(JSON.stringify(result));
+    expect(await store.getPlan(result.planId)).toMatchObject({ status: 'executing', quorum: 0, autoApproved: 'requireApproval is false' });
+  });
+
+  test('whose options are wrong fails with the issue', async () => {
+    const taskId = await createTask({ options: { maxParallelSteps: 0 } });
+    expect(await run(taskId, createRulesPlanner())).toMatchObject({ outcome: 'failed', error: { code: 'invalid_plan' } });
+    expect(await store.getTask(taskId)).toMatchObject({
+      status: 'failed',
+      error: { detail: { issues: [{ path: 'options.maxParallelSteps' }] } },
+    });
+  });
+});
+
+describe('what goes wrong is recorded on the task', () => {
+  test.each([
+    ['a refusal of the model', () => modelPlanner([{ refusal: 'No.' }]), 'model_refused'],
+    ['an exception', () => plannerThat(async () => Promise.reject(new TypeError('boom'))), 'planner_fault'],
+    [
+      'a draft that does not validate',
+      () => plannerThat(async () => ({ ok: true, draft: { objective: 'x', steps: [{ id: 'a', tool: 'rm' }] } })),
+      'invalid_plan',
+    ],
+    [
+      'an answer of no use',
+      () => plannerThat(async () => ({ ok: false, error: { code: 'not_understood', message: 'what?', detail: { a: 1 } } })),
+      'not_understood',
+    ],
+  ])('%s', async (_, makePlanner, code) => {
+    const taskId = await createTask();
+    expect(await run(taskId, await makePlanner())).toMatchObject({ outcome: 'failed', error: { code } });
+    expect(await store.getTask(taskId)).toMatchObject({
+      status: 'failed',
+      planId: null,
+      error: { code, message: expect.stringMatching(/.{3}/) },
+    });
+  });
+
+  test('that none of the allowed tools is there, naming those that are', async () => {
+    const result = await run(await createTask({ tools: ['rm'] }), createRulesPlanner());
+    expect(result).toMatchObject({ outcome: 'failed', error: { code: 'no_tools', message: expect.stringContaining('there are count') } });
+  });
+
+  test('that no executor has announced anything', async () => {
+    const bare = openStore({ redisUrl: redis.url, prefix: `{bare${tests}}` });
+    const created = await bare.createTask({ request: { objective: 'Count', input: {}, options: {}, tools: null }, actor: ACTOR });
+    if (!created.ok) throw new Error(created.refusal.message);
+    const result = await planTask(created.value.id, {
+      store: bare,
+      planner: createRulesPlanner(),
+      newToken: () => 'one',
+      signal: new AbortController().signal,
+      toolsWithinMs: 0,
+    });
+    expect(result).toMatchObject({ outcome: 'failed', error: { code: 'no_tools', message: expect.stringContaining('start an executor') } });
+    await bare.close();
+  });
+});
+
+test('tools that are announced a little later than the task came are waited for', async () => {
+  const taskId = await createTask({ tools: ['late'] });
+  const running = run(
+    taskId,
+    plannerThat(async ({ tools }) => ({
+      ok: true,
+      draft: { objective: 'x', steps: [{ id: 'a', tool: tools[0]?.name ?? '', input: { path: 'x' } }] },
+    })),
+    { toolsWithinMs: 30_000 },
+  );
+  await vi.waitFor(async () => expect((await store.getTask(taskId))?.status).toBe('planning'));
+  await store.announceTools([{ ...COUNT, name: 'late' }]);
+  expect(await running).toMatchObject({ outcome: 'planned' });
+});
+
+describe('a cancel', () => {
+  test('while the model works ends the call and stores nothing', async () => {
+    const planner = await modelPlanner([{ hang: 'before headers' }]);
+    const taskId = await createTask();
+    const running = run(taskId, planner);
+    await vi.waitFor(() => expect(server?.requests).toHaveLength(1));
+    await store.cancelTask(taskId, { actor: ACTOR });
+    expect(await running).toEqual({ outcome: 'dropped', reason: 'the task is cancelled' });
+    await vi.waitFor(() => expect(server?.abandoned).toBe(1));
+    expect(await store.getTask(taskId)).toMatchObject({ status: 'cancelled', planId: null, rounds: [], error: null });
+    expect(await store.listPlans({ limit: 10 })).toMatchObject({ items: [] });
+  });
+
+  test('that comes right before the plan is stored wins', async () => {
+    const taskId = await createTask();
+    const planner = plannerThat(async () => {
+      await store.cancelTask(taskId, { actor: ACTOR });
+      return { ok: true, draft: { objective: 'x', steps: [{ id: 'a', tool: 'count', input: { path: 'x' } }] } };
+    });
+    expect(await run(taskId, planner)).toMatchObject({ outcome: 'dropped' });
+    expect(await store.listPlans({ limit: 10 })).toMatchObject({ items: [] });
+  });
+
+  test('before planning ends it quietly, without asking the planner', async () => {
+    const taskId = await createTask();
+    await store.cancelTask(taskId, { actor: ACTOR });
+    const planner = plannerThat(() => Promise.reject(new Error('was asked')));
+    expect(await run(taskId, planner)).toMatchObject({ outcome: 'dropped' });
+    expect(await store.getTask(taskId)).toMatchObject({ status: 'cancelled', error: null });
+  });
+});
+
+describe('two planners', () => {
+  test('the second one takes the task over, and what the first one found is dropped', async () => {
+    const planner = await modelPlanner((_, index) => (index === 0 ? { hang: 'before headers' } : GOOD));
+    const taskId = await createTask();
+    const stopped = new AbortController();
+    let release = (): void => {};
+    const first = run(
+      taskId,
+      plannerThat(async ({ onRound }) => {
+        await new Promise<void>((resolve) => {
+          release = resolve;
+        });
+        await onRound({
+          round: 1,
+          planner: 'rules',
+          model: null,
+          startedAt: '',
+          durationMs: 0,
+          reply: 'late',
+          issues: [],
+          error: null,
+          usage: null,
+        });
+        return { ok: false, error: { code: 'late', message: 'too late', detail: {} } };
+      }),
+      { token: 'first', signal: stopped.signal },
+    );
+    await vi.waitFor(async () => expect((await store.getTask(taskId))?.status).toBe('planning'));
+    const second = run(taskId, planner, { token: 'second' });
+    await vi.waitFor(() => expect(server?.requests).toHaveLength(1));
+    release();
+    expect(await first).toMatchObject({ outcome: 'dropped' });
+    expect(await store.getTask(taskId)).toMatchObject({ status: 'planning', rounds: [], error: null });
+    const third = await run(taskId, planner, { token: 'third' });
+    expect(third).toMatchObject({ outcome: 'planned' });
+    expect(await second).toMatchObject({ outcome: 'dropped', reason: 'the task is planned' });
+  });
+
+  test('an interrupted one throws, so that the job is delivered again, and leaves the task to be taken over', async () => {
+    const planner = await modelPlanner((_, index) => (index === 0 ? { hang: 'before headers' } : GOOD));
+    const taskId = await createTask();
+    const stopping = new AbortController();
+    const running = run(taskId, planner, { signal: stopping.signal });
+    await vi.waitFor(() => expect(server?.requests).toHaveLength(1));
+    stopping.abort();
+    await expect(running).rejects.toThrow(PlanningInterruptedError);
+    expect(await store.getTask(taskId)).toMatchObject({ status: 'planning', rounds: [], error: null });
+    expect(await run(taskId, planner, { token: 'two' })).toMatchObject({ outcome: 'planned' });
+  });
+});
+
+test('a store that goes away while the model works is thrown, so that the job is delivered again', async () => {
+  const own = await startEmbeddedRedis();
+  const away = openStore({ redisUrl: own.url, commandTimeoutMs: 500 });
+  await away.announceTools([COUNT]);
+  const created = await away.createTask({ request: { objective: 'Count', input: {}, options: {}, tools: null }, actor: ACTOR });
+  if (!created.ok) throw new Error(created.refusal.message);
+  const planner = plannerThat(async () => {
+    await own.kill();
+    return { ok: false, error: { code: 'not_understood', message: 'what?', detail: {} } };
+  });
+  const deps = { store: away, planner, newToken: () => 'one', signal: new AbortController().signal };
+  await expect(planTask(created.value.id, deps)).rejects.toThrow(StoreUnavailableError);
+  await away.close();
+  await own.stop();
+});
