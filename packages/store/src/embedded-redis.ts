@@ -36,6 +36,8 @@ export interface EmbeddedRedis {
   port: number;
   pid: number;
   dataDir: string;
+  /** resolves when the process has ended, for whichever reason */
+  exited: Promise<void>;
   /** Ends the server after it has written everything; a temporary folder is removed. Calling it again does nothing. */
   stop(): Promise<void>;
   /** SIGKILL, as a crash would; the folder stays until `stop`. */
@@ -192,6 +194,7 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions = {}): Pr
   const pid = child.pid;
   const lock = join(dataDir, LOCK_FILE);
   writeFileSync(lock, `${port} ${pid}`);
+  const exited = new Promise<void>((resolved) => server.once('exit', () => resolved()));
   const watcher = watchParent(pid, temporary ? dataDir : null);
   server.once('exit', () => watcher.kill('SIGKILL'));
 
@@ -211,5 +214,5 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions = {}): Pr
     stopped ??= end();
     return stopped;
   };
-  return { url: `redis://${HOST}:${port}`, port, pid, dataDir, stop, kill };
+  return { url: `redis://${HOST}:${port}`, port, pid, dataDir, exited, stop, kill };
 }

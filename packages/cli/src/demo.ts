@@ -1,0 +1,214 @@
+/** The product in one go: a task becomes a plan, a person countersigns it, two executors run it, everything ends. */
+import { mkdirSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { isEndedPlan, type Plan, type Task } from '@countersign/shared';
+import { type ApiCalls, ApiRefusal, apiCalls } from './api-calls.ts';
+import { Interruption, type InterruptionWatch } from './interruption.ts';
+import { liveProgress } from './live-progress.ts';
+import { resultLines } from './plan-result.ts';
+import { planLines } from './plan-table.ts';
+import { type Asker, openAsker } from './question.ts';
+import { keepOutOfGit, type Stack, startStack, waitForTools } from './stack.ts';
+import { duration, plainText, type Terminal, wrap } from './terminal.ts';
+
+const OBJECTIVE = 'Audit this repository and write a report to .countersign/audit.md';
+const DEMO_ACTOR = 'demo';
+const EXECUTORS = 2;
+const PLANNING_LIMIT_MS = 10 * 60_000;
+const POLL_MS = 100;
+const CANCEL_LIMIT_MS = 5_000;
+
+/** The demo ends here, with this sentence and exit code 1. */
+class DemoEnd extends Error {
+  override readonly name = 'DemoEnd';
+}
+
+interface Demo {
+  api: ApiCalls;
+  terminal: Terminal;
+  asker: Asker | null;
+  signal: AbortSignal;
+}
+
+const userName = (): string => {
+  try {
+    return userInfo().username.replace(/[^\w.@-]/g, '_') || DEMO_ACTOR;
+  } catch {
+    return DEMO_ACTOR;
+  }
+};
+
+function taskFailure(task: Task): string {
+  const issues = task.rounds.at(-1)?.issues ?? [];
+  const reason = task.error === null ? `the task is ${task.status}` : task.error.message;
+  return [`There is no plan: ${reason}`, ...issues.map((issue) => `  ${issue.path}: ${issue.message}`)].join('\n');
+}
+
+async function makePlan({ api, signal, terminal }: Demo, objective: string): Promise<Plan> {
+  let task = await api.createTask({ objective });
+  const deadline = performance.now() + PLANNING_LIMIT_MS;
+  while (task.status === 'queued' || task.status === 'planning') {
+    if (performance.now() > deadline)
+      throw new DemoEnd(`There is no plan after ${duration(PLANNING_LIMIT_MS)}; the planner's log says more`);
+    await new Promise((next) => setTimeout(next, POLL_MS));
+    signal.throwIfAborted();
+    task = await api.getTask(task.id);
+  }
+  if (task.planId === null) throw new DemoEnd(taskFailure(task));
+  const round = task.rounds.at(-1);
+  if (round !== undefined) {
+    const by = round.planner === 'rules' ? 'by rules, without a model' : `by ${plainText(round.model ?? 'a model')}`;
+    terminal.write(`Planned ${by}, in ${duration(task.rounds.reduce((sum, { durationMs }) => sum + durationMs, 0))}\n\n`);
+  }
+  return api.getPlan(task.planId);
+}
+
+async function countersign({ api, terminal, asker }: Demo, plan: Plan): Promise<Plan> {
+  if (plan.status !== 'pending_approval') {
+    if (plan.autoApproved !== null) terminal.write(`Nobody has to approve it: ${plainText(plan.autoApproved)}\n`);
+    return plan;
+  }
+  if (asker !== null && !(await asker.confirm('Countersign this plan?'))) {
+    await api.rejectPlan(plan.id, { digest: plan.digest, reason: 'not countersigned in the demo' });
+    throw new DemoEnd('Not countersigned: the plan is rejected, nothing was run.');
+  }
+  const approved = await api.approvePlan(plan.id, plan.digest);
+  const who = asker === null ? `There is no terminal to ask on: approved as ${DEMO_ACTOR}` : `Countersigned by ${userName()}`;
+  terminal.write(`${who}\n`);
+  if (approved.status === 'pending_approval')
+    throw new DemoEnd(`The policy wants ${approved.quorum} approvals and the demo has only one to give; nothing was run.`);
+  return approved;
+}
+
+/** A gate asks in the middle of the run. */
+async function decideGate({ api, terminal, asker }: Demo, plan: Plan, stepId: string): Promise<void> {
+  const step = plan.steps.find(({ id }) => id === stepId);
+  if (step === undefined || step.status !== 'awaiting_approval') return;
+  const question = typeof step.input.question === 'string' ? step.input.question : (step.approval?.message ?? 'May it run?');
+  const asks = `${stepId} asks: ${plainText(question)}`;
+  if (asker === null) {
+    terminal.write(`${asks}\n  approved as ${DEMO_ACTOR}\n`);
+    await api.decideGate(plan.id, stepId, { verdict: 'approve', body: {} });
+  } else if (step.tool === 'human.input') {
+    await api.decideGate(plan.id, stepId, { verdict: 'approve', body: { data: await asker.ask(`${asks} `) } });
+  } else {
+    await api.decideGate(plan.id, stepId, { verdict: (await asker.confirm(asks)) ? 'approve' : 'reject', body: {} });
+  }
+}
+
+async function follow(demo: Demo, plan: Plan): Promise<Plan> {
+  const progress = liveProgress(plan, demo.terminal);
+  demo.terminal.write('\n');
+  try {
+    for await (const event of demo.api.events(plan.id)) {
+      progress.show(event);
+      if (event.type !== 'step.awaiting_approval' || event.stepId === undefined) continue;
+      progress.clear();
+      await decideGate(demo, await demo.api.getPlan(plan.id), event.stepId);
+    }
+  } finally {
+    progress.clear();
+  }
+  return demo.api.getPlan(plan.id);
+}
+
+/** A Redis that outlives the demo must not go on with the demo's plan. */
+async function cancelUnfinished(stack: Stack, planId: string | null): Promise<void> {
+  if (planId === null) return;
+  const api = apiCalls({ url: stack.url, actor: DEMO_ACTOR, signal: AbortSignal.timeout(CANCEL_LIMIT_MS) });
+  try {
+    const { status } = await api.getPlan(planId);
+    if (!isEndedPlan(status)) await api.cancelPlan(planId, 'the demo was interrupted');
+  } catch {
+    // The stack is ending anyway; the plan waits for a person or is reconciled by the next executor.
+  }
+}
+
+function places(stack: Stack): string {
+  const entries = { API: stack.url, Docs: `${stack.url}/docs`, Dashboard: `${stack.url}/admin/queues`, Logs: stack.logDir };
+  return Object.entries(entries)
+    .map(([name, place]) => `  ${name.padEnd(10)} ${place}\n`)
+    .join('');
+}
+
+async function runDemo(demo: Demo, options: { objective: string; root: string; made(planId: string): void }): Promise<number> {
+  const { terminal } = demo;
+  terminal.write(`Task: ${plainText(options.objective)}\n`);
+  const plan = await makePlan(demo, options.objective);
+  options.made(plan.id);
+  terminal.write(`${planLines(plan, terminal).join('\n')}\n\n`);
+  const ended = await follow(demo, await countersign(demo, plan));
+  terminal.write(`\n${resultLines(ended, options.root, terminal).join('\n')}\n\n`);
+  if (ended.status === 'completed')
+    terminal.write(
+      `${wrap('Everything is stopped again; npm start keeps it up: API on http://127.0.0.1:3000, /docs, /admin/queues', terminal.width).join('\n')}\n`,
+    );
+  return ended.status === 'completed' ? 0 : 1;
+}
+
+export interface DemoOptions {
+  /** default: an audit of the workspace */
+  objective: string | undefined;
+  /** the folder that the plan's tools work in */
+  root: string;
+  env: NodeJS.ProcessEnv;
+  terminal: Terminal;
+  interruption: InterruptionWatch;
+}
+
+/** Runs the demo. Resolves to the exit code: 0 when the plan was completed, 1 with the reason otherwise, 130 after Ctrl-C. */
+export async function demo(options: DemoOptions): Promise<number> {
+  const { terminal, root, interruption } = options;
+  const { signal } = interruption;
+  const say = (line: string): void => terminal.write(`${line}\n`);
+  const logDir = join(root, '.countersign', 'demo-logs');
+  let stack: Stack | null = null;
+  let planId: string | null = null;
+  try {
+    say(terminal.paint('bold', 'Countersign: an agent writes the plan, you countersign it, a fleet runs exactly that.'));
+    mkdirSync(logDir, { recursive: true });
+    keepOutOfGit(join(root, '.countersign'));
+    // The demo talks to its own API on the loopback; keys would only lock it out of it.
+    const { API_KEYS: _keys, ...env } = options.env;
+    stack = await startStack({
+      env: { ...env, WORKSPACE_ROOT: root },
+      host: '127.0.0.1',
+      port: 0,
+      executors: EXECUTORS,
+      logDir,
+      redisDir: null,
+      note: say,
+      signal,
+    });
+    say(places(stack));
+    await waitForTools(stack, signal);
+    const asker = openAsker(interruption);
+    const api = apiCalls({ url: stack.url, actor: asker === null ? DEMO_ACTOR : userName(), signal });
+    const run = runDemo(
+      { api, terminal, asker, signal },
+      {
+        objective: options.objective ?? OBJECTIVE,
+        root,
+        made(id) {
+          planId = id;
+        },
+      },
+    );
+    return await Promise.race([run, stack.failed]);
+  } catch (error) {
+    if (signal.aborted) {
+      say(`\nInterrupted; stopping everything...`);
+      return signal.reason instanceof Interruption ? signal.reason.exitCode : 1;
+    }
+    if (error instanceof DemoEnd) say(error.message);
+    else if (error instanceof ApiRefusal) say(`The API refused (${error.code}): ${error.message}`);
+    else say(terminal.paint('red', error instanceof Error ? error.message : String(error)));
+    return 1;
+  } finally {
+    if (stack !== null) {
+      await cancelUnfinished(stack, planId);
+      await stack.stop();
+    }
+  }
+}

@@ -1,0 +1,99 @@
+/** A plan as a person reads it before signing: every step, what it would do, what it waits for. */
+import type { Plan, Risk, StepView } from '@countersign/shared';
+import { cut, plainText, type Terminal, textWidth, wrap } from './terminal.ts';
+
+type TableStep = Pick<StepView, 'id' | 'tool' | 'description' | 'input' | 'dependsOn' | 'when' | 'forEach' | 'approval' | 'risk'>;
+
+const HEADINGS = ['step', 'tool', 'risk', 'after', 'what it does'] as const;
+const GAP = '  ';
+/** characters that the last column needs to be a column; narrower terminals get one block per step */
+const MINIMUM_TEXT = 28;
+const MAXIMUM_COLUMN = 28;
+const MAXIMUM_INPUT = 240;
+const RISK_STYLE = { read: 'green', write: 'yellow', destructive: 'red' } as const satisfies Record<Risk, string>;
+
+const inputText = (step: TableStep): string =>
+  cut(
+    Object.entries(step.input)
+      .map(([name, value]) => `${plainText(name)}: ${plainText(typeof value === 'string' ? value : JSON.stringify(value))}`)
+      .join(', '),
+    MAXIMUM_INPUT,
+  );
+
+/** What stands in the last column: the description, then what it is called with and under which conditions. */
+function details(step: TableStep): { text: string; notes: string[] } {
+  const notes = [inputText(step)];
+  if (step.when !== null) notes.push(`only if ${plainText(step.when)}`);
+  if (step.forEach !== null)
+    notes.push(
+      `for each of ${cut(plainText(typeof step.forEach === 'string' ? step.forEach : JSON.stringify(step.forEach)), MAXIMUM_INPUT)}`,
+    );
+  if (step.approval !== null) notes.push(`asks first: ${plainText(step.approval.message)}`);
+  return { text: plainText(step.description), notes: notes.filter((note) => note !== '') };
+}
+
+function columns(steps: readonly TableStep[], terminal: Terminal): string[] | null {
+  const cells = steps.map((step) => [step.id, step.tool, step.risk, step.dependsOn.join(', ') || '-'].map(plainText));
+  const widths = [0, 1, 2, 3].map((index) =>
+    Math.min(MAXIMUM_COLUMN, Math.max(textWidth(HEADINGS[index] ?? ''), ...cells.map((row) => textWidth(row[index] ?? '')))),
+  );
+  const left = widths.reduce((sum, width) => sum + width + GAP.length, 0);
+  const textColumn = terminal.width - left;
+  if (textColumn < MINIMUM_TEXT) return null;
+
+  const pad = (text: string, index: number): string => text + ' '.repeat(Math.max(0, (widths[index] ?? 0) - textWidth(text)));
+  const lines = [terminal.paint('bold', `${[0, 1, 2, 3].map((index) => pad(HEADINGS[index] ?? '', index)).join(GAP)}${GAP}${HEADINGS[4]}`)];
+  for (const [row, step] of steps.entries()) {
+    const { text, notes } = details(step);
+    const last = [
+      ...wrap(text, textColumn).filter((line) => line !== ''),
+      ...notes.flatMap((note) => wrap(note, textColumn)).map((line) => terminal.paint('dim', line)),
+    ];
+    // Names are never cut: what is signed must be readable, so a long one goes over several lines.
+    const wrapped = (cells[row] ?? []).map((cell, index) => wrap(cell, widths[index] ?? 1));
+    const height = Math.max(last.length, ...wrapped.map((cell) => cell.length));
+    for (let line = 0; line < height; line++) {
+      const fields = wrapped.map((cell, index) => {
+        const field = pad(cell[line] ?? '', index);
+        return index === 2 ? terminal.paint(RISK_STYLE[step.risk], field) : field;
+      });
+      lines.push([...fields, last[line] ?? ''].join(GAP).trimEnd());
+    }
+  }
+  return lines;
+}
+
+function blocks(steps: readonly TableStep[], terminal: Terminal): string[] {
+  return steps.flatMap((step) => {
+    const { text, notes } = details(step);
+    const after = step.dependsOn.length > 0 ? [`after ${step.dependsOn.join(', ')}`] : [];
+    const indented = [...after, text, ...notes].filter((line) => line !== '').flatMap((line) => wrap(line, terminal.width - 2));
+    return [
+      ...wrap(`${plainText(step.id)} (${plainText(step.tool)}, ${step.risk})`, terminal.width).map((line) => terminal.paint('bold', line)),
+      ...indented.map((line) => `  ${line}`),
+    ];
+  });
+}
+
+/** The steps as a table, or one block per step where the terminal is too narrow for a table. */
+export const stepLines = (steps: readonly TableStep[], terminal: Terminal): string[] => columns(steps, terminal) ?? blocks(steps, terminal);
+
+/** The plan with its steps, its effects and the digest that a signature is for. */
+export function planLines(plan: Plan, terminal: Terminal): string[] {
+  const effects = (['read', 'write', 'destructive'] as const).map((risk) => {
+    const text = `${plan.effects[risk]} ${risk}`;
+    return plan.effects[risk] > 0 ? terminal.paint(RISK_STYLE[risk], text) : text;
+  });
+  const description = plainText(plan.description);
+  return [
+    ...wrap(`Plan ${plan.id}, revision ${plan.revision}: ${plainText(plan.objective)}`, terminal.width).map((line) =>
+      terminal.paint('bold', line),
+    ),
+    ...(description === '' ? [] : wrap(description, terminal.width)),
+    '',
+    ...stepLines(plan.steps, terminal),
+    '',
+    `Effects: ${effects.join(', ')}`,
+    ...wrap(`Digest:  ${plan.digest}`, terminal.width),
+  ];
+}

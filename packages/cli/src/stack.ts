@@ -1,0 +1,169 @@
+/** The whole of Countersign on one machine: Redis, API, planner and executors as child processes. */
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type EmbeddedRedis, startEmbeddedRedis } from '@countersign/store';
+import { type ChildService, keepRunning, lastLogLines } from './child-service.ts';
+import { availablePort } from './ports.ts';
+
+const START_LIMIT_MS = 60_000;
+const POLL_MS = 50;
+const REDIS_RESTART_MS = 250;
+
+export interface StackOptions {
+  /** passed on to the services, which read their settings from it */
+  env: NodeJS.ProcessEnv;
+  host: string;
+  /** 0: a free one */
+  port: number;
+  executors: number;
+  /** holds the services' logs, emptied at the start */
+  logDir: string;
+  /** where the embedded Redis keeps its data; null: in a temporary folder that goes with it */
+  redisDir: string | null;
+  note(line: string): void;
+  signal: AbortSignal;
+}
+
+export interface Stack {
+  url: string;
+  redisUrl: string;
+  logDir: string;
+  /** rejects when a service cannot be kept running */
+  failed: Promise<never>;
+  /** Ends the services (API, planner, executors), then Redis. Calling it again waits for the same end. */
+  stop(): Promise<void>;
+}
+
+/** The module that runs a service stands beside its package's entry. */
+const mainOf = (service: string): string => fileURLToPath(new URL('./main.js', import.meta.resolve(`@countersign/${service}`)));
+
+/** Our folder inside somebody's work stays out of their git. */
+export function keepOutOfGit(folder: string): void {
+  const ignore = join(folder, '.gitignore');
+  if (!existsSync(ignore)) writeFileSync(ignore, '*\n');
+}
+
+async function waitFor(what: string, ready: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
+  const deadline = performance.now() + START_LIMIT_MS;
+  while (!(await ready().catch(() => false))) {
+    signal.throwIfAborted();
+    if (performance.now() > deadline) throw new Error(`${what} after ${START_LIMIT_MS / 1_000} s`);
+    await new Promise((next) => setTimeout(next, POLL_MS));
+  }
+}
+
+/** An embedded Redis that is started again on its folder and port when it dies. */
+async function keepRedis(options: StackOptions, failed: (error: Error) => void) {
+  let stopping = false;
+  let redis: EmbeddedRedis = await startEmbeddedRedis({
+    ...(options.redisDir === null ? {} : { dataDir: options.redisDir }),
+    log: options.note,
+  });
+  const { url, port, dataDir } = redis;
+  let restart: Promise<void> = Promise.resolve();
+  const watch = (): void => {
+    void redis.exited.then(() => {
+      if (stopping) return;
+      options.note('Redis has ended; starting it again on the same data');
+      restart = new Promise((next) => setTimeout(next, REDIS_RESTART_MS))
+        .then(() => startEmbeddedRedis({ dataDir, port }))
+        .then((again) => {
+          redis = again;
+          watch();
+        }, failed);
+    });
+  };
+  watch();
+  const removeTemporary = (): void => {
+    if (options.redisDir === null) rmSync(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+  };
+  return {
+    url,
+    async stop() {
+      stopping = true;
+      await restart;
+      await redis.stop();
+      removeTemporary();
+    },
+    kill() {
+      stopping = true;
+      void redis.kill();
+      removeTemporary();
+    },
+  };
+}
+
+/**
+ * Starts everything and waits until the API is ready and an executor has announced its tools. Throws, with everything
+ * ended again, when that does not happen within 60 s.
+ */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const { note, host, logDir, signal } = options;
+  let fail: (error: Error) => void = () => {};
+  const failed = new Promise<never>((_resolve, reject) => {
+    fail = reject;
+  });
+  // Whoever waits for it sees the rejection; nobody has to.
+  failed.catch(() => {});
+
+  const port = await availablePort(options.port, host);
+  const url = `http://${host.includes(':') ? `[${host}]` : host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`;
+  const external = options.env.REDIS_URL;
+  const redis = external ? { url: external, stop: async () => {}, kill: () => {} } : await keepRedis(options, fail);
+
+  const env = { ...options.env, REDIS_URL: redis.url };
+  const services: { api: ChildService | null; planner: ChildService | null; executors: ChildService[] } = {
+    api: null,
+    planner: null,
+    executors: [],
+  };
+  const launch = (name: string, main: string, extra: NodeJS.ProcessEnv = {}): ChildService => {
+    const logFile = join(logDir, `${name}.log`);
+    rmSync(logFile, { force: true });
+    return keepRunning({ name, main, env: { ...env, ...extra }, logFile, note, gaveUp: fail });
+  };
+
+  // A process that ends without a stop (a second Ctrl-C, a fault) takes everything with it.
+  const kill = (): void => {
+    for (const service of [services.api, services.planner, ...services.executors]) service?.kill();
+    redis.kill();
+  };
+  process.once('exit', kill);
+
+  let stopped: Promise<void> | null = null;
+  const end = async (): Promise<void> => {
+    await services.api?.stop();
+    await services.planner?.stop();
+    await Promise.all(services.executors.map((executor) => executor.stop()));
+    await redis.stop();
+    process.off('exit', kill);
+  };
+  const stop = (): Promise<void> => {
+    stopped ??= end();
+    return stopped;
+  };
+
+  try {
+    services.api = launch('api', mainOf('api'), { HOST: host, PORT: String(port) });
+    services.planner = launch('planner', mainOf('planner'));
+    for (let number = 1; number <= options.executors; number++) services.executors.push(launch(`executor-${number}`, mainOf('executor')));
+    const ready = waitFor('the API was not ready', async () => (await fetch(`${url}/readyz`, { signal })).ok, signal);
+    await Promise.race([ready, failed]);
+  } catch (error) {
+    await stop();
+    if (signal.aborted) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`${reason}\nthe last lines of ${join(logDir, 'api.log')}:\n${lastLogLines(join(logDir, 'api.log'))}`);
+  }
+  return { url, redisUrl: redis.url, logDir, failed, stop };
+}
+
+/** Waits until an executor has announced its tools, without which no plan can be made. */
+export async function waitForTools(stack: Pick<Stack, 'url' | 'logDir' | 'failed'>, signal: AbortSignal): Promise<void> {
+  const announced = async (): Promise<boolean> => {
+    const answer = (await (await fetch(`${stack.url}/v1/tools`, { signal })).json()) as { items?: unknown[] };
+    return (answer.items ?? []).length > 0;
+  };
+  await Promise.race([waitFor(`no executor announced its tools (see ${stack.logDir})`, announced, signal), stack.failed]);
+}

@@ -1,0 +1,65 @@
+/** `npm start`: the whole stack on this machine, kept up until it is told to end. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadConfig } from '@countersign/service';
+import { z } from 'zod';
+import type { InterruptionWatch } from './interruption.ts';
+import { keepOutOfGit, startStack } from './stack.ts';
+import type { Terminal } from './terminal.ts';
+
+const startConfigSchema = z.object({
+  HOST: z.string().default('127.0.0.1'),
+  PORT: z.coerce.number('must be a port number; 0 picks a free one').int().min(0).max(65_535).default(3000),
+  EXECUTORS: z.coerce.number('must be a number of processes').int().min(1).max(64).default(2),
+  DATA_DIR: z.string().optional(),
+  WORKSPACE_ROOT: z.string().optional(),
+});
+
+export interface StartOptions {
+  /** the folder it is run in: the workspace and the place of the data, where the settings name no others */
+  root: string;
+  env: NodeJS.ProcessEnv;
+  terminal: Terminal;
+  interruption: InterruptionWatch;
+}
+
+/** Runs until SIGTERM or Ctrl-C. Resolves to the exit code: 0 after a clean end, 1 when a service can't be kept running. */
+export async function start(options: StartOptions): Promise<number> {
+  const { env, root, terminal, interruption } = options;
+  const say = (line: string): void => terminal.write(`${line}\n`);
+  const config = loadConfig(startConfigSchema, env);
+  const ownFolder = join(root, '.countersign');
+  const dataDir = config.DATA_DIR ?? ownFolder;
+  const logDir = join(dataDir, 'logs');
+  mkdirSync(logDir, { recursive: true });
+  if (config.DATA_DIR === undefined) keepOutOfGit(ownFolder);
+
+  const stack = await startStack({
+    env: { ...env, WORKSPACE_ROOT: config.WORKSPACE_ROOT ?? root },
+    host: config.HOST,
+    port: config.PORT,
+    executors: config.EXECUTORS,
+    logDir,
+    redisDir: join(dataDir, 'redis'),
+    note: say,
+    signal: interruption.signal,
+  });
+  say(`Countersign is up, with ${config.EXECUTORS} executor${config.EXECUTORS === 1 ? '' : 's'}. Ctrl-C ends it.`);
+  say(`  API        ${stack.url}`);
+  say(`  Docs       ${stack.url}/docs`);
+  say(`  Dashboard  ${stack.url}/admin/queues`);
+  say(`  Redis      ${env.REDIS_URL ? 'as REDIS_URL says' : `${stack.redisUrl} (data: ${join(dataDir, 'redis')})`}`);
+  say(`  Logs       ${logDir}`);
+
+  const asked = new Promise<void>((resolve) => {
+    if (interruption.signal.aborted) resolve();
+    else interruption.signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  try {
+    await Promise.race([asked, stack.failed]);
+    say('Stopping: API, planner, executors, then Redis...');
+    return 0;
+  } finally {
+    await stack.stop();
+  }
+}
