@@ -58,3 +58,9 @@ test('a retry makes the steps it names pending, and no others', () => {
   expect(folded.status).toBe('executing');
   expect(statuses(folded)).toEqual({ a: 'completed' });
 });
+
+test('an attempt that an executor handed back does not count', () => {
+  const handedBack = { ...step('step.retrying', 'a', 2), data: { handedBack: true } };
+  const folded = foldEvents([plan('plan.started'), step('step.started', 'a', 2), handedBack]);
+  expect(folded.steps.get('a')).toEqual({ status: 'retrying', attempt: 1 });
+});

@@ -106,8 +106,9 @@ export function foldEvents(events: Iterable<Pick<Event, 'type' | 'stepId' | 'att
     }
     const status = STEP_STATUS_AFTER[event.type];
     if (status === undefined || event.stepId === undefined) continue;
-    const before = folded.steps.get(event.stepId);
-    folded.steps.set(event.stepId, { status, attempt: event.attempt ?? before?.attempt ?? 0 });
+    const attempt = event.attempt ?? folded.steps.get(event.stepId)?.attempt ?? 0;
+    // An attempt that was handed back is named by its number, but does not count.
+    folded.steps.set(event.stepId, { status, attempt: event.data?.handedBack === true ? attempt - 1 : attempt });
   }
   return folded;
 }
