@@ -5,12 +5,19 @@
   Replies ok | not_found | plan_not_executing | plan_stopping | stale_token
 ]]
 local planKey = KEYS[1]
-local found = redis.call('HMGET', planKey, 'status', 'stopping')
+local found = redis.call('HMGET', planKey, 'status', 'stopping', 'revision')
 if not found[1] then return { 'not_found' } end
-if found[1] ~= 'executing' and found[1] ~= 'paused' then return { 'plan_not_executing' } end
-if (found[2] or '') ~= '' then return { 'plan_stopping' } end
+
+-- Whether there is such a step at all is looked up only for a call that is refused anyway.
+local function refuse(word)
+  local known = redis.call('HEXISTS', planKey .. ':graph:' .. found[3], ARGV[4]) == 1
+  return { known and word or 'not_found' }
+end
+
+if found[1] ~= 'executing' and found[1] ~= 'paused' then return refuse('plan_not_executing') end
+if (found[2] or '') ~= '' then return refuse('plan_stopping') end
 local text = redis.call('HGET', planKey .. ':steps', ARGV[4])
 local step = text and cjson.decode(text)
-if not step or step[1] ~= 'running' or step[5] ~= ARGV[5] then return { 'stale_token' } end
+if not step or step[1] ~= 'running' or step[5] ~= ARGV[5] then return refuse('stale_token') end
 if ARGV[6] ~= '' then redis.call('HSET', planKey .. ':results', 'input:' .. ARGV[4], ARGV[6]) end
 return { 'ok' }

@@ -15,7 +15,14 @@
 
 local id = ARGV[4]
 local step, reply = checkHold(id, ARGV[5])
-if not step then return reply end
+if not step then
+  -- The first reply was lost. Only a completion is answered again: a result that was not kept must never be told it was.
+  if reply[1] ~= 'not_found' then
+    local held = loadStep(id)
+    if held[STATUS] == 'completed' and held[TOKEN] == ARGV[5] then return { 'ok' } end
+  end
+  return reply
+end
 redis.call('HSET', resultsKey, 'output:' .. id, ARGV[6])
 redis.call('HDEL', resultsKey, 'error:' .. id, 'progress:' .. id)
 endStep(id, step, 'completed')

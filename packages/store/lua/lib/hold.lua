@@ -1,12 +1,10 @@
 --[[
-  The checks before anything is recorded for a running step. A token that has recorded something already gets `ok`
-  again: its first reply was lost. A cancel or a takeover takes the token away.
+  The checks before anything is recorded for a running step. A cancel or a takeover takes the token away.
 ]]
 local function checkHold(id, token)
   if not loadPlan() then return nil, { 'not_found' } end
   if not graphOf(id) then return nil, { 'not_found' } end
   local step = loadStep(id)
-  if step[TOKEN] == token and step[STATUS] ~= 'running' then return nil, { 'ok' } end
   if plan.status ~= 'executing' and plan.status ~= 'paused' then return nil, { 'plan_not_executing' } end
   if step[STATUS] ~= 'running' or step[TOKEN] ~= token then return nil, { 'stale_token' } end
   return step, nil
