@@ -1,0 +1,29 @@
+/** Compares the store's events with the model's. */
+import type { EventType } from '@countersign/shared';
+import { expect } from 'vitest';
+import type { ModelEvent } from './plan-state.ts';
+
+/** Events about one attempt; they say which. */
+const OF_AN_ATTEMPT: readonly EventType[] = ['step.started', 'step.retrying', 'step.completed', 'step.failed'];
+
+/**
+ * Holds events against those of the model: as many, in the same order, each with the same type, step, attempt and actor,
+ * and with the data that docs/engine.md names. The store may say more in the data, and may leave the attempt out of
+ * events that are not about one.
+ */
+export function expectSameEvents(seen: readonly ModelEvent[], expected: readonly ModelEvent[]): void {
+  const comparable = seen.map((event, at) =>
+    event.attempt === undefined && !OF_AN_ATTEMPT.includes(event.type)
+      ? summary({ ...event, attempt: expected[at]?.attempt })
+      : summary(event),
+  );
+  expect(comparable, 'the events').toEqual(expected.map(summary));
+  expected.forEach(({ data }, at) => {
+    expect(seen[at]?.data, `the data of event ${at + 1}, ${seen[at]?.type}`).toMatchObject(data);
+  });
+}
+
+const summary = ({ type, stepId, attempt, actor }: Omit<ModelEvent, 'data' | 'attempt'> & { attempt?: number | undefined }): string =>
+  [type, stepId, attempt === undefined ? undefined : `attempt ${attempt}`, actor && `by ${actor}`]
+    .filter((part) => part !== undefined)
+    .join(' ');

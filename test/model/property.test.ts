@@ -1,0 +1,85 @@
+/**
+ * Holds the store against the reference model: random plans, random sequences of commands, and after every command the
+ * reply, the plan, its steps, its events and BullMQ's jobs are compared.
+ *
+ * MODEL_SEED sets the seed (it is printed), MODEL_RUNS how many sequences are tried (600), MODEL_PATH goes straight to a
+ * counterexample that was printed with its seed.
+ */
+import { foldEvents } from '@countersign/shared';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expectSameEvents } from './comparable-events.ts';
+import { type Intent, intents, type PlanSpec, planSpec } from './generators.ts';
+import { expectInvariants } from './invariants.ts';
+import { type Move, movesOf } from './moves.ts';
+import { expectQueueAgrees, forgetJobs } from './queue-agreement.ts';
+import { type ModelSide, modelSide, type StoreSide, storeSide } from './sides.ts';
+import { createCommand, openTrial, START, type Trial } from './trial.ts';
+
+const seed = Number(process.env.MODEL_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const numRuns = Number(process.env.MODEL_RUNS ?? 600);
+const path = process.env.MODEL_PATH;
+
+let trial: Trial;
+beforeAll(async () => {
+  trial = await openTrial();
+});
+afterAll(() => trial.close());
+
+test(`${numRuns} random sequences of commands do to the store what they do to the model`, { timeout: 600_000 }, async () => {
+  console.log(`MODEL_SEED=${seed} repeats these ${numRuns} sequences`);
+  await fc.assert(fc.asyncProperty(planSpec, intents, runSequence), { seed, numRuns, ...(path === undefined ? {} : { path }) });
+});
+
+async function runSequence(spec: PlanSpec, list: readonly Intent[]): Promise<void> {
+  const { store, clock } = trial;
+  clock.now = START;
+  const create = await createCommand(spec);
+  const model = modelSide(create, clock);
+  const real = await storeSide(create, store);
+  const stepIds = create.content.steps.map(({ id }) => id);
+  const past: Move[] = [];
+  try {
+    await expectAgreement(model, real, null);
+    for (const intent of list) {
+      for (const move of movesOf(intent, { state: model.state(), digest: create.digest, stepIds, now: clock.now, past })) {
+        past.push(move);
+        if (move.do === 'wait') {
+          clock.now += move.ms;
+          continue;
+        }
+        const before = await model.plan();
+        const expected = await model.run(move);
+        expect(await real.run(move), 'the reply').toEqual(expected);
+        await expectAgreement(model, real, before);
+      }
+    }
+  } catch (error) {
+    const commands = past.map((move) => JSON.stringify(move)).join('\n');
+    throw new Error(`${(error as Error).message}\n\nWhat was done after the plan was created, the last line shows it:\n${commands}\n`, {
+      cause: error,
+    });
+  } finally {
+    await store.cancelPlan(real.planId, { actor: { id: 'ann', roles: ['admin'] } });
+    await store.deletePlan(real.planId);
+    await forgetJobs(store);
+  }
+}
+
+/** `before` is the plan before the last command; both sides agreed on it. */
+async function expectAgreement(model: ModelSide, real: StoreSide, before: Awaited<ReturnType<ModelSide['plan']>>): Promise<void> {
+  const state = model.state();
+  const after = await real.plan();
+  expect(after, 'the plan').toEqual(await model.plan());
+  if (state === null || after === null) return;
+
+  const events = await real.events();
+  expectSameEvents(events, await model.events());
+  const folded = foldEvents(events);
+  expect(folded.status, 'what the events fold to').toBe(after.status);
+  for (const { id, status, attempt } of after.steps) {
+    expect(folded.steps.get(id) ?? { status: 'pending', attempt: 0 }, `what the events of ${id} fold to`).toEqual({ status, attempt });
+  }
+  expectInvariants({ content: state.content, before, after });
+  await expectQueueAgrees(trial.store, real.planId, state);
+}

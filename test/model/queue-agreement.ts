@@ -1,0 +1,44 @@
+/** BullMQ's own view of a plan, held against the plan's state. No worker runs meanwhile: what was added stays. */
+import { STEPS_QUEUE, type StepJob, stepJobId } from '@countersign/shared';
+import type { Store } from '@countersign/store';
+import { expect } from 'vitest';
+import type { PlanState } from './plan-state.ts';
+
+function stepsQueue(store: Store): ReturnType<Store['queues']>[number] {
+  const queue = store.queues().find(({ name }) => name === STEPS_QUEUE);
+  if (queue === undefined) throw new Error(`the store has no queue ${STEPS_QUEUE}`);
+  return queue;
+}
+
+interface JobSeen {
+  id?: string | undefined;
+  data: StepJob;
+}
+
+/**
+ * Expects exactly one job that can be taken for each queued step, and exactly one delayed job for each step in backoff,
+ * with the id and the data of the step's present delivery.
+ */
+export async function expectQueueAgrees(store: Store, planId: string, state: PlanState): Promise<void> {
+  const queue = stepsQueue(store);
+  const takeable: JobSeen[] = await queue.getJobs(['waiting', 'active', 'prioritized']);
+  const delayed: JobSeen[] = await queue.getDelayed();
+  for (const { id: stepId, status, parked, generation, delivery } of state.steps) {
+    const isPresent = ({ data }: JobSeen) =>
+      data.planId === planId && data.stepId === stepId && data.generation === generation && data.delivery === delivery;
+    const job = [stepJobId(planId, stepId, generation, delivery)];
+    if (status === 'queued')
+      expect(
+        takeable.filter(isPresent).map(({ id }) => id),
+        `jobs to take for ${stepId}, which is queued`,
+      ).toEqual(job);
+    if (status === 'retrying' && !parked)
+      expect(
+        delayed.filter(isPresent).map(({ id }) => id),
+        `delayed jobs of ${stepId}, which is in backoff`,
+      ).toEqual(job);
+  }
+}
+
+/** Empties the queue, so that the next plan finds no jobs of this one. */
+export const forgetJobs = (store: Store): Promise<void> => stepsQueue(store).drain(true);
