@@ -72,15 +72,20 @@ export {
 } from './references.ts';
 export {
   approvalItemSchema,
+  approvalSchema,
   auditRecordSchema,
   eventSchema,
   issueSchema,
   jsonSchema,
+  planContentSchema,
   planDraftSchema,
+  planningRoundSchema,
   planSchema,
+  planSummarySchema,
   problemSchema,
   revisionContentSchema,
   revisionSchema,
+  stepViewSchema,
   taskSchema,
 } from './resources.ts';
 export { type RetryPolicy, retryDelay, retryPolicySchema } from './retry.ts';

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { ApprovalItem, RevisionContent } from './api.ts';
 import type { Event } from './events.ts';
 import type { Issue } from './issue.ts';
-import type { Approval, Plan, PlanContent, Revision, StepView } from './plan.ts';
+import type { Approval, Plan, PlanContent, PlanSummary, Revision, StepView } from './plan.ts';
 import {
   type approvalItemSchema,
   type approvalSchema,
@@ -13,6 +13,7 @@ import {
   planDraftSchema,
   type planningRoundSchema,
   type planSchema,
+  type planSummarySchema,
   type revisionContentSchema,
   type revisionSchema,
   type stepViewSchema,
@@ -29,6 +30,7 @@ describe('the schemas of the answers', () => {
     expectTypeOf<z.output<typeof stepViewSchema>>().branded.toEqualTypeOf<StepView>();
     expectTypeOf<z.output<typeof approvalSchema>>().toEqualTypeOf<Approval>();
     expectTypeOf<z.output<typeof planSchema>>().branded.toEqualTypeOf<Plan>();
+    expectTypeOf<z.output<typeof planSummarySchema>>().branded.toEqualTypeOf<PlanSummary>();
     expectTypeOf<z.output<typeof planContentSchema>>().branded.toEqualTypeOf<PlanContent>();
     expectTypeOf<z.output<typeof revisionSchema>>().toEqualTypeOf<Revision>();
     expectTypeOf<z.output<typeof revisionContentSchema>>().branded.toEqualTypeOf<RevisionContent>();

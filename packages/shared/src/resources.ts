@@ -144,6 +144,9 @@ export const planSchema = z.strictObject({
   error: z.strictObject({ code: z.string(), message: z.string(), stepId: z.string().nullable() }).nullable(),
 });
 
+/** A plan as lists show it. */
+export const planSummarySchema = planSchema.omit({ input: true, steps: true, response: true, error: true });
+
 export const revisionSchema = z.strictObject({ revision: z.int().min(1), digest, origin, createdAt: time, createdBy: z.string() });
 
 export const planContentSchema = z.strictObject({

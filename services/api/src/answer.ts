@@ -1,0 +1,42 @@
+/** What a call is answered with, as a value: handlers return it, `send.ts` writes it. */
+import { ERRORS, type ErrorCode, type Problem } from '@countersign/shared';
+
+type Headers = Readonly<Record<string, string>>;
+
+export type Answer =
+  | { kind: 'json'; status: number; body: unknown; headers?: Headers }
+  | { kind: 'text'; status: number; type: string; text: string; headers?: Headers }
+  | { kind: 'empty'; status: number; headers?: Headers }
+  | { kind: 'problem'; code: ErrorCode; detail: string; extensions: Readonly<Record<string, unknown>>; headers?: Headers }
+  /** the handler has written the response itself */
+  | { kind: 'written' };
+export type ProblemAnswer = Extract<Answer, { kind: 'problem' }>;
+
+export const json = (status: number, body: unknown, headers?: Headers): Answer => ({
+  kind: 'json',
+  status,
+  body,
+  ...(headers && { headers }),
+});
+
+/** An error of the registry. `detail` says what was wrong, where, and what would be right. */
+export const problem = (code: ErrorCode, detail: string, extensions: Readonly<Record<string, unknown>> = {}): ProblemAnswer => ({
+  kind: 'problem',
+  code,
+  detail,
+  extensions,
+  ...(ERRORS[code].retryable && { headers: { 'Retry-After': '1' } }),
+});
+
+export const withHeaders = (answer: ProblemAnswer, headers: Headers): ProblemAnswer => ({
+  ...answer,
+  headers: { ...answer.headers, ...headers },
+});
+
+/** `wrong_state` -> `Wrong state` */
+export const titleOf = (code: ErrorCode): string => code.charAt(0).toUpperCase() + code.slice(1).replaceAll('_', ' ');
+
+/** The problem document of an error (RFC 9457). `type` is relative to the API's own address. */
+export function problemDocument({ code, detail, extensions }: ProblemAnswer, instance: string): Problem {
+  return { type: `/docs#error-${code}`, title: titleOf(code), status: ERRORS[code].status, detail, instance, code, ...extensions };
+}

@@ -1,0 +1,103 @@
+/** The API as an express application. Listening is up to server.ts. */
+import type { Logger } from '@countersign/service';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
+import { accessLog } from './access-log.ts';
+import { identifyByKey, identifyByName } from './actors.ts';
+import { problem, withHeaders } from './answer.ts';
+import type { ApiKey } from './api-keys.ts';
+import { DASHBOARD_PATH, dashboard, type Queue } from './dashboard.ts';
+import { docsPage } from './docs-page.ts';
+import { admit, endpoint, faultAnswer, notesOf } from './endpoint.ts';
+import { refuseForeign } from './guard.ts';
+import { knownTools } from './known-tools.ts';
+import { openapiDocument } from './openapi.ts';
+import type { ApiContext, ApiStore } from './operation.ts';
+import { OPERATIONS } from './operations.ts';
+import { apiHeaders, dashboardHeaders } from './security-headers.ts';
+import { send } from './send.ts';
+
+/** Milliseconds between two comments on a silent event stream: less than proxies wait. */
+const HEARTBEAT_MS = 15_000;
+
+export interface AppOptions {
+  store: ApiStore & { queues(): readonly Queue[] };
+  logger: Logger;
+  /** null: there are none, and only this machine may call */
+  keys: readonly ApiKey[] | null;
+  /** aborts when the process is asked to end: it is no longer ready, and event streams end */
+  draining: AbortSignal;
+  heartbeatMs?: number;
+}
+
+const refusesForeign: RequestHandler = (request, response, next) => {
+  const refusal = refuseForeign(request.headers);
+  if (refusal === null) next();
+  else send(request, response, refusal);
+};
+
+/** The other methods of a path that exists. */
+function methodNotAllowed(path: string): RequestHandler {
+  const known = OPERATIONS.filter((operation) => operation.path === path).map(({ method }) => method.toUpperCase());
+  const allowed = [...known, ...(known.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
+  return (request, response) => {
+    notesOf(response).route = path;
+    if (request.method === 'OPTIONS') return send(request, response, { kind: 'empty', status: 204, headers: { Allow: allowed } });
+    const answer = problem('method_not_allowed', `${request.method} is not possible here; possible: ${allowed}`);
+    return send(request, response, withHeaders(answer, { Allow: allowed }));
+  };
+}
+
+const notFound: RequestHandler = (request, response) =>
+  send(
+    request,
+    response,
+    problem('not_found', `there is nothing at ${request.method} ${request.path.slice(0, 200)}; /docs lists what there is`),
+  );
+
+const failed: ErrorRequestHandler = (error: unknown, request, response, _next) => {
+  // What the router throws for a path with a broken %-escape.
+  if (error instanceof URIError) return notFound(request, response, _next);
+  return send(request, response, faultAnswer(error, notesOf(response).log));
+};
+
+/** Makes the application. Nothing of it touches the store before the first request. */
+export function createApp({ store, logger, keys, draining, heartbeatMs = HEARTBEAT_MS }: AppOptions): Express {
+  const document = openapiDocument(OPERATIONS);
+  const context: ApiContext = {
+    store,
+    tools: knownTools(store),
+    draining,
+    heartbeatMs,
+    document: { json: document, ...docsPage(document) },
+  };
+  const identify = keys === null ? identifyByName : identifyByKey(keys);
+
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.enable('case sensitive routing');
+  app.set('query parser', 'simple');
+  app.use(accessLog(logger));
+  app.use(apiHeaders());
+  if (keys === null) app.use(refusesForeign);
+
+  for (const definition of OPERATIONS) app[definition.method](definition.path, endpoint(definition, context, identify));
+  for (const path of new Set(OPERATIONS.map((definition) => definition.path))) app.all(path, methodNotAllowed(path));
+
+  const admitToDashboard: RequestHandler = (request, response, next) => {
+    const notes = notesOf(response);
+    notes.route = DASHBOARD_PATH;
+    const admitted = admit('operate', identify, request);
+    if (!admitted.ok) return send(request, response, admitted.answer);
+    notes.actor = admitted.actor;
+    // The dashboard is for looking; its own commands are kept out here as well.
+    if (request.method === 'GET' || request.method === 'HEAD') return next();
+    const answer = problem('method_not_allowed', 'the dashboard only shows; act on plans through the API');
+    return send(request, response, withHeaders(answer, { Allow: 'GET, HEAD' }));
+  };
+  app.use(DASHBOARD_PATH, admitToDashboard, dashboardHeaders(), dashboard(store.queues()));
+
+  app.use(notFound);
+  app.use(failed);
+  return app;
+}

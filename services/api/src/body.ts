@@ -1,0 +1,84 @@
+/** Reads a request's body: JSON, in UTF-8, of limited size and depth. */
+import type { IncomingMessage } from 'node:http';
+import { type Json, jsonDepth, LIMITS } from '@countersign/shared';
+import { type Answer, problem } from './answer.ts';
+import { jsonErrorOffset, lineAndColumn } from './json-position.ts';
+
+export type BodyReading = { ok: true; value: Json | undefined } | { ok: false; answer: Answer };
+
+const refuse = (answer: Answer): BodyReading => ({ ok: false, answer });
+
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+
+/** What the headers alone rule out, before a byte is read. */
+function wrongHeaders({ headers }: IncomingMessage): Answer | null {
+  const [type = '', ...parameters] = (headers['content-type'] ?? '').split(';').map((part) => part.trim().toLowerCase());
+  if (type !== 'application/json') {
+    const got = type === '' ? 'without a Content-Type' : `as ${type.slice(0, 100)}`;
+    return problem('unsupported_media_type', `the body came ${got}; send it as application/json`);
+  }
+  const charset = parameters.find((parameter) => parameter.startsWith('charset='))?.slice('charset='.length);
+  if (charset !== undefined && !['utf-8', 'utf8', '"utf-8"', '"utf8"'].includes(charset))
+    return problem('unsupported_media_type', `the body came in the charset ${charset.slice(0, 100)}; send UTF-8`);
+  const encoding = headers['content-encoding']?.toLowerCase() ?? 'identity';
+  if (encoding !== 'identity')
+    return problem('unsupported_media_type', `the body came with the Content-Encoding ${encoding.slice(0, 100)}; send it uncompressed`);
+  return Number(headers['content-length'] ?? 0) > LIMITS.bodyBytes ? tooLarge() : null;
+}
+
+const tooLarge = (): Answer => problem('too_large', `the body is larger than ${LIMITS.bodyBytes} bytes`);
+
+/** All bytes, or why not: `too large` after the first byte too many, `cut off` when the client went away. */
+function collect(request: IncomingMessage): Promise<Buffer | 'too large' | 'cut off'> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const finish = (result: Buffer | 'too large' | 'cut off'): void => {
+      request.removeListener('data', onData);
+      resolve(result);
+    };
+    const onData = (chunk: Buffer): void => {
+      size += chunk.length;
+      if (size > LIMITS.bodyBytes) finish('too large');
+      else chunks.push(chunk);
+    };
+    request.on('data', onData);
+    request.once('end', () => finish(Buffer.concat(chunks)));
+    request.once('error', () => finish('cut off'));
+    request.once('close', () => finish('cut off'));
+  });
+}
+
+function parse(text: string): BodyReading {
+  try {
+    return { ok: true, value: JSON.parse(text) as Json };
+  } catch {
+    const offset = jsonErrorOffset(text) ?? text.length;
+    const { line, column } = lineAndColumn(text, offset);
+    const what = offset >= text.length ? 'ends where JSON must go on' : 'is not JSON';
+    return refuse(problem('invalid_json', `the body ${what} at position ${offset} (line ${line}, column ${column})`, { position: offset }));
+  }
+}
+
+/** The body as a JSON value; undefined when the request has none. */
+export async function readBody(request: IncomingMessage): Promise<BodyReading> {
+  if (!hasBody(request)) return { ok: true, value: undefined };
+  const wrong = wrongHeaders(request);
+  if (wrong !== null) return refuse(wrong);
+  const bytes = await collect(request);
+  if (bytes === 'too large') return refuse(tooLarge());
+  if (bytes === 'cut off') return refuse(problem('invalid_json', 'the connection ended before the body did'));
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return refuse(problem('invalid_json', 'the body is not UTF-8'));
+  }
+  const reading = parse(text);
+  if (reading.ok && jsonDepth(reading.value, LIMITS.jsonDepth) > LIMITS.jsonDepth) {
+    const message = `must not be nested deeper than ${LIMITS.jsonDepth} levels`;
+    return refuse(problem('invalid_request', `the body ${message}`, { issues: [{ path: '', code: 'limit_exceeded', message }] }));
+  }
+  return reading;
+}

@@ -1,0 +1,38 @@
+/** The settings of the API. */
+import { z } from 'zod';
+import { type ApiKey, parseApiKeys } from './api-keys.ts';
+import { isLoopback } from './loopback.ts';
+
+const apiKeys = z.string().transform((text, context): ApiKey[] => {
+  const parsed = parseApiKeys(text);
+  if (parsed.ok) return parsed.keys;
+  for (const message of parsed.problems) context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+});
+
+export const apiConfigSchema = z
+  .object({
+    REDIS_URL: z
+      .string()
+      .regex(/^rediss?:\/\/.+/, 'must be a URL like redis://127.0.0.1:6379 or rediss://user:password@host:6380')
+      .default('redis://127.0.0.1:6379'),
+    PORT: z.coerce
+      .number('must be a port number; 0 picks a free one')
+      .int('must be a whole port number')
+      .min(0, 'must be 0 to 65535')
+      .max(65_535, 'must be 0 to 65535')
+      .default(3000),
+    HOST: z.string().default('127.0.0.1'),
+    API_KEYS: apiKeys.optional(),
+  })
+  .superRefine(({ HOST, API_KEYS }, context) => {
+    if (API_KEYS === undefined && !isLoopback(HOST)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['HOST'],
+        message:
+          'without API_KEYS everybody who can connect is an admin, so only 127.0.0.1, ::1 or localhost will do; set API_KEYS to listen elsewhere',
+      });
+    }
+  });
+export type ApiConfig = z.output<typeof apiConfigSchema>;

@@ -1,0 +1,124 @@
+/** From a request to its operation: who calls, may they, which resource, what body; then the operation itself. */
+
+import type { Logger } from '@countersign/service';
+import { type Actor, isObject, type Json, PLAN_ID, TASK_ID } from '@countersign/shared';
+import type { Request, RequestHandler, Response } from 'express';
+import { type Access, mayDo, rolesFor } from './access.ts';
+import type { Identify } from './actors.ts';
+import { type Answer, problem } from './answer.ts';
+import { readBody } from './body.ts';
+import { readIdempotency } from './idempotency.ts';
+import { issuesOf, summaryOf } from './issues.ts';
+import type { ApiContext, Operation } from './operation.ts';
+import { isStoreFailure, storeUnavailable } from './refusals.ts';
+import { send } from './send.ts';
+
+/** What a request gathers on its way; the access log reads it. */
+export interface RequestNotes {
+  log: Logger;
+  actor?: Actor;
+  route?: string;
+}
+
+export const notesOf = (response: Response): RequestNotes => response.locals.notes as RequestNotes;
+
+const NOBODY: Actor = { id: 'anonymous', roles: [] };
+
+/** The one place where it is decided whether a call may be made. */
+export function admit(access: Access, identify: Identify, request: Request): { ok: true; actor: Actor } | { ok: false; answer: Answer } {
+  if (access === 'open') return { ok: true, actor: NOBODY };
+  const identified = identify(request);
+  if (!identified.ok) return identified;
+  const { actor } = identified;
+  if (mayDo(actor, access)) return { ok: true, actor };
+  const detail = `\`${actor.id}\` has the role${actor.roles.length === 1 ? '' : 's'} ${actor.roles.join(', ')}; this needs one of ${rolesFor(access).join(', ')}`;
+  return { ok: false, answer: problem('forbidden', detail) };
+}
+
+/** What a path's parameters look like. What looks different does not exist. */
+function missingResource({ path }: Operation, params: Readonly<Record<string, string>>): Answer | null {
+  const [, , kind] = path.split('/');
+  const { id, n } = params;
+  const shown = (text: string): string => text.slice(0, 100);
+  if (id !== undefined && kind === 'tasks' && !TASK_ID.test(id)) return problem('not_found', `there is no task \`${shown(id)}\``);
+  if (id !== undefined && kind === 'plans' && !PLAN_ID.test(id)) return problem('not_found', `there is no plan \`${shown(id)}\``);
+  if (n !== undefined && !/^[1-9]\d{0,8}$/.test(n)) return problem('not_found', `there is no revision \`${shown(n)}\``);
+  return null;
+}
+
+const paramsOf = (request: Request): Record<string, string> =>
+  Object.fromEntries(Object.entries(request.params).filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+
+async function run(
+  definition: Operation,
+  context: ApiContext,
+  { request, response, actor }: { request: Request; response: Response; actor: Actor },
+): Promise<Answer> {
+  const params = paramsOf(request);
+  const missing = missingResource(definition, params);
+  if (missing !== null) return missing;
+  const query = definition.query?.safeParse(request.query);
+  if (query?.success === false) {
+    const issues = issuesOf(query.error);
+    return problem('invalid_request', summaryOf(issues, 'the query'), { issues });
+  }
+  let body: Json = {};
+  let parsedBody: unknown;
+  if (definition.body !== undefined) {
+    const reading = await readBody(request);
+    if (!reading.ok) return reading.answer;
+    body = reading.value ?? {};
+    const parsed = isObject(body) ? definition.body.schema.safeParse(body) : null;
+    if (parsed?.success !== true) {
+      const issues =
+        parsed === null ? [{ path: '', code: 'bad_input' as const, message: 'must be a JSON object' }] : issuesOf(parsed.error);
+      return problem('invalid_request', summaryOf(issues, 'the body'), { issues });
+    }
+    parsedBody = parsed.data;
+  }
+  const named = await readIdempotency(definition.idempotent ? request.headers['idempotency-key'] : undefined, {
+    actor,
+    method: definition.method,
+    path: request.path,
+    body,
+  });
+  if (!named.ok) return named.answer;
+  const { log } = notesOf(response);
+  return definition.handle({
+    context,
+    actor,
+    params,
+    query: query?.data,
+    body: parsedBody,
+    idempotency: named.idempotency,
+    log,
+    request,
+    response,
+  });
+}
+
+/** A fault as an answer. What happened stands in the log; the caller gets the request id to ask about it. */
+export function faultAnswer(error: unknown, log: Logger): Answer {
+  if (isStoreFailure(error)) {
+    log.warn({ err: error }, 'the store is unavailable');
+    return storeUnavailable();
+  }
+  log.error({ err: error }, 'a call failed unexpectedly');
+  return problem('internal', 'something went wrong here; the header X-Request-Id of this answer finds it in the log');
+}
+
+/** Serves one operation. */
+export function endpoint(definition: Operation, context: ApiContext, identify: Identify): RequestHandler {
+  return async (request, response) => {
+    const notes = notesOf(response);
+    notes.route = definition.path;
+    const admitted = admit(definition.access, identify, request);
+    if (!admitted.ok) return send(request, response, admitted.answer);
+    notes.actor = admitted.actor;
+    try {
+      send(request, response, await run(definition, context, { request, response, actor: admitted.actor }));
+    } catch (error) {
+      send(request, response, faultAnswer(error, notes.log));
+    }
+  };
+}

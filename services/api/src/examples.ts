@@ -1,0 +1,195 @@
+/** The examples of the documentation; a test holds that each fits its schema. */
+import {
+  type ApprovalItem,
+  type Event,
+  type Plan,
+  type PlanDraft,
+  type PlanSummary,
+  planOptionsSchema,
+  type Revision,
+  type RevisionContent,
+  retryPolicySchema,
+  type Step,
+  type StepView,
+  type Task,
+  type ToolContract,
+} from '@countersign/shared';
+import type { AuditRecord } from '@countersign/store';
+
+const TASK_ID = 'tsk_01k5r9v2m7xqt4w8n3fzbc';
+export const PLAN_ID = 'pln_01k5r9v4c2hd6s9p0gjyea';
+export const DIGEST = 'sha256:4f9c1d7a2b8e6035c1f2a9d4e7b6805f3c2d1e0a9b8c7d6e5f4a3b2c1d0e9f8a';
+const CREATED = '2026-03-02T09:15:00.000Z';
+const STARTED = '2026-03-02T09:16:30.000Z';
+const OBJECTIVE = 'Count the files of this repository';
+
+export const draftExample: PlanDraft = {
+  objective: OBJECTIVE,
+  description: 'Count first, then write the numbers down.',
+  input: { root: '.' },
+  steps: [
+    { id: 'count', tool: 'fs.stats', description: 'Count files and lines', input: { path: '{{input.root}}' } },
+    { id: 'note', tool: 'fs.write', input: { path: 'count.txt', content: 'Files: {{count.output.files}}' } },
+  ],
+  options: { maxParallelSteps: 2 },
+};
+
+const options = planOptionsSchema.parse(draftExample.options);
+
+const step = (fields: Pick<Step, 'id' | 'tool' | 'description' | 'input' | 'dependsOn'>): Step => ({
+  when: null,
+  runIf: 'none_failed_min_one_success',
+  retry: retryPolicySchema.parse({}),
+  timeoutMs: 30_000,
+  onError: 'stop',
+  approval: null,
+  forEach: null,
+  maxItems: null,
+  ...fields,
+});
+const countStep = step({
+  id: 'count',
+  tool: 'fs.stats',
+  description: 'Count files and lines',
+  input: { path: '{{input.root}}' },
+  dependsOn: [],
+});
+const noteStep = step({
+  id: 'note',
+  tool: 'fs.write',
+  description: '',
+  input: { path: 'count.txt', content: 'Files: {{count.output.files}}' },
+  dependsOn: ['count'],
+});
+
+export const toolExample: ToolContract = {
+  name: 'fs.stats',
+  description: 'Counts files, folders, bytes and lines below a folder of the workspace.',
+  risk: 'read',
+  inputSchema: { type: 'object', properties: { path: { type: 'string' } }, required: ['path'], additionalProperties: false },
+  outputSchema: { type: 'object', properties: { files: { type: 'integer' }, lines: { type: 'integer' } } },
+  timeoutMs: null,
+  retry: null,
+  queue: null,
+  examples: [{ text: 'count the files in src', input: { path: 'src' } }],
+};
+const { examples: _examples, ...signedTool } = toolExample;
+
+const waiting: Omit<StepView, keyof Step | 'risk'> = {
+  resolvedInput: null,
+  status: 'pending',
+  reason: { kind: 'plan_not_started', text: 'the plan has not started', detail: {} },
+  attempt: 0,
+  generation: 1,
+  startedAt: null,
+  finishedAt: null,
+  durationMs: null,
+  output: null,
+  error: null,
+  progress: null,
+};
+
+export const planSummaryExample: PlanSummary = {
+  id: PLAN_ID,
+  taskId: TASK_ID,
+  revision: 1,
+  digest: DIGEST,
+  status: 'pending_approval',
+  objective: OBJECTIVE,
+  description: 'Count first, then write the numbers down.',
+  options,
+  createdBy: 'alice',
+  createdAt: CREATED,
+  updatedAt: CREATED,
+  startedAt: null,
+  finishedAt: null,
+  durationMs: null,
+  quorum: 1,
+  approvals: [],
+  autoApproved: null,
+  rejection: null,
+  cancellation: null,
+  progress: { total: 2, completed: 0, failed: 0, skipped: 0, cancelled: 0, running: 0, waiting: 2, percent: 0 },
+  effects: { read: 1, write: 1, destructive: 0 },
+};
+
+export const planExample: Plan = {
+  ...planSummaryExample,
+  input: { root: '.' },
+  steps: [
+    { ...countStep, ...waiting, risk: 'read' },
+    { ...noteStep, ...waiting, risk: 'write' },
+  ],
+  response: null,
+  error: null,
+};
+
+export const taskExample: Task = {
+  id: TASK_ID,
+  status: 'queued',
+  objective: OBJECTIVE,
+  input: { root: '.' },
+  options: { maxParallelSteps: 2 },
+  tools: null,
+  planId: null,
+  createdBy: 'alice',
+  createdAt: CREATED,
+  updatedAt: CREATED,
+  finishedAt: null,
+  rounds: [],
+  error: null,
+};
+
+export const revisionExample: Revision = { revision: 1, digest: DIGEST, origin: 'rules', createdAt: CREATED, createdBy: 'alice' };
+
+export const revisionContentExample: RevisionContent = {
+  ...revisionExample,
+  content: {
+    objective: OBJECTIVE,
+    description: planExample.description,
+    input: planExample.input,
+    steps: [countStep, noteStep],
+    options,
+    tools: {
+      'fs.stats': signedTool,
+      'fs.write': {
+        ...signedTool,
+        name: 'fs.write',
+        description: 'Writes a text file of the workspace.',
+        risk: 'write',
+        outputSchema: null,
+      },
+    },
+  },
+};
+
+export const eventExample: Event = {
+  id: '1772442990000-0',
+  type: 'step.started',
+  planId: PLAN_ID,
+  taskId: TASK_ID,
+  stepId: 'count',
+  revision: 1,
+  at: STARTED,
+  attempt: 1,
+  data: {},
+};
+
+export const approvalItemExample: ApprovalItem = {
+  kind: 'plan',
+  planId: PLAN_ID,
+  digest: DIGEST,
+  title: OBJECTIVE,
+  since: CREATED,
+  effects: planExample.effects,
+  approvals: { count: 1, have: 0 },
+};
+
+export const auditExample: AuditRecord = {
+  version: 1,
+  plan: planExample,
+  revisions: [revisionContentExample],
+  votes: [],
+  events: [eventExample],
+  results: { count: { status: 'pending', attempt: 0, output: null, error: null } },
+};

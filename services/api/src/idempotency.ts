@@ -1,0 +1,50 @@
+/** Idempotency-Key: the same call, sent again, gives the first answer again. */
+import { type Actor, digestOf, type Json } from '@countersign/shared';
+import type { Accepted, Idempotency, Outcome } from '@countersign/store';
+import { type Answer, problem } from './answer.ts';
+import type { Call } from './operation.ts';
+import { refusalAnswer } from './refusals.ts';
+
+export type IdempotencyReading = { ok: true; idempotency: Idempotency | undefined } | { ok: false; answer: Answer };
+
+/** Reads the header. A key belongs to its actor and to what it was used on, so that no two calls can meet by accident. */
+export async function readIdempotency(
+  header: string | string[] | undefined,
+  call: { actor: Actor; method: string; path: string; body: Json },
+): Promise<IdempotencyReading> {
+  if (header === undefined) return { ok: true, idempotency: undefined };
+  if (typeof header !== 'string' || !/^[\x20-\x7e]{1,255}$/.test(header)) {
+    const message = 'must be 1 to 255 printable ASCII characters';
+    const issues = [{ path: 'Idempotency-Key', code: 'bad_input', message }];
+    return { ok: false, answer: problem('invalid_request', `the header Idempotency-Key ${message}`, { issues }) };
+  }
+  const [key, fingerprint] = await Promise.all([digestOf([call.actor.id, call.method, call.path, header]), digestOf(call.body)]);
+  return { ok: true, idempotency: { key, fingerprint } };
+}
+
+/**
+ * Answers a creating or deciding call from what the store says of it: its refusal, the answer given before, or `give`,
+ * which is kept for the next time.
+ */
+export async function answerOnce(
+  { context, idempotency, log }: Pick<Call, 'context' | 'idempotency' | 'log'>,
+  outcome: Outcome<Accepted>,
+  give: (id: string) => Promise<Answer>,
+): Promise<Answer> {
+  if (!outcome.ok) return refusalAnswer(outcome.refusal);
+  const { id, replay } = outcome.value;
+  if (replay?.answer) return { kind: 'json', ...replay.answer, headers: { 'Idempotent-Replayed': 'true' } };
+  const answer = await give(id);
+  if (answer.kind !== 'json') return answer;
+  // The first call has not come to its answer: it may still be on its way, so its answer is not ours to keep.
+  if (replay !== null) return { ...answer, headers: { ...answer.headers, 'Idempotent-Replayed': 'true' } };
+  if (idempotency !== undefined) {
+    try {
+      await context.store.saveAnswer(idempotency, { status: answer.status, body: answer.body as Json });
+    } catch (error) {
+      // What was asked for is done; a repetition will find the resource instead of this answer.
+      log.warn({ err: error }, 'could not keep the answer for its Idempotency-Key');
+    }
+  }
+  return answer;
+}

@@ -1,0 +1,77 @@
+/** What an endpoint is: one entry holds its path, who may call it, what it takes and answers, and what it does. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Logger } from '@countersign/service';
+import type { Actor, ErrorCode, Json } from '@countersign/shared';
+import type { Answers, EventLog, Idempotency, PlanStore, TaskStore, ToolCatalogue } from '@countersign/store';
+import type { z } from 'zod';
+import type { Access } from './access.ts';
+import type { Answer } from './answer.ts';
+import type { KnownTools } from './known-tools.ts';
+
+/** What the API needs of the store. */
+export type ApiStore = TaskStore & PlanStore & EventLog & ToolCatalogue & Answers & { ping(): Promise<void> };
+
+/** What every call can reach. */
+export interface ApiContext {
+  store: ApiStore;
+  tools: KnownTools;
+  /** aborts when the process is asked to end */
+  draining: AbortSignal;
+  /** milliseconds between two comments on a silent event stream */
+  heartbeatMs: number;
+  /** the OpenAPI document and the page made from it */
+  document: { json: object; html: string; contentSecurityPolicy: string };
+}
+
+/** One call on its way through an endpoint. `query` and `body` have been checked. */
+export interface Call<Query = unknown, Body = unknown> {
+  context: ApiContext;
+  actor: Actor;
+  params: Readonly<Record<string, string>>;
+  query: Query;
+  body: Body;
+  idempotency: Idempotency | undefined;
+  log: Logger;
+  request: IncomingMessage;
+  response: ServerResponse;
+}
+
+export interface DocumentedAnswer {
+  description: string;
+  /** a schema per media type */
+  content?: Readonly<Record<string, { schema: z.ZodType; example: Json }>>;
+  headers?: Readonly<Record<string, string>>;
+}
+
+export interface Operation {
+  method: 'get' | 'post' | 'delete';
+  /** with `:name` for its parameters */
+  path: string;
+  id: string;
+  tag: 'tasks' | 'plans' | 'approvals' | 'tools' | 'service';
+  summary: string;
+  description?: string;
+  access: Access;
+  query?: z.ZodObject;
+  /** further request headers that it reads, with what each is for */
+  headers?: Readonly<Record<string, string>>;
+  /** `documented` is the shape that people are shown where `schema` leaves the checking to the handler */
+  body?: { schema: z.ZodType; documented?: z.ZodType; example: Json };
+  /** whether Idempotency-Key is honoured */
+  idempotent?: boolean;
+  answers: Readonly<Record<number, DocumentedAnswer>>;
+  /** the errors it can answer with, besides those that any call can meet */
+  errors: readonly ErrorCode[];
+  handle(call: Call): Promise<Answer>;
+}
+
+/** An operation whose handler sees its query and body as their schemas describe them. */
+export function operation<Query extends z.ZodObject = z.ZodObject<Record<never, never>>, Body extends z.ZodType = z.ZodType<undefined>>(
+  definition: Omit<Operation, 'query' | 'body' | 'handle'> & {
+    query?: Query;
+    body?: { schema: Body; documented?: z.ZodType; example: Json };
+    handle(call: Call<z.output<Query>, z.output<Body>>): Promise<Answer>;
+  },
+): Operation {
+  return definition as unknown as Operation;
+}

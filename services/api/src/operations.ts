@@ -1,0 +1,15 @@
+/** Every endpoint of the API. The router, the access check and the documentation are made from this list. */
+import { decisionOperations } from './decision-operations.ts';
+import { eventOperations } from './event-stream.ts';
+import type { Operation } from './operation.ts';
+import { planOperations } from './plan-operations.ts';
+import { serviceOperations } from './service-operations.ts';
+import { taskOperations } from './task-operations.ts';
+
+export const OPERATIONS: readonly Operation[] = [
+  ...taskOperations,
+  ...planOperations,
+  ...decisionOperations,
+  ...eventOperations,
+  ...serviceOperations,
+];

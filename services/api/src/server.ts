@@ -1,0 +1,38 @@
+/** Listens, and stops listening without cutting anybody off. */
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type AppOptions, createApp } from './app.ts';
+
+export interface RunningApi {
+  /** where it can be reached from this machine */
+  url: string;
+  port: number;
+  /** Says that it is no longer ready, ends the event streams, lets calls under way finish. */
+  close(): Promise<void>;
+}
+
+/** Starts the API. Port 0 picks a free one. Rejects when the address can't be listened on. */
+export async function startApi(options: Omit<AppOptions, 'draining'> & { host: string; port: number }): Promise<RunningApi> {
+  const draining = new AbortController();
+  const app = createApp({ ...options, draining: draining.signal });
+  const server = createServer(app);
+  // A connection that is kept alive would keep the server open after its last answer.
+  server.prependListener('request', (_request, response) => {
+    if (draining.signal.aborted) response.setHeader('Connection', 'close');
+  });
+  server.listen(options.port, options.host);
+  await once(server, 'listening');
+  const { address, family, port } = server.address() as AddressInfo;
+  const host = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '[::1]' : family === 'IPv6' ? `[${address}]` : address;
+  return {
+    url: `http://${host}:${port}`,
+    port,
+    async close() {
+      draining.abort();
+      const closed = once(server, 'close');
+      server.close();
+      await closed;
+    },
+  };
+}

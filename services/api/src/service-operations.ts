@@ -1,0 +1,94 @@
+/** What waits for people, which tools there are, and the API's own state and documentation. */
+import { approvalItemSchema, toolContractSchema } from '@countersign/shared';
+import { z } from 'zod';
+import { json, problem } from './answer.ts';
+import { itemsOf, jsonContent } from './documented.ts';
+import { approvalItemExample, toolExample } from './examples.ts';
+import { type Operation, operation } from './operation.ts';
+import { isStoreFailure } from './refusals.ts';
+
+export const serviceOperations: readonly Operation[] = [
+  operation({
+    method: 'get',
+    path: '/v1/approvals',
+    id: 'listApprovals',
+    tag: 'approvals',
+    summary: 'List what waits for a person, oldest first',
+    access: 'read',
+    answers: { 200: itemsOf(approvalItemSchema, approvalItemExample, 'All that waits.') },
+    errors: [],
+    handle: async ({ context }) => json(200, { items: await context.store.listApprovals() }),
+  }),
+  operation({
+    method: 'get',
+    path: '/v1/tools',
+    id: 'listTools',
+    tag: 'tools',
+    summary: 'List the tools that the executors have announced',
+    access: 'read',
+    answers: { 200: itemsOf(toolContractSchema, toolExample, 'The contracts of all tools.') },
+    errors: [],
+    handle: async ({ context }) => json(200, { items: [...(await context.tools.byName()).values()] }),
+  }),
+  operation({
+    method: 'get',
+    path: '/healthz',
+    id: 'health',
+    tag: 'service',
+    summary: 'Whether the process is alive',
+    access: 'open',
+    answers: { 200: { description: 'It is.', content: jsonContent(z.strictObject({ status: z.literal('ok') }), { status: 'ok' }) } },
+    errors: [],
+    handle: async () => json(200, { status: 'ok' }),
+  }),
+  operation({
+    method: 'get',
+    path: '/readyz',
+    id: 'readiness',
+    tag: 'service',
+    summary: 'Whether calls can be answered: Redis answers and the process is not shutting down',
+    access: 'open',
+    answers: {
+      200: { description: 'They can.', content: jsonContent(z.strictObject({ status: z.literal('ready') }), { status: 'ready' }) },
+    },
+    errors: ['store_unavailable', 'shutting_down'],
+    handle: async ({ context, log }) => {
+      if (context.draining.aborted) return problem('shutting_down', 'this process is shutting down; another one answers');
+      try {
+        await context.store.ping();
+        return json(200, { status: 'ready' });
+      } catch (error) {
+        if (!isStoreFailure(error)) log.error({ err: error }, 'the check of Redis failed unexpectedly');
+        return problem('store_unavailable', 'Redis does not answer');
+      }
+    },
+  }),
+  operation({
+    method: 'get',
+    path: '/openapi.json',
+    id: 'openapi',
+    tag: 'service',
+    summary: 'This document',
+    access: 'open',
+    answers: { 200: { description: 'OpenAPI 3.1.', content: jsonContent(z.looseObject({ openapi: z.string() }), { openapi: '3.1.0' }) } },
+    errors: [],
+    handle: async ({ context }) => json(200, context.document.json),
+  }),
+  operation({
+    method: 'get',
+    path: '/docs',
+    id: 'docs',
+    tag: 'service',
+    summary: 'This document as a page',
+    access: 'open',
+    answers: { 200: { description: 'HTML.', content: { 'text/html': { schema: z.string(), example: '<!doctype html>' } } } },
+    errors: [],
+    handle: async ({ context }) => ({
+      kind: 'text',
+      status: 200,
+      type: 'text/html; charset=utf-8',
+      text: context.document.html,
+      headers: { 'Content-Security-Policy': context.document.contentSecurityPolicy },
+    }),
+  }),
+];

@@ -1,0 +1,113 @@
+/** Tasks: what somebody asks for. */
+import {
+  type CreateTaskBody,
+  createTaskBody,
+  emptyBody,
+  type Issue,
+  listTasksQuery,
+  type Task,
+  taskSchema,
+  validateOptions,
+} from '@countersign/shared';
+import { z } from 'zod';
+import { type Answer, json, problem } from './answer.ts';
+import { pageOf, taskAnswer } from './documented.ts';
+import { taskExample } from './examples.ts';
+import { answerOnce } from './idempotency.ts';
+import { issuesOf, summaryOf } from './issues.ts';
+import { type Call, type Operation, operation } from './operation.ts';
+
+const noTask = (id: string): Answer => problem('not_found', `there is no task \`${id}\``);
+
+async function readTask(call: Call, id: string, status = 200): Promise<Answer> {
+  const task: Task | null = await call.context.store.getTask(id);
+  if (task === null) return noTask(id);
+  return json(status, { task }, status === 202 ? { Location: `/v1/tasks/${id}` } : undefined);
+}
+
+async function toolIssues(call: Call, body: Record<string, unknown>): Promise<Issue[]> {
+  if (!Array.isArray(body.tools)) return [];
+  const known = await call.context.tools.byName();
+  const there = [...known.keys()].sort().join(', ') || 'none: no executor has announced its tools';
+  return body.tools.flatMap((name: unknown, index): Issue[] =>
+    typeof name !== 'string' || name === '' || known.has(name)
+      ? []
+      : [{ path: `tools[${index}]`, code: 'unknown_tool', message: `there is no tool \`${name.slice(0, 128)}\`; there are ${there}` }],
+  );
+}
+
+async function createTask(call: Call<unknown, Record<string, unknown>>): Promise<Answer> {
+  const { actor, body, context, idempotency } = call;
+  const parsed = createTaskBody.safeParse(body);
+  const issues = [
+    ...(parsed.success ? [] : issuesOf(parsed.error)),
+    // What isn't an object has its issue already.
+    ...(typeof body.options === 'object' && body.options !== null && !Array.isArray(body.options) ? validateOptions(body.options) : []),
+    ...(await toolIssues(call, body)),
+  ];
+  if (issues.length > 0 || !parsed.success) return problem('invalid_request', summaryOf(issues, 'the task'), { issues });
+  const { objective, input = {}, options = {}, tools }: CreateTaskBody = parsed.data;
+  const request = { objective, input, options, tools: tools ?? null };
+  const outcome = await context.store.createTask({ request, actor, idempotency });
+  return answerOnce(call, outcome, (id) => readTask(call, id, 202));
+}
+
+export const taskOperations: readonly Operation[] = [
+  operation({
+    method: 'post',
+    path: '/v1/tasks',
+    id: 'createTask',
+    tag: 'tasks',
+    summary: 'Ask for something',
+    description: 'Stores the task and queues its planning job. The plan that answers it is named in `planId` once there is one.',
+    access: 'submit',
+    idempotent: true,
+    body: {
+      schema: z.record(z.string(), z.unknown()),
+      documented: createTaskBody,
+      example: { objective: taskExample.objective, input: { root: '.' }, options: { maxParallelSteps: 2 } },
+    },
+    answers: { 202: { ...taskAnswer('The task, queued.'), headers: { Location: 'where the task can be read' } } },
+    errors: ['invalid_json', 'too_large', 'unsupported_media_type', 'invalid_request', 'idempotency_conflict'],
+    handle: createTask,
+  }),
+  operation({
+    method: 'get',
+    path: '/v1/tasks',
+    id: 'listTasks',
+    tag: 'tasks',
+    summary: 'List tasks, newest first',
+    access: 'read',
+    query: listTasksQuery,
+    answers: { 200: pageOf(taskSchema, taskExample, 'A page of tasks.') },
+    errors: ['invalid_request'],
+    handle: async ({ context, query }) => json(200, await context.store.listTasks(query)),
+  }),
+  operation({
+    method: 'get',
+    path: '/v1/tasks/:id',
+    id: 'readTask',
+    tag: 'tasks',
+    summary: 'Read a task, its planner’s rounds and errors',
+    access: 'read',
+    answers: { 200: taskAnswer('The task.') },
+    errors: ['not_found'],
+    handle: (call) => readTask(call, call.params.id ?? ''),
+  }),
+  operation({
+    method: 'post',
+    path: '/v1/tasks/:id/cancel',
+    id: 'cancelTask',
+    tag: 'tasks',
+    summary: 'Cancel a task that has no plan yet',
+    access: 'cancel',
+    idempotent: true,
+    body: { schema: emptyBody, example: {} },
+    answers: { 200: taskAnswer('The task, cancelled.') },
+    errors: ['invalid_json', 'not_found', 'wrong_state', 'idempotency_conflict', 'too_large', 'unsupported_media_type', 'invalid_request'],
+    handle: async (call) => {
+      const outcome = await call.context.store.cancelTask(call.params.id ?? '', { actor: call.actor, idempotency: call.idempotency });
+      return answerOnce(call, outcome, (id) => readTask(call, id));
+    },
+  }),
+];
