@@ -16,4 +16,6 @@ export const LIMITS = {
   textLength: 10_000,
   /** a step that takes its executor down with it is given up after this many */
   crashes: 10,
+  /** a task that takes its planner down with it is given up after this many */
+  planningTakeovers: 5,
 } as const;

@@ -22,9 +22,10 @@ redis.call('ZADD', prefix .. ':tasks:queued', 0, taskId)
 rememberCall(recordKey, ARGV[4], taskId, ARGV[5])
 emitForTask(taskKey, 'task.queued', { task = taskId, actor = ARGV[6] })
 
+-- A planner's job fails only while Redis can't be written: it is tried again until it can.
 local base = prefix .. ':bull:planning:'
 addStandardJob(
   { base .. 'wait', base .. 'paused', base .. 'meta', base .. 'id', base .. 'completed', base .. 'delayed', base .. 'active', base .. 'events', base .. 'marker' },
-  { cmsgpack.pack({ base, taskId, 'plan', now }), '{"taskId":"' .. taskId .. '"}', cmsgpack.pack({ attempts = 10, backoff = { type = 'exponential', delay = 500 } }) }
+  { cmsgpack.pack({ base, taskId, 'plan', now }), '{"taskId":"' .. taskId .. '"}', cmsgpack.pack({ attempts = 1000000, backoff = { type = 'fixed', delay = 1000 } }) }
 )
 return { 'ok' }

@@ -61,7 +61,7 @@ function consume<Data>(
   };
 }
 
-/** Takes planning jobs. A handler that throws has its job tried again, with backoff, ten times in all. */
+/** Takes planning jobs. A handler that throws (Redis can't be written) has its job tried again every second. */
 export const consumePlanning = (connection: StoreConnection, handler: Handler<PlanningJob>, options: ConsumeOptions): Consumer =>
   consume(connection, { queue: PLANNING_QUEUE, handler, options });
 

@@ -1,5 +1,5 @@
 /** Tasks on Redis. */
-import { newId, type PlanningRound, type Task, type TaskError, type TaskRequest, type TaskStatus } from '@countersign/shared';
+import { LIMITS, newId, type PlanningRound, type Task, type TaskError, type TaskRequest, type TaskStatus } from '@countersign/shared';
 import type { StoreConnection } from './connection.ts';
 import type { Outcome, TaskStore } from './contract.ts';
 import { callRecord, outcomeOf } from './outcome.ts';
@@ -72,7 +72,7 @@ export function taskStore(connection: StoreConnection): TaskStore {
       return outcomeOf(reply, { id: taskId, what: 'task', verb: 'cancel', named: idempotency !== undefined });
     },
     async startPlanning(taskId, token) {
-      const started = await recordForPlanner('start-planning', taskId, { args: [token], verb: 'plan' });
+      const started = await recordForPlanner('start-planning', taskId, { args: [token, String(LIMITS.planningTakeovers)], verb: 'plan' });
       if (!started.ok) return started;
       const task = await getTask(taskId);
       return task === null

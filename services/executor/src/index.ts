@@ -1,1 +1,1 @@
-export {};
+export { type Executor, type ExecutorOptions, startExecutor } from './executor.ts';

@@ -1,0 +1,81 @@
+/** Calls a tool, within its time, and turns whatever it does into one of a few outcomes. */
+import { byteLength, type Json, LIMITS, STEP_ERROR_CODES, type StepError } from '@countersign/shared';
+import { type ToolContext, ToolError } from '@countersign/tools';
+import type { ToolCall } from './prepare-step.ts';
+import { causeOf, type StepInHand } from './steps-in-hand.ts';
+
+export type CallOutcome = { kind: 'completed'; output: string } | { kind: 'failed'; error: StepError } | { kind: 'released' };
+
+/** ms that a tool gets to settle after it was told to abort; then it is left behind. */
+const ABORT_GRACE_MS = 2_000;
+
+type Settled = { returned: Json } | { threw: unknown };
+
+function outputText(value: Json): CallOutcome {
+  let text: string;
+  try {
+    text = JSON.stringify(value ?? null);
+  } catch (error) {
+    return {
+      kind: 'failed',
+      error: { code: 'tool_error', message: `the tool's output is not JSON: ${(error as Error).message}`, retryable: false },
+    };
+  }
+  const bytes = byteLength(text);
+  if (bytes <= LIMITS.outputBytes) return { kind: 'completed', output: text };
+  return {
+    kind: 'failed',
+    error: { code: 'output_too_large', message: `the output has ${bytes} bytes; at most ${LIMITS.outputBytes} are kept`, retryable: false },
+  };
+}
+
+function errorOf(thrown: unknown): StepError {
+  if (thrown instanceof ToolError) return { code: thrown.code, message: thrown.message, retryable: thrown.retryable };
+  // Users' tools say what they mean on plain errors.
+  const { code, retryable } = (typeof thrown === 'object' && thrown !== null ? thrown : {}) as { code?: unknown; retryable?: unknown };
+  return {
+    code: STEP_ERROR_CODES.includes(code as never) ? (code as StepError['code']) : 'tool_error',
+    message: (thrown instanceof Error ? thrown.message : String(thrown)).slice(0, LIMITS.textLength) || 'the tool threw without a message',
+    retryable: retryable !== false,
+  };
+}
+
+/** Resolves when the tool settles, or some time after the signal aborted, with null. */
+function settle(call: Promise<Json>, signal: AbortSignal): Promise<Settled | null> {
+  return new Promise((resolve) => {
+    let grace: NodeJS.Timeout | undefined;
+    const onAbort = (): void => {
+      grace = setTimeout(() => finish(null), ABORT_GRACE_MS);
+    };
+    const finish = (settled: Settled | null): void => {
+      clearTimeout(grace);
+      signal.removeEventListener('abort', onAbort);
+      resolve(settled);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    call.then(
+      (returned) => finish({ returned }),
+      (threw: unknown) => finish({ threw }),
+    );
+  });
+}
+
+/** `timeoutMs` is of this attempt. */
+export async function callTool(
+  { tool, input }: ToolCall,
+  context: ToolContext,
+  { inHand, timeoutMs }: { inHand: StepInHand; timeoutMs: number },
+): Promise<CallOutcome> {
+  const timer = setTimeout(() => inHand.abort('timeout'), timeoutMs);
+  // An async function, so that a tool that throws at once is treated like one that rejects.
+  const settled = await settle((async () => tool.run(input, context))(), inHand.signal);
+  clearTimeout(timer);
+  const cause = causeOf(inHand.signal);
+  if (cause === 'timeout')
+    return { kind: 'failed', error: { code: 'timeout', message: `no result within ${timeoutMs} ms`, retryable: true } };
+  // A result that came all the same is recorded: what is done is done. The store refuses it where it may not count.
+  if (settled !== null && 'returned' in settled) return outputText(settled.returned);
+  if (cause !== null || settled === null) return { kind: 'released' };
+  return { kind: 'failed', error: errorOf(settled.threw) };
+}

@@ -1,0 +1,96 @@
+/** An executor: takes step jobs, runs them, aborts what was stopped, and lets go in good order. */
+import { contractDigest, STEPS_QUEUE } from '@countersign/shared';
+import type { Consumer, Store } from '@countersign/store';
+import type { Tool } from '@countersign/tools';
+import { waitMs } from './persist.ts';
+import { revisionCache } from './revision-cache.ts';
+import { type RunStepScope, runStep, type StepLogger } from './run-step.ts';
+import { stepsInHand } from './steps-in-hand.ts';
+
+export interface ExecutorOptions {
+  store: Store;
+  tools: ReadonlyMap<string, Tool>;
+  logger: StepLogger;
+  name: string;
+  /** steps at the same time, over all queues */
+  concurrency: number;
+  /** absent: `steps` and every queue that a tool names */
+  queues?: readonly string[] | undefined;
+  /** ms that running steps get to finish when the executor closes; then they are handed back */
+  drainMs?: number;
+}
+
+export interface Executor {
+  /** Takes no more steps, lets running ones finish within the limit, hands the rest back. */
+  close(): Promise<void>;
+}
+
+const DRAIN_MS = 15_000;
+/** A cancel reaches an executor by message; because a message can be lost, it also looks this often, in ms. */
+const LOOK_FOR_HALTS_MS = 1_000;
+
+/** Announces the tools and starts to take steps. */
+export async function startExecutor({
+  store,
+  tools,
+  logger,
+  name,
+  concurrency,
+  queues,
+  drainMs = DRAIN_MS,
+}: ExecutorOptions): Promise<Executor> {
+  const contracts = [...tools.values()].map(({ contract }) => contract);
+  await store.announceTools(contracts);
+  const digests = new Map(await Promise.all(contracts.map(async (contract) => [contract.name, await contractDigest(contract)] as const)));
+  const inHand = stepsInHand();
+  let closed = false;
+  const scope: RunStepScope = {
+    store,
+    tools,
+    digests,
+    loadRevision: revisionCache(store),
+    inHand,
+    logger,
+    executor: name,
+    persistence: {
+      wait: waitMs,
+      givenUp: () => closed,
+      onRetry: (error) => logger.warn({ error: error.message }, 'Redis is away: trying again'),
+    },
+  };
+
+  const unsubscribe = await store.onHalt((planId) => inHand.abortPlan(planId));
+  const look = setInterval(() => {
+    const plans = inHand.plans();
+    if (plans.length === 0) return;
+    store.haltedPlans(plans).then(
+      (halted) => halted.forEach(inHand.abortPlan),
+      (error: Error) => logger.debug({ error: error.message }, 'could not look for stopped plans'),
+    );
+  }, LOOK_FOR_HALTS_MS);
+
+  const served = queues ?? [...new Set([STEPS_QUEUE, ...contracts.flatMap(({ queue }) => (queue === null ? [] : [queue]))])];
+  const onError = (error: Error): void => logger.warn({ error: error.message }, 'queue connection');
+  const consumers: Consumer[] = served.map((queue) =>
+    store.consumeSteps((job, signal) => runStep(job, signal, scope), { queue, concurrency, onError }),
+  );
+  logger.info({ queues: served, concurrency, tools: contracts.map((contract) => contract.name) }, 'executor takes steps');
+
+  return {
+    async close() {
+      const giveBack = setTimeout(() => {
+        logger.warn({ plans: inHand.plans() }, 'handing back the steps that still run');
+        inHand.abortAll('shutdown');
+      }, drainMs);
+      // A store that stays away must not keep the process alive for ever: its steps are delivered again elsewhere.
+      const giveUp = setTimeout(() => {
+        closed = true;
+      }, drainMs + 5_000);
+      await Promise.all(consumers.map((consumer) => consumer.close()));
+      clearTimeout(giveBack);
+      clearTimeout(giveUp);
+      clearInterval(look);
+      unsubscribe();
+    },
+  };
+}

@@ -1,0 +1,153 @@
+/** One delivered step from claim to record: claim -> prepare -> look once more -> call -> record. */
+import { randomUUID } from 'node:crypto';
+import { type Json, retryDelay, type Step, type StepError, type StepJob, stepIdempotencyKey } from '@countersign/shared';
+import type { ClaimedStep, ClaimReply, Hold, RecordReply, StepStore } from '@countersign/store';
+import type { Tool, ToolContext } from '@countersign/tools';
+import { callTool } from './call-tool.ts';
+import { type Persistence, persist } from './persist.ts';
+import { prepareStep, type ToolCall } from './prepare-step.ts';
+import { progressReporter } from './progress.ts';
+import type { LoadedRevision } from './revision-cache.ts';
+import type { StepInHand, StepsInHand } from './steps-in-hand.ts';
+
+export interface StepLogger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+  child(fields: object): StepLogger;
+}
+
+export interface RunStepScope {
+  store: StepStore;
+  tools: ReadonlyMap<string, Tool>;
+  /** digests of the tools' contracts, by name */
+  digests: ReadonlyMap<string, string>;
+  loadRevision(planId: string, revision: number): Promise<LoadedRevision | null>;
+  inHand: StepsInHand;
+  logger: StepLogger;
+  /** this process's name on events */
+  executor: string;
+  /** how store calls that fail for now are repeated */
+  persistence: Persistence;
+}
+
+/** What became of a delivery, for the queue's dashboard. */
+export type Verdict = 'completed' | 'failed or retrying' | 'handed back' | `not taken: ${string}`;
+
+/** Claims the step; one that is not due yet is waited for here, because clocks of machines differ by a little. */
+async function claim(job: StepJob, token: string, { store, executor, persistence }: RunStepScope): Promise<ClaimReply> {
+  for (;;) {
+    const reply = await persist(() => store.claimStep(job, { token, executor }), persistence);
+    if (reply.ok || reply.refusal !== 'not_due') return reply;
+    await persistence.wait(Math.min(Math.max(reply.dueInMs ?? 0, 1), 1_000));
+  }
+}
+
+/** Runs one delivery of a step. Never throws for what a tool does; only a closing store ends it early. */
+export async function runStep(job: StepJob, jobSignal: AbortSignal, scope: RunStepScope): Promise<Verdict> {
+  const token = randomUUID();
+  const log = scope.logger.child({ planId: job.planId, stepId: job.stepId });
+  const reply = await claim(job, token, scope);
+  if (!reply.ok) {
+    log.info({ refusal: reply.refusal }, 'step not taken');
+    return `not taken: ${reply.refusal}`;
+  }
+  const hold: Hold = { planId: job.planId, stepId: job.stepId, token };
+  const inHand = scope.inHand.take(job.planId);
+  const onLockLost = (): void => inHand.abort('lock_lost');
+  jobSignal.addEventListener('abort', onLockLost, { once: true });
+  try {
+    return await runClaimed(
+      reply.claim,
+      { job, hold, inHand, log: log.child({ attempt: reply.claim.attempt, taskId: reply.claim.taskId }) },
+      scope,
+    );
+  } finally {
+    jobSignal.removeEventListener('abort', onLockLost);
+    inHand.release();
+  }
+}
+
+interface Held {
+  job: StepJob;
+  hold: Hold;
+  inHand: StepInHand;
+  log: StepLogger;
+}
+
+async function runClaimed(claimed: ClaimedStep, held: Held, scope: RunStepScope): Promise<Verdict> {
+  const { job, hold, log } = held;
+  const { store, persistence } = scope;
+  const revision = await persist(() => scope.loadRevision(job.planId, claimed.revision), persistence);
+  const step = revision?.steps.get(job.stepId);
+  // The plan was deleted since the claim: there is nothing left to record.
+  if (revision === null || step === undefined) return 'not taken: not_found';
+
+  const prepared = prepareStep(step, { revision, claim: claimed, tools: scope.tools, digests: scope.digests });
+  if (!prepared.ok) return recordFailure(prepared.error, { step, attempt: claimed.attempt }, { held, scope });
+
+  const look = await persist(() => store.beginStep(hold, prepared.call.resolvedInput), persistence);
+  if (!look.ok) {
+    log.info({ refusal: look.refusal }, 'step not begun');
+    if (look.refusal === 'plan_stopping') await persist(() => store.releaseStep(hold), persistence);
+    return `not taken: ${look.refusal}`;
+  }
+  log.debug({ tool: step.tool }, 'step begun');
+  const outcome = await call(prepared.call, { step, claimed, held, scope });
+  if (outcome.kind === 'failed') return recordFailure(outcome.error, { step, attempt: claimed.attempt }, { held, scope });
+  const recorded = await persist(
+    () => (outcome.kind === 'completed' ? store.completeStep(hold, outcome.output) : store.releaseStep(hold)),
+    persistence,
+  );
+  logRecord(recorded, outcome.kind, log);
+  return outcome.kind === 'completed' ? 'completed' : 'handed back';
+}
+
+async function call(
+  toolCall: ToolCall,
+  { step, claimed, held, scope }: { step: Step; claimed: ClaimedStep; held: Held; scope: RunStepScope },
+) {
+  const { job, hold, inHand, log } = held;
+  const progress = progressReporter((report) => scope.store.reportProgress(hold, report), log);
+  const context: ToolContext = {
+    signal: inHand.signal,
+    idempotencyKey: stepIdempotencyKey(job.planId, job.stepId, job.generation),
+    planId: job.planId,
+    stepId: job.stepId,
+    attempt: claimed.attempt,
+    logger: toolLogger(log),
+    progress: progress.report,
+    evaluate: toolCall.evaluate,
+  };
+  try {
+    return await callTool(toolCall, context, { inHand, timeoutMs: step.timeoutMs });
+  } finally {
+    progress.stop();
+  }
+}
+
+const toolLogger = (log: StepLogger): ToolContext['logger'] => ({
+  debug: (message, fields: Record<string, Json> = {}) => log.debug(fields, message),
+  info: (message, fields: Record<string, Json> = {}) => log.info(fields, message),
+  warn: (message, fields: Record<string, Json> = {}) => log.warn(fields, message),
+  error: (message, fields: Record<string, Json> = {}) => log.error(fields, message),
+});
+
+async function recordFailure(
+  error: StepError,
+  { step, attempt }: { step: Step; attempt: number },
+  { held, scope }: { held: Held; scope: RunStepScope },
+): Promise<Verdict> {
+  const delayMs = retryDelay(step.retry, attempt);
+  const recorded = await persist(() => scope.store.failStep(held.hold, { error, delayMs }), scope.persistence);
+  held.log.warn({ code: error.code, error: error.message }, 'step attempt failed');
+  logRecord(recorded, 'failed', held.log);
+  return 'failed or retrying';
+}
+
+/** A refused record is no fault: the step was cancelled, or another executor holds it now. */
+function logRecord(reply: RecordReply, what: string, log: StepLogger): void {
+  if (reply.ok) log.debug({}, `step ${what}`);
+  else log.warn({ refusal: reply.refusal }, `late result refused: step ${what}`);
+}

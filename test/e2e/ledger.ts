@@ -1,0 +1,35 @@
+/** What the test tools wrote down, outside Redis. */
+import { existsSync, readFileSync } from 'node:fs';
+
+export interface LedgerLine {
+  what: 'start' | 'end' | 'failed' | 'aborted';
+  planId: string;
+  stepId: string;
+  attempt: number;
+  key: string;
+  pid: number;
+  value?: unknown;
+}
+
+export function readLedger(file: string, planId: string): LedgerLine[] {
+  if (!existsSync(file)) return [];
+  const lines = readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '');
+  return lines.map((line) => JSON.parse(line) as LedgerLine).filter((line) => line.planId === planId);
+}
+
+/** The most calls that ran at the same time. */
+export function mostAtOnce(lines: readonly LedgerLine[]): number {
+  let running = 0;
+  let most = 0;
+  for (const { what } of lines) {
+    running += what === 'start' ? 1 : -1;
+    most = Math.max(most, running);
+  }
+  return most;
+}
+
+/** Where in the ledger a step started and ended. */
+export const placeOf = (lines: readonly LedgerLine[], stepId: string, what: LedgerLine['what']): number =>
+  lines.findIndex((line) => line.stepId === stepId && line.what === what);
