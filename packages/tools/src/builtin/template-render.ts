@@ -1,0 +1,72 @@
+import { Liquid, type LiquidError } from 'liquidjs';
+import { z } from 'zod';
+import { defineTool } from '../define-tool.ts';
+import { ToolError } from '../tool.ts';
+
+const TIME_LIMIT_MS = 2_000;
+/** characters and list elements that one rendering may make */
+const MEMORY_LIMIT = 20_000_000;
+
+const asText = (value: unknown): string => {
+  if (value === undefined || value === null) return '';
+  return typeof value === 'string' ? value : JSON.stringify(value);
+};
+
+/** Liquid's own `{{ }}` would be taken for references before the template gets here. */
+const liquid = new Liquid({
+  outputDelimiterLeft: '[=',
+  outputDelimiterRight: '=]',
+  tagDelimiterLeft: '[%',
+  tagDelimiterRight: '%]',
+  outputEscape: asText,
+  strictFilters: true,
+  ownPropertyOnly: true,
+  // Partials come from here and not from the file system: there are none.
+  templates: {},
+  parseLimit: 1_000_000,
+  renderLimit: TIME_LIMIT_MS,
+  memoryLimit: MEMORY_LIMIT,
+});
+
+export const templateRender = defineTool({
+  name: 'template.render',
+  description:
+    'Writes a text (a report, a message, Markdown) from a Liquid template and data. The template writes values as `[= name =]` and tags as `[% ... %]`, because ' +
+    '`{{...}}` are references, which are put in before: give values in `data` and name them in the template. For example ' +
+    '`# Report of [= title =]\\n[% for file in files %]- [= file.path =]: [= file.size =] bytes\\n[% endfor %][% if files.size == 0 %]No files.[% endif %]`. ' +
+    "Liquid's filters are there (`join`, `size`, `upcase`, `sort: 'size'`, `json`, `date`, ...). Lists and objects are written as JSON, nothing is escaped. Gives {text}.",
+  risk: 'read',
+  timeoutMs: 10_000,
+  input: z.strictObject({
+    template: z.string().max(500_000),
+    data: z.record(z.string(), z.unknown()).default({}).describe('The names that the template can use.'),
+  }),
+  output: z.object({ text: z.string() }),
+  examples: [
+    {
+      text: 'write a report of the files',
+      input: { template: '# Files\n[% for file in files %]- [= file.path =]\n[% endfor %]', data: { files: '{{list.output.files}}' } },
+    },
+    {
+      text: 'format the numbers as Markdown',
+      input: {
+        template: '- files: [= stats.files =]\n- lines: [= stats.lines =]\n',
+        data: { stats: '{{count.output}}' },
+      },
+    },
+    { text: 'compose a greeting for Ann', input: { template: 'Hello [= name =]!', data: { name: 'Ann' } } },
+    { text: 'render a template', input: { template: '{{input.template}}', data: '{{input.data}}' as unknown as Record<string, unknown> } },
+  ],
+  async run({ template, data }) {
+    try {
+      return { text: String(await liquid.render(liquid.parse(template), data)) };
+    } catch (cause) {
+      const message = (cause as LiquidError).message;
+      if (/limit exceeded/.test(message))
+        throw new ToolError('limit_exceeded', `the template takes more than ${TIME_LIMIT_MS} ms, or makes too much text: ${message}`, {
+          cause,
+        });
+      throw new ToolError('invalid_input', `template: ${message}`, { cause });
+    }
+  },
+});

@@ -1,0 +1,189 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { toolContractSchema, validatePlan } from '@countersign/shared';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { runTool } from '../test/run-tool.ts';
+import { loadTools } from './load-tools.ts';
+import type { Tool } from './tool.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tools-'));
+  await mkdir(join(folder, 'workspace'));
+  await mkdir(join(folder, 'tools'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+async function load(modules: Record<string, string> = {}): Promise<ReadonlyMap<string, Tool>> {
+  for (const [name, text] of Object.entries(modules)) {
+    await mkdir(dirname(join(folder, 'tools', name)), { recursive: true });
+    await writeFile(join(folder, 'tools', name), text);
+  }
+  return loadTools({ workspaceRoot: join(folder, 'workspace'), toolsDir: join(folder, 'tools') });
+}
+async function tool(name: string, modules: Record<string, string>): Promise<Tool> {
+  const found = (await load(modules)).get(name);
+  if (found === undefined) throw new Error(`no tool ${name}`);
+  return found;
+}
+
+const PLAIN = (name: string, more = '') =>
+  `{ name: '${name}', description: 'says hello', risk: 'read',
+     inputSchema: { type: 'object', properties: { who: { type: 'string' }, times: { type: 'integer', default: 2 } }, required: ['who'], additionalProperties: false },
+     run: ({ who, times }, ctx) => ({ text: 'hello ' + who + ' x' + times, key: ctx.idempotencyKey }), ${more} }`;
+
+describe('the built-in tools', () => {
+  test('are there without a tools folder', async () => {
+    const tools = await loadTools({ workspaceRoot: join(folder, 'workspace') });
+    expect([...tools.keys()].sort()).toEqual([
+      'condition',
+      'data.query',
+      'fs.list',
+      'fs.read',
+      'fs.search',
+      'fs.stats',
+      'fs.write',
+      'http.request',
+      'template.render',
+      'wait',
+    ]);
+  });
+
+  test('each have a contract that can be published, and say in people’s words what they are for', async () => {
+    for (const [name, { contract }] of await load()) {
+      expect(toolContractSchema.parse(JSON.parse(JSON.stringify(contract)))).toEqual(contract);
+      expect(contract.inputSchema, name).toMatchObject({ type: 'object', additionalProperties: false });
+      expect(contract.examples.length, name).toBeGreaterThanOrEqual(3);
+      expect(contract.timeoutMs, name).toBeGreaterThan(0);
+    }
+  });
+
+  test('accept every example that they give, as a step of a plan', async () => {
+    const tools = await load();
+    const contracts = new Map([...tools].map(([name, { contract }]) => [name, contract]));
+    for (const [name, { contract }] of tools) {
+      for (const { text, input } of contract.examples) {
+        const sources = ['list', 'count', 'report'].map((id) => ({ id, tool: 'wait', input: { ms: 0 } }));
+        const plan = { objective: text, steps: [...sources, { id: 'step', tool: name, input }] };
+        expect(validatePlan(plan, { tools: contracts }).issues, `${name}: ${text}`).toEqual([]);
+      }
+    }
+  });
+
+  test('need a workspace that is a folder', async () => {
+    await writeFile(join(folder, 'file'), '');
+    await expect(loadTools({ workspaceRoot: join(folder, 'file') })).rejects.toThrow('is not a folder');
+    await expect(loadTools({ workspaceRoot: join(folder, 'gone') })).rejects.toThrow('gone');
+  });
+
+  test('refuse an allowed network that cannot be read', async () => {
+    await expect(loadTools({ workspaceRoot: folder, allowPrivateNetworks: ['10.0.0.0/40'] })).rejects.toThrow(
+      '"10.0.0.0/40" is not a network',
+    );
+  });
+});
+
+describe('a module in the tools folder', () => {
+  test('exports a plain object by default or by name', async () => {
+    const tools = await load({
+      'one.mjs': `export default ${PLAIN('hello.one')}; export const two = ${PLAIN('hello.two')};`,
+      'three.mjs': `const three = ${PLAIN('hello.three')}; export { three };`,
+      'notes.txt': 'not a module',
+    });
+    expect([...tools.keys()]).toEqual(expect.arrayContaining(['hello.one', 'hello.two', 'hello.three']));
+  });
+
+  test('may be a CommonJS module', async () => {
+    const tools = await load({
+      'package.json': '{"type": "commonjs"}',
+      'main.js': `module.exports = ${PLAIN('cjs.main')};`,
+      'named.js': `exports.first = ${PLAIN('cjs.first')}; exports.second = ${PLAIN('cjs.second')};`,
+    });
+    expect([...tools.keys()]).toEqual(expect.arrayContaining(['cjs.main', 'cjs.first', 'cjs.second']));
+  });
+
+  test('imports what lies beside it and sees the environment', async () => {
+    const loaded = await tool('env', {
+      'env.mjs': `import { name } from './lib/name.mjs'; export default { ...${PLAIN('x')}, name, run: () => process.env.PATH === undefined };`,
+      'lib/name.mjs': `export const name = 'env';`,
+    });
+    expect(await runTool(loaded, { who: 'x' })).toBe(false);
+  });
+
+  test('holds a tool whose input is checked, with defaults filled in, and which gets its context', async () => {
+    const hello = await tool('hello', { 'hello.mjs': `export default ${PLAIN('hello', 'timeoutMs: 5, retry: { maxAttempts: 3 }')}` });
+    expect(hello.contract).toMatchObject({
+      timeoutMs: 5,
+      retry: { maxAttempts: 3, backoff: 'exponential' },
+      queue: null,
+      outputSchema: null,
+    });
+    expect(await runTool(hello, { who: 'Ann' })).toEqual({ text: 'hello Ann x2', key: 'pln_1.step.1' });
+    expect(hello.check({ who: 7 })).toEqual({ ok: false, message: 'who: must be string' });
+    expect(hello.check({ extra: 1 })).toMatchObject({ ok: false, message: expect.stringMatching(/required property 'who'.*"extra"/) });
+    const input = { who: 'Ann' };
+    hello.check(input);
+    expect(input).toEqual({ who: 'Ann' });
+  });
+
+  test('may use an older dialect of JSON Schema, and formats', async () => {
+    const schema = `{ $schema: 'http://json-schema.org/draft-07/schema#', type: 'object', properties: { mail: { type: 'string', format: 'email' } } }`;
+    const old = await tool('old', { 'old.mjs': `export default { ...${PLAIN('old')}, inputSchema: ${schema} }` });
+    expect(old.check({ mail: 'a@example.com' })).toMatchObject({ ok: true });
+    expect(old.check({ mail: 1 })).toMatchObject({ ok: false });
+  });
+
+  test('holds a tool whose output is held to its schema', async () => {
+    const more = `outputSchema: { type: 'object', properties: { text: { type: 'number' } } }`;
+    const hello = await tool('hello', { 'hello.mjs': `export default ${PLAIN('hello', more)}` });
+    await expect(runTool(hello, { who: 'Ann' })).rejects.toMatchObject({
+      code: 'tool_error',
+      retryable: false,
+      message: expect.stringContaining('text: must be number'),
+    });
+  });
+
+  test('may be made with defineTool', async () => {
+    const source = new URL('./define-tool.ts', import.meta.url).href;
+    const zod = import.meta.resolve('zod');
+    const made = await tool('made', {
+      'made.mjs': `import { defineTool } from '${source}'; import { z } from '${zod}';
+        export const made = defineTool({ name: 'made', description: 'd', risk: 'write', input: z.strictObject({ n: z.number() }), run: ({ n }) => n * 2 });`,
+    });
+    expect(await runTool(made, { n: 21 })).toBe(42);
+  });
+});
+
+describe('a wrong module stops the start, naming file and export', () => {
+  test.each([
+    ['a syntax error', 'export default {', /bad\.mjs can't be loaded/],
+    ['one that throws', `throw new Error('no key set')`, /bad\.mjs can't be loaded: no key set/],
+    ['a missing import', `import './gone.mjs'`, /bad\.mjs can't be loaded.*gone\.mjs/],
+    ['no export', 'const x = 1', /bad\.mjs exports nothing.*subfolder/],
+    ['an export that is no tool', `export const version = '1.0'`, /bad\.mjs, export "version": must be a tool.*not a string/],
+    ['a list', `export default []`, /bad\.mjs, export "default": must be a tool.*not a list/],
+    ['missing fields', `export const x = { name: 'x' }`, /export "x": description.*risk.*inputSchema.*run/],
+    ['an unknown field', `export const x = ${PLAIN('x', 'colour: 1')}`, /export "x": .*colour/],
+    ['a bad name', `export const x = ${PLAIN('two words')}`, /export "x": the tool "two words" is wrong: name/],
+    ['a bad risk', `export const x = { ...${PLAIN('x')}, risk: 'none' }`, /export "x": .*risk/],
+    [
+      'a bad schema',
+      `export const x = { ...${PLAIN('x')}, inputSchema: { type: 'thing' } }`,
+      /export "x": inputSchema is not a JSON Schema/,
+    ],
+    ['no function', `export const x = { ...${PLAIN('x')}, run: 1 }`, /export "x": run: must be a function/],
+    ['a built-in name', `export default ${PLAIN('fs.read')}`, /export "default": the name `fs\.read` is taken by a built-in tool/],
+    [
+      'a name twice',
+      `export const a = ${PLAIN('x')}; export const b = ${PLAIN('x')}`,
+      /export "b": the name `x` is taken by .*bad\.mjs, export "a"/,
+    ],
+  ])('%s', async (_what, text, message) => {
+    await expect(load({ 'bad.mjs': text })).rejects.toThrow(message);
+  });
+
+  test('a folder that is not there', async () => {
+    await expect(loadTools({ workspaceRoot: folder, toolsDir: join(folder, 'gone') })).rejects.toThrow(/tools folder .*gone can't be read/);
+  });
+});

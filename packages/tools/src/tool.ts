@@ -1,0 +1,57 @@
+/** What a tool is to the rest of the system: its contract, a check of its input, and the code behind it. */
+import type { Json, StepErrorCode, ToolContract } from '@countersign/shared';
+
+export interface ToolLogger {
+  debug(message: string, fields?: Record<string, unknown>): void;
+  info(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+  error(message: string, fields?: Record<string, unknown>): void;
+}
+
+/** What a tool is given along with its input. */
+export interface ToolContext {
+  /** aborts on timeout, cancel and a lost lock: a tool ends at once then, whatever it throws */
+  signal: AbortSignal;
+  /** the same for every call of one step's generation: pass it on to what must not happen twice */
+  idempotencyKey: string;
+  planId: string;
+  stepId: string;
+  /** counted from 1 */
+  attempt: number;
+  logger: ToolLogger;
+  /** 0 to 1, or null where the end is not known */
+  progress(fraction: number | null, message?: string): void;
+  /** Whether a condition holds for what this step can see. Throws a ToolError with the code `bad_condition`. */
+  evaluate(expression: string): boolean;
+}
+
+export type CheckedInput = { ok: true; value: unknown } | { ok: false; message: string };
+
+export interface Tool {
+  readonly contract: ToolContract;
+  /** Checks an input whose references are resolved, and fills in defaults. */
+  check(input: Json): CheckedInput;
+  /** Runs the tool with a value that `check` returned. Rejects with a ToolError, or with whatever the tool threw. */
+  run(value: unknown, ctx: ToolContext): Promise<Json>;
+}
+
+/** A tool's failure. Without `retryable` only `tool_error` and `timeout` are worth another attempt. */
+export class ToolError extends Error {
+  override readonly name = 'ToolError';
+  readonly code: StepErrorCode;
+  readonly retryable: boolean;
+
+  constructor(code: StepErrorCode, message: string, { retryable, cause }: { retryable?: boolean; cause?: unknown } = {}) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.retryable = retryable ?? (code === 'tool_error' || code === 'timeout');
+  }
+}
+
+/** Throws a ToolError `aborted` once the signal has aborted. */
+export function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw abortedError(signal);
+}
+
+export const abortedError = (signal: AbortSignal): ToolError =>
+  new ToolError('aborted', 'the tool was stopped before it had ended', { cause: signal.reason });
