@@ -132,12 +132,13 @@ function places(stack: Stack): string {
     .join('');
 }
 
-async function runDemo(demo: Demo, options: { objective: string; root: string; made(planId: string): void }): Promise<number> {
+async function runDemo(demo: Demo, options: { objective: string; root: string; url: string; made(planId: string): void }): Promise<number> {
   const { terminal } = demo;
   terminal.write(`Task: ${plainText(options.objective)}\n`);
   const plan = await makePlan(demo, options.objective);
   options.made(plan.id);
-  terminal.write(`${planLines(plan, terminal).join('\n')}\n\n`);
+  terminal.write(`${planLines(plan, terminal).join('\n')}\n`);
+  terminal.write(`In full: ${options.url}/v1/plans/${plan.id}?format=markdown\n\n`);
   const ended = await follow(demo, await countersign(demo, plan));
   terminal.write(`\n${resultLines(ended, options.root, terminal).join('\n')}\n\n`);
   if (ended.status === 'completed')
@@ -190,6 +191,7 @@ export async function demo(options: DemoOptions): Promise<number> {
       {
         objective: options.objective ?? OBJECTIVE,
         root,
+        url: stack.url,
         made(id) {
           planId = id;
         },

@@ -19,7 +19,7 @@ const plan = (fields: Partial<Plan>): Plan =>
 
 test('numbers of the outputs, lengths of their lists, and the files that were written', () => {
   const steps = [
-    step({ id: 'count', output: { files: 1200, lines: 30, byExtension: [1, 2], text: 'x' } }),
+    step({ id: 'count', output: { files: 1200, lines: 30, byExtension: [1, 2], none: [], skipped: 0, text: 'x' } }),
     step({ id: 'write', risk: 'write', resolvedInput: { path: 'out/audit.md' }, output: { bytes: 10 } }),
     step({ id: 'lost', risk: 'write', status: 'failed', resolvedInput: { path: 'never.md' } }),
   ];

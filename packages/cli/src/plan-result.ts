@@ -18,14 +18,14 @@ function writtenFiles(plan: Pick<Plan, 'steps'>, root: string): string[] {
 
 const isText = (value: unknown): value is string => typeof value === 'string';
 
-/** The numbers at the top of an output, and how long its lists are. */
+/** The numbers at the top of an output and how long its lists are; nothing of zeros. */
 function numbersOf(output: Json): string[] {
   if (typeof output === 'number') return [output.toLocaleString('en')];
   if (Array.isArray(output)) return [`${output.length} items`];
   if (!isObject(output)) return [];
   return Object.entries(output).flatMap(([name, value]) => {
-    if (typeof value === 'number') return [`${plainText(name)} ${value.toLocaleString('en')}`];
-    return Array.isArray(value) ? [`${value.length} ${plainText(name)}`] : [];
+    if (typeof value === 'number') return value === 0 ? [] : [`${plainText(name)} ${value.toLocaleString('en')}`];
+    return Array.isArray(value) && value.length > 0 ? [`${value.length} ${plainText(name)}`] : [];
   });
 }
 

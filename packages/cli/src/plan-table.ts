@@ -1,5 +1,5 @@
 /** A plan as a person reads it before signing: every step, what it would do, what it waits for. */
-import type { Plan, Risk, StepView } from '@countersign/shared';
+import type { Json, Plan, Risk, StepView } from '@countersign/shared';
 import { cut, plainText, type Terminal, textWidth, wrap } from './terminal.ts';
 
 type TableStep = Pick<StepView, 'id' | 'tool' | 'description' | 'input' | 'dependsOn' | 'when' | 'forEach' | 'approval' | 'risk'>;
@@ -8,34 +8,30 @@ const HEADINGS = ['step', 'tool', 'risk', 'after', 'what it does'] as const;
 const GAP = '  ';
 /** characters that the last column needs to be a column; narrower terminals get one block per step */
 const MINIMUM_TEXT = 28;
-const MAXIMUM_COLUMN = 28;
-const MAXIMUM_INPUT = 240;
+/** characters of the columns before it; a longer cell goes over several lines */
+const MAXIMUM_COLUMNS = [24, 24, 12, 20] as const;
+/** characters of one value: templates and queries can be pages long */
+const MAXIMUM_VALUE = 60;
 const RISK_STYLE = { read: 'green', write: 'yellow', destructive: 'red' } as const satisfies Record<Risk, string>;
 
-const inputText = (step: TableStep): string =>
-  cut(
-    Object.entries(step.input)
-      .map(([name, value]) => `${plainText(name)}: ${plainText(typeof value === 'string' ? value : JSON.stringify(value))}`)
-      .join(', '),
-    MAXIMUM_INPUT,
-  );
+const valueText = (value: Json): string => cut(plainText(typeof value === 'string' ? value : JSON.stringify(value)), MAXIMUM_VALUE);
+
+const inputTexts = (step: TableStep): string[] =>
+  Object.entries(step.input).map(([name, value]) => `${plainText(name)}: ${valueText(value)}`);
 
 /** What stands in the last column: the description, then what it is called with and under which conditions. */
 function details(step: TableStep): { text: string; notes: string[] } {
-  const notes = [inputText(step)];
+  const notes = inputTexts(step);
   if (step.when !== null) notes.push(`only if ${plainText(step.when)}`);
-  if (step.forEach !== null)
-    notes.push(
-      `for each of ${cut(plainText(typeof step.forEach === 'string' ? step.forEach : JSON.stringify(step.forEach)), MAXIMUM_INPUT)}`,
-    );
+  if (step.forEach !== null) notes.push(`for each of ${valueText(step.forEach)}`);
   if (step.approval !== null) notes.push(`asks first: ${plainText(step.approval.message)}`);
-  return { text: plainText(step.description), notes: notes.filter((note) => note !== '') };
+  return { text: plainText(step.description), notes };
 }
 
 function columns(steps: readonly TableStep[], terminal: Terminal): string[] | null {
   const cells = steps.map((step) => [step.id, step.tool, step.risk, step.dependsOn.join(', ') || '-'].map(plainText));
-  const widths = [0, 1, 2, 3].map((index) =>
-    Math.min(MAXIMUM_COLUMN, Math.max(textWidth(HEADINGS[index] ?? ''), ...cells.map((row) => textWidth(row[index] ?? '')))),
+  const widths = ([0, 1, 2, 3] as const).map((index) =>
+    Math.min(MAXIMUM_COLUMNS[index], Math.max(textWidth(HEADINGS[index] ?? ''), ...cells.map((row) => textWidth(row[index] ?? '')))),
   );
   const left = widths.reduce((sum, width) => sum + width + GAP.length, 0);
   const textColumn = terminal.width - left;
@@ -55,7 +51,7 @@ function columns(steps: readonly TableStep[], terminal: Terminal): string[] | nu
     for (let line = 0; line < height; line++) {
       const fields = wrapped.map((cell, index) => {
         const field = pad(cell[line] ?? '', index);
-        return index === 2 ? terminal.paint(RISK_STYLE[step.risk], field) : field;
+        return index === 2 && line === 0 ? terminal.paint(RISK_STYLE[step.risk], field) : field;
       });
       lines.push([...fields, last[line] ?? ''].join(GAP).trimEnd());
     }

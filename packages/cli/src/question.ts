@@ -13,12 +13,15 @@ export function openAsker(options: { signal: AbortSignal; interrupt(): void }): 
   const ask = async (question: string): Promise<string> => {
     const lines = createInterface({ input: process.stdin, output: process.stdout });
     lines.on('SIGINT', options.interrupt);
-    const ended = new Promise<string>((resolve) => lines.once('close', () => resolve('')));
+    const ended = new Promise<string>((resolve) => lines.once('close', () => resolve('\n')));
     try {
-      return await Promise.race([lines.question(question, { signal: options.signal }), ended]);
+      const answer = await Promise.race([lines.question(question, { signal: options.signal }), ended]);
+      // An input that ends leaves the cursor behind the question.
+      if (answer === '\n') process.stdout.write(answer);
+      return answer.trim();
     } finally {
       lines.close();
     }
   };
-  return { ask, confirm: async (question) => /^(y|yes)$/i.test((await ask(`${question} [y/N] `)).trim()) };
+  return { ask, confirm: async (question) => /^(y|yes)$/i.test(await ask(`${question} [y/N] `)) };
 }
