@@ -15,7 +15,7 @@ export interface PlanSpec {
 export const ACTORS = ['ann', 'bob', 'cas'] as const;
 export const TOOL = 'test.echo';
 
-const ENDINGS = ['begin', 'complete', 'complete', 'complete', 'complete', 'fail', 'retry', 'retryLater', 'release'] as const;
+const ENDINGS = ['begin', 'complete', 'complete', 'complete', 'complete', 'complete', 'fail', 'retry', 'retryLater', 'release'] as const;
 const STEP_VERBS = ['claim', 'begin', 'complete', 'fail', 'release'] as const;
 
 /** `pick` numbers count through what there is to choose from, again and again. */
@@ -83,7 +83,7 @@ interface StepHints {
 }
 
 const stepHints: fc.Arbitrary<StepHints> = fc.record({
-  onError: fc.constantFrom('continue', 'stop'),
+  onError: fc.constantFrom('continue', 'continue', 'stop'),
   maxAttempts: fc.integer({ min: 1, max: 3 }),
   referring: fc.boolean(),
 });

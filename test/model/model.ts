@@ -39,7 +39,7 @@ export function apply(state: PlanState | null, command: Command, now: number): A
   if (state === null) return refused(state, 'not_found');
   switch (command.do) {
     case 'submit':
-      return state.status === 'draft' ? done(submit(unchanged(state), command.actor)) : refused(state, 'wrong_state');
+      return state.status === 'draft' ? done(submit(unchanged(state), command.actor)) : wrongState(state);
     case 'approve':
       return approve(state, command);
     case 'reject':
@@ -47,7 +47,7 @@ export function apply(state: PlanState | null, command: Command, now: number): A
     case 'cancel':
       return cancel(state, command);
     case 'delete':
-      return isEndedPlan(state.status) ? { state: null, events: [], reply: { ok: true } } : refused(state, 'wrong_state');
+      return isEndedPlan(state.status) ? { state: null, events: [], reply: { ok: true } } : wrongState(state);
     default:
       return state.steps.some(({ id }) => id === command.stepId) ? applyToStep(state, command, now) : refused(state, 'not_found');
   }
@@ -74,6 +74,12 @@ const unchanged = (state: PlanState): Change => ({ state, events: [] });
 const done = (change: Change, reply: Reply = { ok: true }): Applied => ({ ...change, reply });
 const refused = (state: PlanState | null, refusal: string): Applied => ({ state, events: [], reply: { ok: false, refusal } });
 
+const wrongState = (state: PlanState): Applied => ({
+  state,
+  events: [],
+  reply: { ok: false, refusal: 'wrong_state', detail: { status: state.status } },
+});
+
 function create(command: CommandOf<'create'>): Change {
   const created = note(unchanged(newPlanState(command)), { type: 'plan.created', actor: command.actor, data: {} });
   return command.draft ? created : submit(created, command.actor);
@@ -86,15 +92,17 @@ function submit(change: Change, actor: string): Change {
   return start(movePlan(submitted, 'approved', { type: 'plan.approved', data: { digest, auto: autoReason } }));
 }
 
-function voteRefusal(state: PlanState, { actor, digest }: { actor: string; digest: string }): string | null {
-  if (state.status !== 'pending_approval') return 'wrong_state';
-  if (digest !== state.digest) return 'stale_digest';
-  return state.votes.includes(actor) ? 'already_voted' : null;
+function voteRefusal(state: PlanState, { actor, digest }: { actor: string; digest: string }): Applied | null {
+  if (state.status !== 'pending_approval') return wrongState(state);
+  if (digest !== state.digest) {
+    return { state, events: [], reply: { ok: false, refusal: 'stale_digest', detail: { currentDigest: state.digest } } };
+  }
+  return state.votes.includes(actor) ? refused(state, 'already_voted') : null;
 }
 
 function approve(state: PlanState, command: CommandOf<'approve'>): Applied {
   const refusal = voteRefusal(state, command);
-  if (refusal !== null) return refused(state, refusal);
+  if (refusal !== null) return refusal;
   const { actor, digest, comment } = command;
   const votes = [...state.votes, actor];
   const data = { digest, comment, have: votes.length, need: state.quorum };
@@ -105,7 +113,7 @@ function approve(state: PlanState, command: CommandOf<'approve'>): Applied {
 
 function reject(state: PlanState, command: CommandOf<'reject'>): Applied {
   const refusal = voteRefusal(state, command);
-  if (refusal !== null) return refused(state, refusal);
+  if (refusal !== null) return refusal;
   const { actor, digest, reason } = command;
   return done(movePlan(unchanged(state), 'rejected', { type: 'plan.rejected', actor, data: { digest, reason } }));
 }
@@ -113,7 +121,7 @@ function reject(state: PlanState, command: CommandOf<'reject'>): Applied {
 const CANCELLABLE: readonly PlanStatus[] = ['draft', 'pending_approval', 'approved', 'executing', 'paused'];
 
 function cancel(state: PlanState, { actor }: CommandOf<'cancel'>): Applied {
-  if (!CANCELLABLE.includes(state.status)) return refused(state, 'wrong_state');
+  if (!CANCELLABLE.includes(state.status)) return wrongState(state);
   let next = unchanged(state);
   for (const step of state.steps) {
     if (!hasEnded(step)) next = endStep(next, step.id, { to: 'cancelled', reason: { kind: 'plan_cancelled', stepId: null } });

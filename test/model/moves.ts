@@ -51,16 +51,19 @@ function forward(intent: IntentOf<'forward'>, situation: Situation): Move[] {
   if (state.status === 'draft') return [{ do: 'submit', actor: intent.actor }];
   if (state.status === 'pending_approval') {
     const actor = ACTORS.find((name) => !state.votes.includes(name)) ?? intent.actor;
+    if (intent.pick % 8 === 7) return [{ do: 'reject', actor, digest: state.digest, reason: 'not like this' }];
     return [{ do: 'approve', actor, digest: state.digest, comment: intent.pick % 2 === 0 ? null : `as ${actor} sees it` }];
   }
   const running = state.steps.filter(({ status }) => status === 'running');
   const claimable = state.steps.filter(({ status, parked }) => status === 'queued' || (status === 'retrying' && !parked));
   // Claims come first more often than not, so that several steps run side by side.
-  const preferred = intent.pick % 3 === 0 ? running : claimable;
+  const preferred = intent.pick % 4 === 0 ? running : claimable;
   const step = choose(preferred.length > 0 ? preferred : [...running, ...claimable], intent.pick);
   if (step === undefined) return [];
-  if (step.status === 'running') return [recordMove(intent.ending, step)];
   const claim = claimOf(step, freshToken(situation));
+  // A stopping plan is soon over: what it refuses would hardly ever be met by chance.
+  if (state.stopping !== null && intent.pick % 4 === 1) return [claim, recordMove('begin', step)];
+  if (step.status === 'running') return [recordMove(intent.ending, step)];
   return step.status === 'retrying' && step.notBefore > now ? [claim, { do: 'wait', ms: step.notBefore - now }, claim] : [claim];
 }
 

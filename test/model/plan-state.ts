@@ -82,10 +82,13 @@ export type Command =
 
 export type CommandOf<Verb extends Command['do']> = Extract<Command, { do: Verb }>;
 
-/** A claim gives the attempt and the outputs that the step refers to; `notBefore` comes with `not_due`. */
+/**
+ * A claim gives the attempt and the outputs that the step refers to. A refusal gives what helps the caller on: when the
+ * step is due, which status the plan is in, which digest is the current one.
+ */
 export type Reply =
   | { ok: true; attempt?: number; referenced?: Readonly<Record<string, string | null>> }
-  | { ok: false; refusal: string; notBefore?: number };
+  | { ok: false; refusal: string; notBefore?: number; detail?: Readonly<Record<string, string>> };
 
 /** An event without what the store alone knows: its id, its plan and its time. `data` holds what docs/engine.md names. */
 export interface ModelEvent {

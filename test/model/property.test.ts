@@ -10,6 +10,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { expectSameEvents } from './comparable-events.ts';
 import { type Intent, intents, type PlanSpec, planSpec } from './generators.ts';
+import { expectIndexesAgree } from './index-agreement.ts';
 import { expectInvariants } from './invariants.ts';
 import { type Move, movesOf } from './moves.ts';
 import { expectQueueAgrees, forgetJobs } from './queue-agreement.ts';
@@ -71,7 +72,11 @@ async function expectAgreement(model: ModelSide, real: StoreSide, before: Awaite
   const state = model.state();
   const after = await real.plan();
   expect(after, 'the plan').toEqual(await model.plan());
-  if (state === null || after === null) return;
+  await expectIndexesAgree(trial.store, real.planId, state);
+  if (state === null || after === null) {
+    expect(await trial.store.readEvents(real.planId), 'what is left of the events of a deleted plan').toEqual([]);
+    return;
+  }
 
   const events = await real.events();
   expectSameEvents(events, await model.events());

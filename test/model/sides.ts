@@ -131,5 +131,8 @@ async function runStepOnStore(store: Store, planId: string, command: Extract<Com
   }
 }
 
-const outcomeReply = (outcome: { ok: true } | { ok: false; refusal: Refusal }): Reply =>
-  outcome.ok ? { ok: true } : { ok: false, refusal: outcome.refusal.code };
+function outcomeReply(outcome: { ok: true } | { ok: false; refusal: Refusal }): Reply {
+  if (outcome.ok) return { ok: true };
+  const { code, detail } = outcome.refusal;
+  return { ok: false, refusal: code, ...(Object.keys(detail).length === 0 ? {} : { detail }) };
+}
