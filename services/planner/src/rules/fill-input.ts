@@ -28,6 +28,7 @@ export function fillInput(clause: Clause, match: Match, antecedents: Antecedents
   const draft: Draft = { clause, match, free: valuesOf(clause), used: new Set(), input: {}, spread: null, sources: [] };
   for (const slot of slots) if (slot.kind === 'choice') fillChoice(slot, draft);
   for (const slot of slots) if (slot.kind === 'flag') fillFlag(slot, draft);
+  draft.free = draft.free.filter(({ tokens }) => !tokens.some((token) => draft.used.has(token)));
   for (const kind of ['url', 'path', 'glob'] as const)
     fillPlaces(
       slots.filter((slot) => slot.kind === kind),
@@ -46,8 +47,8 @@ export function fillInput(clause: Clause, match: Match, antecedents: Antecedents
 
   const missing = slots.filter(({ name, required }) => required && draft.input[name] === undefined && draft.spread?.name !== name);
   if (missing.length > 0) return { ok: false, problem: `\`${match.tool.name}\` needs ${missing.map(describeSlot).join(' and ')}` };
-  // A kind of file is also just a word; everything else that was named must have found its place.
-  const lost = draft.free.filter(({ kind, tokens }) => !(kind === 'glob' && tokens[0]?.kind === 'word'));
+  // A word that was taken for a folder or a kind of file may be just a word; every other value must have found its place.
+  const lost = draft.free.filter(({ tokens }) => tokens[0]?.kind !== 'word');
   if (lost.length > 0) {
     return {
       ok: false,
@@ -89,14 +90,14 @@ function fillChoice({ name, choices }: Slot, { clause, input, used }: Draft): vo
   }
 }
 
+/** Every word of the flag's name must be there: "ignoring case" sets `ignoreCase`, "case" alone does not. */
 function fillFlag({ name, words }: Slot, { clause, input, used }: Draft): void {
-  const forms = new Set(words.flatMap((word) => [word, stem(`${word}ly`)]));
-  const token = clause.tokens.find(
-    ({ kind, value }) => kind === 'word' && (forms.has(meaning(value)) || forms.has(meaning(value.replace(/ly$/, '')))),
+  const tokens = words.map((word) =>
+    clause.tokens.find(({ kind, value }) => kind === 'word' && (meaning(value) === word || meaning(value.replace(/ly$/, '')) === word)),
   );
-  if (token === undefined) return;
+  if (words.length === 0 || tokens.includes(undefined)) return;
   input[name] = true;
-  used.add(token);
+  for (const token of tokens) if (token !== undefined) used.add(token);
 }
 
 /** URLs, paths and globs: by the words before them where there are several slots, else in order. */
@@ -169,7 +170,8 @@ function bareText({ clause: { tokens }, match }: Draft): Token[] {
 function fillResults(slots: readonly Slot[], draft: Draft, antecedents: Antecedents): void {
   const mention = mentionsResult(draft.clause);
   const open = slots.filter(
-    ({ name, required, kind }) => draft.input[name] === undefined && draft.spread?.name !== name && (required || kind === 'data'),
+    ({ name, required, kind }) =>
+      draft.input[name] === undefined && draft.spread?.name !== name && (required || (kind === 'data' && mention.kind !== 'none')),
   );
   const files = Object.values(draft.input).filter((value) => typeof value === 'string');
   for (const slot of open) {

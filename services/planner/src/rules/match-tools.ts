@@ -1,8 +1,8 @@
 /** Which tools a clause may mean: words it shares with a tool's examples, name and description, rare words counting more. */
 import type { ToolContract } from '@countersign/shared';
 import type { Clause, WordKnowledge } from './clauses.ts';
-import { tokenise } from './tokens.ts';
-import { FILE_KINDS, meaning, STOP_WORDS, stem, wordsOfName } from './words.ts';
+import { type Token, tokenise } from './tokens.ts';
+import { FILE_KINDS, leadOf, meaning, QUESTIONS, STOP_WORDS, stem, wordsOfName } from './words.ts';
 
 /** What the rules have learned of one tool. */
 interface LearnedTool {
@@ -34,11 +34,12 @@ const PATH_BONUS = 2;
 /** A tool with less than this share of the best one's score is another matter, not a second choice. */
 const NEAR_THE_BEST = 0.6;
 
-const contentWords = (text: string): string[] =>
-  tokenise(text)
-    .filter(({ kind, value }) => kind === 'word' && !STOP_WORDS.has(value))
+const wordsIn = (tokens: readonly Token[]): string[] =>
+  tokens
+    .filter(({ kind }) => kind === 'word')
     .map(({ value }) => value.replace(/[^\p{L}\p{N}-]/gu, ''))
     .filter((word) => word !== '');
+const isContent = (word: string): boolean => !STOP_WORDS.has(word);
 
 const isFileKind = (word: string): boolean => FILE_KINDS.has(stem(word)) || FILE_KINDS.has(meaning(word));
 
@@ -49,19 +50,16 @@ function learn(tool: ToolContract): LearnedTool {
     const key = meaning(word);
     weights.set(key, Math.max(weights.get(key) ?? 0, weight));
   };
-  for (const word of contentWords(tool.description)) add(word, DESCRIPTION_WEIGHT);
+  for (const word of wordsIn(tokenise(tool.description)).filter(isContent)) add(word, DESCRIPTION_WEIGHT);
   for (const { text } of tool.examples) {
-    const words = contentWords(text);
-    for (const word of words) add(word, EXAMPLE_WEIGHT);
-    if (words[0] !== undefined) {
-      verbs.add(meaning(words[0]));
-      add(words[0], VERB_WEIGHT);
-    }
+    const words = wordsIn(tokenise(text));
+    for (const word of words.filter(isContent)) add(word, EXAMPLE_WEIGHT);
+    const lead = leadOf(words);
+    if (lead !== null) verbs.add(lead);
   }
-  for (const word of wordsOfName(tool.name)) {
-    verbs.add(meaning(word));
-    add(word, NAME_WEIGHT);
-  }
+  for (const word of wordsOfName(tool.name)) add(word, NAME_WEIGHT);
+  // The last part of a name says what is done, those before it to what.
+  for (const word of wordsOfName(tool.name.split('.').at(-1) ?? '')) verbs.add(meaning(word));
   return { tool, verbs, weights };
 }
 
@@ -69,14 +67,14 @@ export function createLexicon(tools: readonly ToolContract[]): Lexicon {
   const learned = tools.map(learn);
   const toolsWith = (key: string): number => learned.filter(({ weights }) => weights.has(key)).length;
   const rarity = (key: string): number => Math.log(1 + learned.length / Math.max(1, toolsWith(key)));
-  const isVerb = (word: string): boolean => learned.some(({ verbs }) => verbs.has(meaning(word)));
+  const isVerb = (word: string): boolean => learned.some(({ verbs }) => verbs.has(QUESTIONS.get(word) ?? meaning(word)));
   const isKnown = (word: string): boolean => isFileKind(word) || learned.some(({ weights }) => weights.has(meaning(word)));
 
   function scoreOf({ tool, verbs, weights }: LearnedTool, { tokens }: Clause, words: readonly string[]): Match | null {
-    const verb = words[0];
-    if (verb === undefined || !verbs.has(meaning(verb))) return null;
-    const keys = new Set(words.map(meaning));
-    let score = VERB_WEIGHT * rarity(meaning(verb));
+    const lead = leadOf(words);
+    if (lead === null || !verbs.has(lead)) return null;
+    const keys = new Set(words.filter(isContent).map(meaning));
+    let score = VERB_WEIGHT * rarity(lead);
     for (const key of keys) score += (weights.get(key) ?? 0) * rarity(key);
     const has = (kind: string): boolean => tokens.some((token) => token.kind === kind);
     const takes = (pattern: RegExp): boolean =>
@@ -87,7 +85,7 @@ export function createLexicon(tools: readonly ToolContract[]): Lexicon {
   }
 
   function match(clause: Clause): Match[] {
-    const words = clause.tokens.filter(({ kind, value }) => kind === 'word' && !STOP_WORDS.has(value)).map(({ value }) => value);
+    const words = wordsIn(clause.tokens);
     const matches = learned
       .map((tool) => scoreOf(tool, clause, words))
       .filter((candidate) => candidate !== null)

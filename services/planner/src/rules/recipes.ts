@@ -3,7 +3,7 @@
  * data: the phrases it answers, with named parts, and the steps, in which `<name>` stands for a part.
  */
 import type { JsonObject, StepDraft } from '@countersign/shared';
-import { AUDIT_RECIPE } from './audit-recipe.ts';
+import { AUDIT_RECIPE, AUDIT_TO_FILE_RECIPE } from './audit-recipe.ts';
 
 export interface Recipe {
   name: string;
@@ -11,7 +11,7 @@ export interface Recipe {
   description: string;
   /** matched against the whole objective; named groups are the parts */
   phrases: readonly RegExp[];
-  /** values of parts that the phrase leaves out; from `input.<name>` of the task first, where it has one */
+  /** values of parts that the phrase leaves out; where one is not '', the task's `input.<name>` goes before it */
   defaults: Readonly<Record<string, string>>;
   steps: readonly StepDraft[];
 }
@@ -22,7 +22,7 @@ export interface CookedRecipe {
   steps: StepDraft[];
 }
 
-const RECIPES: readonly Recipe[] = [AUDIT_RECIPE];
+const RECIPES: readonly Recipe[] = [AUDIT_TO_FILE_RECIPE, AUDIT_RECIPE];
 
 /** The recipe for an objective with its parts filled in; null when there is none. */
 export function findRecipe(objective: string, input: JsonObject): CookedRecipe | null {
@@ -31,10 +31,12 @@ export function findRecipe(objective: string, input: JsonObject): CookedRecipe |
     const match = recipe.phrases.map((phrase) => phrase.exec(text)).find((found) => found !== null);
     if (match === undefined || match === null) continue;
     const parts = new Map(
-      Object.entries(recipe.defaults).map(([name, value]) => [name, typeof input[name] === 'string' ? `{{input.${name}}}` : value]),
+      Object.entries(recipe.defaults).map(([name, value]) => [
+        name,
+        value !== '' && typeof input[name] === 'string' ? `{{input.${name}}}` : value,
+      ]),
     );
-    for (const [name, value] of Object.entries(match.groups ?? {}))
-      if (value !== undefined) parts.set(name, value.replace(/^["'`](.*)["'`]$/, '$1'));
+    for (const [name, value] of Object.entries(match.groups ?? {})) if (value !== undefined) parts.set(name, plainPath(value));
     return {
       name: recipe.name,
       description: fill(recipe.description, parts) as string,
@@ -43,6 +45,13 @@ export function findRecipe(objective: string, input: JsonObject): CookedRecipe |
   }
   return null;
 }
+
+/** A path as the tools report it: without quotes and without `./`. */
+const plainPath = (written: string): string =>
+  written
+    .replace(/^["'](.*)["']$/, '$1')
+    .replace(/^(\.\/)+(?=.)/, '')
+    .replace(/(?<=.)\/$/, '');
 
 /** Puts the parts into every text. Values are the caller's words: what looks like a placeholder in them stays text. */
 function fill(value: unknown, parts: ReadonlyMap<string, string>): unknown {

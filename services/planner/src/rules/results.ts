@@ -88,18 +88,21 @@ function samePath(slot: Slot, source: Source): { value: string; sources: Source[
   return { value: file, sources: [source] };
 }
 
-function dataReference({ types }: Slot, source: Source): string {
+function dataReference({ name, types }: Slot, source: Source): string {
   const isList = types.size > 0 && types.has('array') && !types.has('object');
-  const list = isList
-    ? Object.entries(outputProperties(source)).find(([, schema]) => isObject(schema) && schema.type === 'array')
-    : undefined;
-  return list === undefined ? `{{${source.id}.output}}` : `{{${source.id}.output.${list[0]}}}`;
+  const lists = Object.entries(outputProperties(source)).flatMap(([property, schema]) =>
+    isObject(schema) && schema.type === 'array' ? [property] : [],
+  );
+  const list = isList ? (lists.find((property) => property === name) ?? lists[0]) : undefined;
+  return list === undefined ? `{{${source.id}.output}}` : `{{${source.id}.output.${list}}}`;
 }
 
 function textReference({ name }: Pick<Slot, 'name'>, source: Source): string | null {
   if (isText(source.tool.outputSchema)) return `{{${source.id}.output}}`;
   const properties = outputProperties(source);
-  const found = (PROSE.test(name) ? [name, ...TEXT_OUTPUTS] : [name]).find((property) => isText(properties[property]));
+  const names = Object.keys(properties);
+  const wanted = PROSE.test(name) ? [name, ...TEXT_OUTPUTS, ...(names.length === 1 ? names : [])] : [name];
+  const found = wanted.find((property) => isText(properties[property]));
   return found === undefined ? null : `{{${source.id}.output.${found}}}`;
 }
 

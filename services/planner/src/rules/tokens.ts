@@ -11,10 +11,10 @@ export interface Token {
 const PATTERNS: readonly (readonly [Token['kind'] | 'space', RegExp])[] = [
   ['mark', /\n\s*(?:[-*•]|\d+[.)])\s+|\n+/y],
   ['space', /[^\S\n]+/y],
-  ['quoted', /"([^"]*)"|“([^”]*)”|`([^`]*)`|'((?:[^'\n]|(?<=\w)'(?=\w))*)'/y],
+  ['quoted', /"([^"]*)"|“([^”]*)”|`([^`]*)`|(?<!\w)'((?:[^'\n]|(?<=\w)'(?=\w))*)'(?!\w)/y],
   ['url', /https?:\/\/[^\s<>"'`”]*[^\s<>"'`”.,;:!?)]/y],
   ['number', /\d+(?:\.\d+)?(?=\s|[,;!?)]|\.(?:\s|$)|$|(?:ms|s|m|h|sec|secs|min|mins|kb|mb)\b)/y],
-  ['path', /[^\s,;:!?()"'`“”]+/y],
+  ['path', /(?:[^\s,;:!?()"'’`“”]|(?<=\w)['’](?=\w))+/y],
   ['mark', /[\s\S]/y],
 ];
 
@@ -27,11 +27,13 @@ const EITHER = /^(and\/or|his\/her|on\/off|yes\/no|and\/)$/i;
 /** Splits an objective into tokens. Every character belongs to one, except spaces. */
 export function tokenise(objective: string): Token[] {
   const tokens: Token[] = [];
+  // Begun with a line break, so that a list's first number is told from a value like the others.
+  const source = `\n${objective}`;
   let at = 0;
-  while (at < objective.length) {
+  while (at < source.length) {
     for (const [kind, pattern] of PATTERNS) {
       pattern.lastIndex = at;
-      const match = pattern.exec(objective);
+      const match = pattern.exec(source);
       if (match === null) continue;
       at = pattern.lastIndex;
       const text = match[0];

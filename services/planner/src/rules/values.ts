@@ -19,7 +19,7 @@ export interface Value {
   value: string;
   /** what it takes up of the clause */
   tokens: readonly Token[];
-  /** the words before it, the nearest first, as far as the verb; articles left out */
+  /** up to six words before it, the nearest first; articles left out */
   before: readonly string[];
   /** the two words after it */
   after: readonly string[];
@@ -39,7 +39,7 @@ export function valuesOf({ tokens }: Clause): Value[] {
       value,
       tokens: tokens.slice(at, at + length),
       before: tokens
-        .slice(0, at)
+        .slice(Math.max(0, at - 6), at)
         .filter((other) => other.kind === 'word' && !ARTICLES.has(other.value))
         .map((other) => other.value)
         .reverse(),

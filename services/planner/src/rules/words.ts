@@ -2,8 +2,8 @@
 
 /** Words that carry no meaning for the choice of a tool. */
 export const STOP_WORDS: ReadonlySet<string> = new Set(
-  `a an the of in on at to from into onto for with by as is are be was were this that these those its it them they all every both
-   any some me my our us i we you your please just kindly can could would should will now there here which what whose who how
+  `a an the of in on at to from into onto for with by as is are how which what where be was were this that these those it them they all every both
+   any some me my our us i we you your please just kindly can could would should will now there here whose who big large long
    many much do does did has have had and also named called using use via out up about over under within inside`.split(/\s+/),
 );
 
@@ -33,6 +33,14 @@ export const JOINERS: readonly (readonly string[])[] = [
   ['&'],
 ];
 
+/** What a question asks for, as the meaning of the verb that an order would have. */
+export const QUESTIONS: ReadonlyMap<string, string> = new Map([
+  ['how', 'count'],
+  ['which', 'which'],
+  ['what', 'which'],
+  ['where', 'search'],
+]);
+
 /** Words that say nothing at the start of a clause. */
 export const FILLERS: ReadonlySet<string> = new Set([
   'please',
@@ -58,11 +66,11 @@ export const BEYOND_THE_RULES: ReadonlySet<string> = new Set(
 
 /** Words for what an earlier step gave. Plural ones mean all steps of the stage. */
 export const ONE_RESULT: ReadonlySet<string> = new Set(
-  `it this that result output outcome answer response content text body summary page`.split(/\s+/),
+  `it its this that result output outcome answer response content text body summary page`.split(/\s+/),
 );
 export const ALL_RESULTS: ReadonlySet<string> = new Set(
   `them these those results outputs outcomes answers responses contents findings numbers counts everything both report lists list
-   matches statistics stats totals`.split(/\s+/),
+   matches statistics stats totals their`.split(/\s+/),
 );
 
 /** Words for the place that the workspace is. */
@@ -149,3 +157,12 @@ export const wordsOfName = (name: string): string[] =>
     .split(/[^A-Za-z0-9]+/)
     .filter((word) => word !== '')
     .map((word) => word.toLowerCase());
+
+/** The meaning of the word that a clause begins with: its verb, or what its question asks for. */
+export function leadOf(words: readonly string[]): string | null {
+  const [first] = words;
+  const asked = first === undefined ? undefined : QUESTIONS.get(first);
+  if (asked !== undefined) return asked;
+  const verb = words.find((word) => !STOP_WORDS.has(word));
+  return verb === undefined ? null : meaning(verb);
+}
