@@ -13,30 +13,30 @@ function stepsQueue(store: Store): ReturnType<Store['queues']>[number] {
 interface JobSeen {
   id?: string | undefined;
   data: StepJob;
+  timestamp: number;
+  delay: number;
 }
 
 /**
  * Expects exactly one job that can be taken for each queued step, and exactly one delayed job for each step in backoff,
- * with the id and the data of the step's present delivery.
+ * with the id and the data of the step's present delivery, due when the step is.
  */
 export async function expectQueueAgrees(store: Store, planId: string, state: PlanState): Promise<void> {
   const queue = stepsQueue(store);
   const takeable: JobSeen[] = await queue.getJobs(['waiting', 'active', 'prioritized']);
   const delayed: JobSeen[] = await queue.getDelayed();
-  for (const { id: stepId, status, parked, generation, delivery } of state.steps) {
+  for (const { id: stepId, status, parked, generation, delivery, notBefore } of state.steps) {
     const isPresent = ({ data }: JobSeen) =>
       data.planId === planId && data.stepId === stepId && data.generation === generation && data.delivery === delivery;
-    const job = [stepJobId(planId, stepId, generation, delivery)];
-    if (status === 'queued')
-      expect(
-        takeable.filter(isPresent).map(({ id }) => id),
-        `jobs to take for ${stepId}, which is queued`,
-      ).toEqual(job);
-    if (status === 'retrying' && !parked)
-      expect(
-        delayed.filter(isPresent).map(({ id }) => id),
-        `delayed jobs of ${stepId}, which is in backoff`,
-      ).toEqual(job);
+    const id = stepJobId(planId, stepId, generation, delivery);
+    if (status === 'queued') {
+      const jobs = takeable.filter(isPresent).map((job) => job.id);
+      expect(jobs, `jobs to take for ${stepId}, which is queued`).toEqual([id]);
+    }
+    if (status === 'retrying' && !parked) {
+      const jobs = delayed.filter(isPresent).map((job) => ({ id: job.id, due: job.timestamp + job.delay }));
+      expect(jobs, `delayed jobs of ${stepId}, which is in backoff`).toEqual([{ id, due: notBefore }]);
+    }
   }
 }
 
