@@ -9,7 +9,7 @@ import { liveProgress } from './live-progress.ts';
 import { resultLines } from './plan-result.ts';
 import { planLines } from './plan-table.ts';
 import { type Asker, openAsker } from './question.ts';
-import { keepOutOfGit, type Stack, startStack, waitForTools } from './stack.ts';
+import { keepOutOfGit, type Stack, startStack } from './stack.ts';
 import { duration, plainText, type Terminal, wrap } from './terminal.ts';
 
 const OBJECTIVE = 'Audit this repository and write a report to .countersign/audit.md';
@@ -183,7 +183,6 @@ export async function demo(options: DemoOptions): Promise<number> {
       signal,
     });
     say(places(stack));
-    await waitForTools(stack, signal);
     const asker = openAsker(interruption);
     const api = apiCalls({ url: stack.url, actor: asker === null ? DEMO_ACTOR : userName(), signal });
     const run = runDemo(

@@ -2,7 +2,7 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type EmbeddedRedis, startEmbeddedRedis } from '@countersign/store';
+import { type EmbeddedRedis, openStore, startEmbeddedRedis } from '@countersign/store';
 import { type ChildService, keepRunning, lastLogLines } from './child-service.ts';
 import { availablePort } from './ports.ts';
 
@@ -50,6 +50,16 @@ async function waitFor(what: string, ready: () => Promise<boolean>, signal: Abor
     signal.throwIfAborted();
     if (performance.now() > deadline) throw new Error(`${what} after ${START_LIMIT_MS / 1_000} s`);
     await new Promise((next) => setTimeout(next, POLL_MS));
+  }
+}
+
+/** Without tools no plan can be made. They are read from the store, because the API may want a key. */
+async function waitForTools(redisUrl: string, signal: AbortSignal): Promise<void> {
+  const store = openStore({ redisUrl });
+  try {
+    await waitFor('no executor had announced its tools', async () => (await store.listTools()).length > 0, signal);
+  } finally {
+    await store.close();
   }
 }
 
@@ -150,20 +160,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     for (let number = 1; number <= options.executors; number++) services.executors.push(launch(`executor-${number}`, mainOf('executor')));
     const ready = waitFor('the API was not ready', async () => (await fetch(`${url}/readyz`, { signal })).ok, signal);
     await Promise.race([ready, failed]);
+    await Promise.race([waitForTools(redis.url, signal), failed]);
   } catch (error) {
     await stop();
     if (signal.aborted) throw error;
     const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(`${reason}\nthe last lines of ${join(logDir, 'api.log')}:\n${lastLogLines(join(logDir, 'api.log'))}`);
+    const logs = [services.api, ...services.executors.slice(0, 1)].map((service) => join(logDir, `${service?.name}.log`));
+    throw new Error([reason, ...logs.map((log) => `the last lines of ${log}:\n${lastLogLines(log)}`)].join('\n'));
   }
   return { url, redisUrl: redis.url, logDir, failed, stop };
-}
-
-/** Waits until an executor has announced its tools, without which no plan can be made. */
-export async function waitForTools(stack: Pick<Stack, 'url' | 'logDir' | 'failed'>, signal: AbortSignal): Promise<void> {
-  const announced = async (): Promise<boolean> => {
-    const answer = (await (await fetch(`${stack.url}/v1/tools`, { signal })).json()) as { items?: unknown[] };
-    return (answer.items ?? []).length > 0;
-  };
-  await Promise.race([waitFor(`no executor announced its tools (see ${stack.logDir})`, announced, signal), stack.failed]);
 }

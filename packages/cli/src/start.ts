@@ -9,8 +9,18 @@ import type { Terminal } from './terminal.ts';
 
 const startConfigSchema = z.object({
   HOST: z.string().default('127.0.0.1'),
-  PORT: z.coerce.number('must be a port number; 0 picks a free one').int().min(0).max(65_535).default(3000),
-  EXECUTORS: z.coerce.number('must be a number of processes').int().min(1).max(64).default(2),
+  PORT: z.coerce
+    .number('must be a port number; 0 picks a free one')
+    .int('must be 0 to 65535')
+    .min(0, 'must be 0 to 65535')
+    .max(65_535, 'must be 0 to 65535')
+    .default(3000),
+  EXECUTORS: z.coerce
+    .number('must be a number of processes')
+    .int('must be a whole number')
+    .min(1, 'must be at least 1')
+    .max(64, 'must be at most 64')
+    .default(2),
   DATA_DIR: z.string().optional(),
   WORKSPACE_ROOT: z.string().optional(),
 });

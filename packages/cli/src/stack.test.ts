@@ -1,0 +1,188 @@
+/** The built command, as a person runs it: in a folder of its own, with real processes. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, expect, test, vi } from 'vitest';
+
+const BIN = fileURLToPath(new URL('../dist/bin.js', import.meta.url));
+const WITHIN = { timeout: 40_000, interval: 50 };
+const cleanUps: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+});
+
+/** A workspace with two files, and a place for temporary folders whose content shows what was left behind. */
+function place() {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-cli-test-'));
+  cleanUps.push(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }));
+  const root = join(folder, 'workspace');
+  const temporary = join(folder, 'tmp');
+  for (const path of [root, temporary]) mkdirSync(path);
+  writeFileSync(join(root, 'one.ts'), 'export function one(): number {\n  return 1;\n}\n');
+  writeFileSync(join(root, 'readme.md'), '# Two\n');
+  return { root, temporary };
+}
+
+function run(args: string[], options: { root: string; temporary: string; env?: Record<string, string> }) {
+  // Only what the command needs: settings of whoever runs the tests must not change what it does.
+  const env = { PATH: process.env.PATH, INIT_CWD: options.root, TMPDIR: options.temporary, ...options.env };
+  const child = spawn(process.execPath, [BIN, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  cleanUps.push(() => end(child));
+  const output = { text: '' };
+  const collect = (chunk: Buffer) => {
+    output.text += chunk.toString();
+  };
+  child.stdout.on('data', collect);
+  child.stderr.on('data', collect);
+  const exited = once(child, 'exit').then(([code]) => code as number | null);
+  const says = (text: string | RegExp) => vi.waitFor(() => expect(output.text).toMatch(text), WITHIN);
+  return { child, output, exited, says };
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  child.kill('SIGTERM');
+  await gone;
+}
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** The processes that wrote the services' logs. */
+const pidsIn = (logDir: string): number[] => {
+  const texts = readdirSync(logDir).map((file) => readFileSync(join(logDir, file), 'utf8'));
+  return [...new Set(texts.flatMap((text) => [...text.matchAll(/"pid":(\d+)/g)].map((match) => Number(match[1]))))];
+};
+
+const alive = (logDir: string): number[] => pidsIn(logDir).filter(isAlive);
+const urlIn = (text: string): string => /http:\/\/127\.0\.0\.1:\d+/.exec(text)?.[0] ?? 'no url';
+
+test('the demo plans, approves as its own actor, runs, writes the report and leaves nothing behind', async () => {
+  const { root, temporary } = place();
+  const demo = run(['demo'], { root, temporary });
+  expect(await demo.exited, demo.output.text).toBe(0);
+  const { text } = demo.output;
+  expect(text).toContain('There is no terminal to ask on: approved as demo');
+  expect(text).toMatch(/Effects: \d+ read, 1 write, 0 destructive\nDigest: {2}sha256:[0-9a-f]{64}\n/);
+  expect(text).toMatch(/Plan completed in .*: (\d+) of \1 steps completed\n/);
+  const report = join(root, '.countersign', 'audit.md');
+  expect(text).toContain(`Written: ${report}`);
+  expect(readFileSync(report, 'utf8')).toMatch(/^# /);
+  expect(readFileSync(join(root, '.countersign', '.gitignore'), 'utf8')).toBe('*\n');
+
+  const logDir = join(root, '.countersign', 'demo-logs');
+  expect(pidsIn(logDir)).toHaveLength(4);
+  expect(alive(logDir)).toEqual([]);
+  expect(readdirSync(temporary)).toEqual([]);
+  expect(readdirSync(root).sort()).toEqual(['.countersign', 'one.ts', 'readme.md']);
+});
+
+test('an objective that nobody can plan ends the demo with the reason and 1', async () => {
+  const { root, temporary } = place();
+  const demo = run(['demo', 'Compose', 'a', 'symphony', 'for', 'seven', 'whales'], { root, temporary });
+  expect(await demo.exited, demo.output.text).toBe(1);
+  expect(demo.output.text).toContain('Task: Compose a symphony for seven whales\n');
+  expect(demo.output.text).toMatch(/There is no plan: \S+/);
+  expect(alive(join(root, '.countersign', 'demo-logs'))).toEqual([]);
+  expect(readdirSync(temporary)).toEqual([]);
+});
+
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)('%s ends the demo and everything that it started', async (signal, code) => {
+  const { root, temporary } = place();
+  const demo = run(['demo'], { root, temporary });
+  await demo.says('Task: ');
+  demo.child.kill(signal);
+  expect(await demo.exited, demo.output.text).toBe(code);
+  expect(alive(join(root, '.countersign', 'demo-logs'))).toEqual([]);
+  expect(readdirSync(temporary)).toEqual([]);
+});
+
+test('a second demo next to the first does not disturb it', async () => {
+  const demos = [place(), place()].map((where) => run(['demo'], where));
+  expect(await Promise.all(demos.map(({ exited }) => exited)), demos.map(({ output }) => output.text).join('\n')).toEqual([0, 0]);
+});
+
+test('start keeps its data; SIGTERM ends the services and Redis last, with 0', async () => {
+  const { root, temporary } = place();
+  const env = { PORT: '0', EXECUTORS: '1' };
+  const first = run(['start'], { root, temporary, env });
+  await first.says(/Logs {7}\S+/);
+  const body = JSON.stringify({ objective: 'kept', steps: [{ id: 'a', tool: 'wait', input: { ms: 1 } }] });
+  const created = await fetch(`${urlIn(first.output.text)}/v1/plans`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body,
+  });
+  expect(created.status, await created.text()).toBe(201);
+  first.child.kill('SIGTERM');
+  expect(await first.exited, first.output.text).toBe(0);
+  const logDir = join(root, '.countersign', 'logs');
+  expect(alive(logDir)).toEqual([]);
+  expect(existsSync(join(root, '.countersign', 'redis', 'redis.lock'))).toBe(false);
+
+  const second = run(['start'], { root, temporary, env });
+  await second.says(/Logs {7}\S+/);
+  const listed = (await (await fetch(`${urlIn(second.output.text)}/v1/plans`)).json()) as { items: { objective: string }[] };
+  expect(listed.items.map(({ objective }) => objective)).toEqual(['kept']);
+});
+
+test('a service and a Redis that are killed are started again', async () => {
+  const { root, temporary } = place();
+  const stack = run(['start'], { root, temporary, env: { PORT: '0', EXECUTORS: '1' } });
+  await stack.says(/Logs {7}\S+/);
+  const [, redisPid = 0] = readFileSync(join(root, '.countersign', 'redis', 'redis.lock'), 'utf8')
+    .split(' ')
+    .map(Number);
+  process.kill(redisPid, 'SIGKILL');
+  await stack.says('Redis has ended; starting it again');
+  const apiPid = Number(/"pid":(\d+)/.exec(readFileSync(join(root, '.countersign', 'logs', 'api.log'), 'utf8'))?.[1]);
+  process.kill(apiPid, 'SIGKILL');
+  await stack.says('api was killed by SIGKILL; starting it again');
+  await vi.waitFor(async () => expect((await fetch(`${urlIn(stack.output.text)}/readyz`)).status).toBe(200), WITHIN);
+});
+
+test('when the command itself is killed, its services and its Redis go too', async () => {
+  const { root, temporary } = place();
+  const stack = run(['start'], { root, temporary, env: { PORT: '0', EXECUTORS: '1' } });
+  await stack.says(/Logs {7}\S+/);
+  const logDir = join(root, '.countersign', 'logs');
+  const [, redisPid = 0] = readFileSync(join(root, '.countersign', 'redis', 'redis.lock'), 'utf8')
+    .split(' ')
+    .map(Number);
+  await vi.waitFor(() => expect(alive(logDir)).toHaveLength(3), WITHIN);
+  stack.child.kill('SIGKILL');
+  await stack.exited;
+  await vi.waitFor(() => expect([alive(logDir), isAlive(redisPid)]).toEqual([[], false]), WITHIN);
+});
+
+test('a port that is taken is said in one line, and nothing is started', async () => {
+  const { root, temporary } = place();
+  const first = run(['start'], { root, temporary, env: { PORT: '0', EXECUTORS: '1' } });
+  await first.says(/Logs {7}\S+/);
+  const port = new URL(urlIn(first.output.text)).port;
+  const other = place();
+  const second = run(['start'], { ...other, env: { PORT: port } });
+  expect(await second.exited).toBe(1);
+  expect(second.output.text).toBe(`port ${port} on 127.0.0.1 is in use; set PORT to another one, or to 0 for a free one\n`);
+});
+
+test('settings that cannot be used are named and end with 78', async () => {
+  const { root, temporary } = place();
+  const stack = run(['start'], { root, temporary, env: { PORT: 'many', EXECUTORS: '0' } });
+  expect(await stack.exited).toBe(78);
+  expect(stack.output.text).toContain('PORT: is "many"; must be a port number; 0 picks a free one');
+  expect(stack.output.text).toContain('EXECUTORS: is "0"; must be at least 1');
+});
