@@ -24,7 +24,7 @@ if not step then
   return reply
 end
 redis.call('HSET', resultsKey, 'output:' .. id, ARGV[6])
-redis.call('HDEL', resultsKey, 'error:' .. id, 'progress:' .. id)
+if step[ATTEMPT] > 1 then redis.call('HDEL', resultsKey, 'error:' .. id) end
 endStep(id, step, 'completed')
 emit('step.completed', { step = id, attempt = step[ATTEMPT] })
 if plan.stopping == '' then admit(settle(id, 'succeeded')) end

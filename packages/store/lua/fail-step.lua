@@ -16,7 +16,7 @@
 local id, errorText, retryable, delayMs = ARGV[4], ARGV[6], ARGV[7] == '1', tonumber(ARGV[8])
 local step, reply = checkHold(id, ARGV[5])
 if not step then return reply end
-if retryable and step[ATTEMPT] < graphOf(id).m and plan.stopping == '' then
+if retryable and step[ATTEMPT] < graphOf(id).attempts and plan.stopping == '' then
   leaveFlight(step)
   step[STATUS] = 'retrying'
   step[NOT_BEFORE] = now + delayMs

@@ -12,10 +12,10 @@ local id = ARGV[4]
 local found = redis.call('HMGET', planKey, 'revision', 'taskId')
 if not found[1] then return { 'not_found' } end
 local text = redis.call('HGET', planKey .. ':steps', id)
-local step = text and cjson.decode(text)
-if not step or step[1] ~= 'running' or step[5] ~= ARGV[5] then return { 'stale_token' } end
+local attempt, token = string.match(text or '', '^running|(%d+)|%d+|%d+|([^|]*)|')
+if token ~= ARGV[5] then return { 'stale_token' } end
 eventRevision, eventTask = found[1], found[2] or ''
 redis.call('HSET', planKey .. ':results', 'progress:' .. id, ARGV[6])
-emit('step.progress', { step = id, attempt = step[2] }, ARGV[6])
+emit('step.progress', { step = id, attempt = attempt }, ARGV[6])
 announce()
 return { 'ok' }

@@ -1,4 +1,4 @@
-/** What the scripts need to know of a revision: made from its content once, never changed. */
+/** What the scripts need to know of a revision: made from its content once, never changed. lua/lib/steps.lua has the layout. */
 import {
   CONDITION_TOOL,
   conditionReferences,
@@ -10,33 +10,29 @@ import {
   type Step,
 } from '@countersign/shared';
 
-/** One step of the graph as the Lua reads it. Short names, because there is one per step in Redis. */
-interface GraphNode {
-  /** place in the array */
-  i: number;
-  /** tool, for the job's name */
-  t: string;
-  /** queue */
-  q: string;
-  /** how many steps it waits for */
-  n: number;
-  /** the steps that wait for it, in the array's order */
-  d: string[];
-  /** the steps that its references name */
-  r: string[];
-  /** runIf */
-  x: string;
-  /** onError */
-  e: string;
-  /** attempts in all */
-  m: number;
-}
-
 /** The references in a step's input: those of a condition's expression, or those of a template. */
 function stepReferences(step: Step): Reference[] {
   if (step.tool !== CONDITION_TOOL) return referencesIn(step.input);
   const parsed = parseCondition(String(step.input.expression ?? ''));
   return parsed.ok ? conditionReferences(parsed.condition) : [];
+}
+
+/** Steps that wait for the same dependencies: they are counted down together. */
+interface Group {
+  dependencies: readonly string[];
+  members: string[];
+}
+
+function groupSteps(steps: readonly Step[]): Group[] {
+  const groups = new Map<string, Group>();
+  for (const { id, dependsOn } of steps) {
+    if (dependsOn.length === 0) continue;
+    const key = [...dependsOn].sort().join(',');
+    const group = groups.get(key) ?? { dependencies: dependsOn, members: [] };
+    group.members.push(id);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
 }
 
 export interface PlanGraph {
@@ -46,30 +42,24 @@ export interface PlanGraph {
   waits: string[];
 }
 
-export function planGraph(content: PlanContent): PlanGraph {
-  const dependents = new Map<string, string[]>(content.steps.map(({ id }) => [id, []]));
-  for (const step of content.steps) for (const id of step.dependsOn) dependents.get(id)?.push(step.id);
-  const fields: string[] = [
-    '*',
-    JSON.stringify(content.steps.map(({ id }) => id)),
-    '^',
-    JSON.stringify(content.steps.filter(({ dependsOn }) => dependsOn.length === 0).map(({ id }) => id)),
-  ];
-  const waits: string[] = [];
-  content.steps.forEach((step, place) => {
-    const node: GraphNode = {
-      i: place,
-      t: step.tool,
-      q: content.tools[step.tool]?.queue ?? STEPS_QUEUE,
-      n: step.dependsOn.length,
-      d: dependents.get(step.id) ?? [],
-      r: [...new Set(stepReferences(step).map(({ root }) => root))].filter((root) => dependents.has(root)),
-      x: step.runIf,
-      e: step.onError,
-      m: step.retry.maxAttempts,
-    };
-    fields.push(step.id, JSON.stringify(node));
-    if (node.n > 0) waits.push(step.id, String(node.n));
+export function planGraph({ steps, tools }: PlanContent): PlanGraph {
+  const groups = groupSteps(steps);
+  const waitedForBy = new Map<string, number[]>(steps.map(({ id }) => [id, []]));
+  groups.forEach(({ dependencies }, number) => {
+    for (const id of dependencies) waitedForBy.get(id)?.push(number);
   });
-  return { fields, waits };
+  const roots = steps.filter(({ dependsOn }) => dependsOn.length === 0);
+  const fields: string[] = ['*', steps.map(({ id }) => id).join(','), '^', roots.map(({ id }) => id).join(',')];
+  steps.forEach((step, place) => {
+    const queue = tools[step.tool]?.queue ?? STEPS_QUEUE;
+    const waiting = waitedForBy.get(step.id)?.join(',') ?? '';
+    const { runIf, onError, retry, dependsOn } = step;
+    fields.push(step.id, [place, step.tool, queue, dependsOn.length, runIf, onError, retry.maxAttempts, waiting].join('|'));
+    const named = [...new Set(stepReferences(step).map(({ root }) => root))].filter((root) => waitedForBy.has(root));
+    if (named.length > 0) fields.push(`${step.id}:refs`, named.join(','));
+  });
+  groups.forEach(({ members }, number) => {
+    fields.push(`#${number}`, members.join(','));
+  });
+  return { fields, waits: groups.flatMap(({ dependencies }, number) => [String(number), String(dependencies.length)]) };
 }

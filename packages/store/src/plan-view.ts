@@ -55,20 +55,17 @@ interface StepState {
 function readState(text: string | undefined): StepState {
   if (text === undefined)
     return { status: 'pending', attempt: 0, generation: 1, notBefore: 0, startedAt: 0, finishedAt: 0, reason: '', cause: '' };
-  const [status, attempt, generation, , , , notBefore, startedAt, finishedAt, reason, cause] = JSON.parse(text) as [
-    StepStatus,
-    number,
-    number,
-    number,
-    string,
-    number,
-    number,
-    number,
-    number,
-    string,
-    string,
-  ];
-  return { status, attempt, generation, notBefore, startedAt, finishedAt, reason, cause };
+  const [status, attempt, generation, , , , notBefore, startedAt, finishedAt, reason, cause] = text.split('|');
+  return {
+    status: status as StepStatus,
+    attempt: Number(attempt),
+    generation: Number(generation),
+    notBefore: Number(notBefore),
+    startedAt: Number(startedAt),
+    finishedAt: Number(finishedAt),
+    reason: reason ?? '',
+    cause: cause ?? '',
+  };
 }
 
 const parse = <Value>(text: string | undefined): Value | null => (text === undefined || text === '' ? null : (JSON.parse(text) as Value));
@@ -216,7 +213,8 @@ function readStep(
     durationMs: state.startedAt > 0 && state.finishedAt > 0 ? state.finishedAt - state.startedAt : null,
     output: parse<Json>(results[`output:${step.id}`]),
     error: state.status === 'failed' || state.status === 'retrying' ? error : null,
-    progress: parse<{ fraction: number | null; message: string | null }>(results[`progress:${step.id}`]),
+    progress:
+      state.status === 'running' ? parse<{ fraction: number | null; message: string | null }>(results[`progress:${step.id}`]) : null,
   };
 }
 

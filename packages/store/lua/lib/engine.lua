@@ -2,11 +2,11 @@
   admit, settle, stop, finish: the building blocks of docs/engine.md.
 ]]
 local function byPlace(a, b)
-  return graphOf(a).i < graphOf(b).i
+  return graphOf(a).place < graphOf(b).place
 end
 
 local function joinReady(id)
-  redis.call('ZADD', readyKey, graphOf(id).i, id)
+  redis.call('ZADD', readyKey, graphOf(id).place, id)
   add('ready', 1)
 end
 
@@ -69,8 +69,8 @@ end
 -- Whether a step may run, all its dependencies having ended; where not, why.
 local function decide(id, failed, skipped, cause)
   local node = graphOf(id)
-  local succeeded = node.n - failed - skipped
-  local rule = node.x
+  local succeeded = node.dependencies - failed - skipped
+  local rule = node.runIf
   if rule == 'all_done' then return true end
   if failed > 0 then return false, 'dependency_failed', cause end
   if rule == 'none_failed' then return true end
@@ -78,40 +78,48 @@ local function decide(id, failed, skipped, cause)
   return succeeded > 0, 'dependency_skipped', cause
 end
 
+-- What a group that waits for the same dependencies has counted: how many failed, how many were skipped, the first cause.
+local function groupCounts(group)
+  local counts = redis.call('HMGET', waitsKey, group .. ':failed', group .. ':skipped', group .. ':cause')
+  return tonumber(counts[1] or 0), tonumber(counts[2] or 0), counts[3] or ''
+end
+
 -- `outcome` is 'succeeded', 'failed' or 'skipped'. Returns the steps that became ready.
 local function settle(first, outcome)
   local fresh = {}
-  local list, head = { { first, outcome, first } }, 1
+  local ended, head = { { first, outcome, first } }, 1
   -- Without a failure or a skip so far, a step whose dependencies have all ended can run, whatever its rule.
   local clean = plan.failed == 0 and plan.skipped == 0
-  while head <= #list do
-    local ended, result, cause = list[head][1], list[head][2], list[head][3]
+  while head <= #ended do
+    local id, result, cause = ended[head][1], ended[head][2], ended[head][3]
     head = head + 1
-    for _, id in ipairs(graphOf(ended).d) do
-      local left = redis.call('HINCRBY', waitsKey, id, -1)
-      if result == 'failed' then
-        redis.call('HINCRBY', waitsKey, id .. ':failed', 1)
-        redis.call('HSETNX', waitsKey, id .. ':cause', cause)
-      elseif result == 'skipped' then
-        redis.call('HINCRBY', waitsKey, id .. ':skipped', 1)
-        redis.call('HSETNX', waitsKey, id .. ':cause', cause)
+    local decided = {}
+    for group in string.gmatch(graphOf(id).groups, '[^,]+') do
+      local left = redis.call('HINCRBY', waitsKey, group, -1)
+      if result ~= 'succeeded' then
+        redis.call('HINCRBY', waitsKey, group .. ':' .. result, 1)
+        redis.call('HSETNX', waitsKey, group .. ':cause', cause)
       end
       if left == 0 then
-        local runs, reason, named = true, nil, nil
-        if clean then
-          redis.call('HDEL', waitsKey, id)
-        else
-          local counts = redis.call('HMGET', waitsKey, id .. ':failed', id .. ':skipped', id .. ':cause')
-          redis.call('HDEL', waitsKey, id, id .. ':failed', id .. ':skipped', id .. ':cause')
-          runs, reason, named = decide(id, tonumber(counts[1] or 0), tonumber(counts[2] or 0), counts[3] or '')
+        local failed, skipped, named = 0, 0, ''
+        if not clean then failed, skipped, named = groupCounts(group) end
+        for member in string.gmatch(redis.call('HGET', graphKey(), '#' .. group), '[^,]+') do
+          decided[#decided + 1] = { member, failed, skipped, named }
         end
-        if runs then
-          emit('step.ready', { step = id })
-          fresh[#fresh + 1] = id
-        else
-          skipStep(id, loadStep(id), reason, named)
-          list[#list + 1] = { id, reason == 'dependency_failed' and 'failed' or 'skipped', named }
-        end
+      end
+    end
+    if #decided > 1 then
+      table.sort(decided, function(a, b) return byPlace(a[1], b[1]) end)
+    end
+    for _, each in ipairs(decided) do
+      local runs, reason, named = true, nil, nil
+      if not clean then runs, reason, named = decide(each[1], each[2], each[3], each[4]) end
+      if runs then
+        emit('step.ready', { step = each[1] })
+        fresh[#fresh + 1] = each[1]
+      else
+        skipStep(each[1], loadStep(each[1]), reason, named)
+        ended[#ended + 1] = { each[1], reason == 'dependency_failed' and 'failed' or 'skipped', named }
       end
     end
   end
@@ -132,6 +140,7 @@ local function finish()
   else
     status = 'failed'
   end
+  redis.call('DEL', waitsKey)
   change('finishedAt', now)
   movePlan(status)
   emit('plan.' .. status, {}, plan.stopping ~= '' and cjson.encode({ stepId = plan.stopping }) or '{}')
@@ -139,13 +148,15 @@ end
 
 -- The ids of all steps that depend on this one, directly or not.
 local function behind(id)
-  local found, list = {}, { id }
+  local found, reached = {}, { id }
   local head = 1
-  while head <= #list do
-    for _, dependent in ipairs(graphOf(list[head]).d) do
-      if not found[dependent] then
-        found[dependent] = true
-        list[#list + 1] = dependent
+  while head <= #reached do
+    for group in string.gmatch(graphOf(reached[head]).groups, '[^,]+') do
+      for _, member in ipairs(list(redis.call('HGET', graphKey(), '#' .. group))) do
+        if not found[member] then
+          found[member] = true
+          reached[#reached + 1] = member
+        end
       end
     end
     head = head + 1
@@ -154,7 +165,7 @@ local function behind(id)
 end
 
 local function allSteps()
-  return cjson.decode(redis.call('HGET', planKey .. ':graph:' .. plan.revision, '*'))
+  return list(redis.call('HGET', graphKey(), '*'))
 end
 
 -- Executors abort what runs: they hear it here, and look by themselves in case they don't.
@@ -183,7 +194,7 @@ local function failStepForGood(id, step, errorText)
   emit('step.failed', { step = id, attempt = step[ATTEMPT] }, '{"error":' .. errorText .. '}')
   if plan.stopping ~= '' then
     finish()
-  elseif graphOf(id).e == 'stop' then
+  elseif graphOf(id).onError == 'stop' then
     stop(id)
   else
     admit(settle(id, 'failed'))
@@ -195,7 +206,7 @@ local function startPlan()
   change('startedAt', now)
   movePlan('executing')
   emit('plan.started', {}, cjson.encode({ digest = plan.digest }))
-  local roots = cjson.decode(redis.call('HGET', planKey .. ':graph:' .. plan.revision, '^'))
+  local roots = list(redis.call('HGET', graphKey(), '^'))
   for _, id in ipairs(roots) do emit('step.ready', { step = id }) end
   admit(roots)
 end

@@ -3,11 +3,11 @@
   each made a local function of (KEYS, ARGV) when the script is put together.
 ]]
 local function addStepJob(id, node, step, delayMs)
-  local base = prefix .. ':bull:' .. node.q .. ':'
+  local base = prefix .. ':bull:' .. node.queue .. ':'
   local jobId = planId .. '-' .. id .. '-' .. step[GENERATION]
   if step[DELIVERY] > 1 then jobId = jobId .. '.' .. step[DELIVERY] end
   local data = '{"planId":"' .. planId .. '","stepId":"' .. id .. '","generation":' .. step[GENERATION] .. ',"delivery":' .. step[DELIVERY] .. '}'
-  local args = cmsgpack.pack({ base, jobId, node.t, now })
+  local args = cmsgpack.pack({ base, jobId, node.tool, now })
   if delayMs > 0 then
     addDelayedJob(
       { base .. 'marker', base .. 'meta', base .. 'id', base .. 'delayed', base .. 'completed', base .. 'events' },

@@ -1,0 +1,83 @@
+--[[
+  An executor takes a step that the queue delivered to it, whatever state it is in. docs/engine.md, claim.
+  KEYS[1] the plan's hash
+  ARGV    4 step   5 generation   6 delivery   7 token   8 executor   9 crashes that are too many
+  Replies claimed revision attempt taskId {step status output error}...
+          not_due at in | parked | not_found | plan_not_executing | stale_delivery | not_queued | plan_stopping | too_many_crashes
+  Events  step.queued, step.started; step.cancelled, step.failed and what follows from them
+]]
+--- include context
+--- include events
+--- include plan
+--- include steps
+--- include jobs
+--- include engine
+
+local id, generation, delivery, token, executor = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7], ARGV[8]
+if not loadPlan() then return { 'not_found' } end
+local node = graphOf(id)
+if not node then return { 'not_found' } end
+if plan.status ~= 'executing' then return { 'plan_not_executing' } end
+local step = loadStep(id)
+if step[GENERATION] ~= generation or step[DELIVERY] ~= delivery then return { 'stale_delivery' } end
+
+local function claimed()
+  local reply = { 'claimed', plan.revision, step[ATTEMPT], plan.taskId }
+  for _, other in ipairs(list(redis.call('HGET', graphKey(), id .. ':refs'))) do
+    local results = redis.call('HMGET', resultsKey, 'output:' .. other, 'error:' .. other)
+    reply[#reply + 1] = other
+    reply[#reply + 1] = loadStep(other)[STATUS]
+    reply[#reply + 1] = results[1] or ''
+    reply[#reply + 1] = results[2] or ''
+  end
+  return reply
+end
+
+local function start(data)
+  step[STATUS] = 'running'
+  step[TOKEN] = token
+  if step[STARTED_AT] == 0 then step[STARTED_AT] = now end
+  saveStep(id, step)
+  emit('step.started', { step = id, attempt = step[ATTEMPT] }, data)
+end
+
+local status = step[STATUS]
+if status == 'running' then
+  if step[TOKEN] == token then return claimed() end
+  step[CRASHES] = step[CRASHES] + 1
+  if plan.stopping ~= '' then
+    cancelStep(id, step, 'plan_stopped', plan.stopping)
+    finish()
+    savePlan()
+    return { 'plan_stopping' }
+  end
+  if step[CRASHES] >= tonumber(ARGV[9]) then
+    step[TOKEN] = ''
+    failStepForGood(id, step, cjson.encode({ code = 'tool_error', message = 'gave up: ' .. step[CRASHES] .. ' executors went away while they ran this step', retryable = false }))
+    savePlan()
+    return { 'too_many_crashes' }
+  end
+  start(cjson.encode({ executor = executor, takeover = step[CRASHES] }))
+  announce()
+  return claimed()
+end
+
+if status == 'retrying' then
+  if step[NOT_BEFORE] > now then return { 'not_due', string.format('%d', step[NOT_BEFORE]), string.format('%d', step[NOT_BEFORE] - now) } end
+  if redis.call('ZSCORE', readyKey, id) then return { 'parked' } end
+  if plan.inflight >= plan.cap then
+    joinReady(id)
+    savePlan()
+    return { 'parked' }
+  end
+  add('inflight', 1)
+  emit('step.queued', { step = id }, '{"delivery":' .. step[DELIVERY] .. '}')
+elseif status ~= 'queued' then
+  return { 'not_queued' }
+end
+step[ATTEMPT] = step[ATTEMPT] + 1
+step[NOT_BEFORE] = 0
+add('running', 1)
+start(cjson.encode({ executor = executor }))
+savePlan()
+return claimed()
