@@ -8,6 +8,8 @@ import { abortedError, ToolError, throwIfAborted } from './tool.ts';
 const WORKER_CODE = `
 const { parentPort, workerData } = require('node:worker_threads');
 const jsonata = require(workerData.library);
+const withoutFunctions = (key, value) =>
+  typeof value === 'function' || (value && (value._jsonata_lambda || value._jsonata_function)) ? undefined : value;
 const answer = async () => {
   let expression;
   try {
@@ -17,7 +19,7 @@ const answer = async () => {
   }
   try {
     const value = await expression.evaluate(workerData.data);
-    return { kind: 'value', text: JSON.stringify(value === undefined ? null : value) };
+    return { kind: 'value', text: JSON.stringify(value === undefined ? null : value, withoutFunctions) };
   } catch (error) {
     return { kind: 'failed', message: error.message, position: error.position };
   }

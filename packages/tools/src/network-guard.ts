@@ -30,13 +30,18 @@ function isPublic(address: Address): boolean {
   return address.kind() === 'ipv4' || (address as ipaddr.IPv6).match([ipaddr.IPv6.parse('2000::'), 3]);
 }
 
+const ONE_ADDRESS = { ipv4: 32, ipv6: 128 };
+
 function readNetwork(text: string): [Address, number] {
   try {
-    const [address, bits] = text.includes('/') ? ipaddr.parseCIDR(text) : [ipaddr.parse(text), text.includes(':') ? 128 : 32];
-    return [address, bits];
-  } catch (cause) {
-    throw new Error(`${JSON.stringify(text)} is not a network; write it like "10.1.0.0/16" or "fd00::/8"`, { cause });
+    const address = ipaddr.parse(text.replace(/\/.*$/s, ''));
+    // `10.1` is read as 10.0.0.1, which is not what anybody means by it.
+    if (address.kind() === 'ipv6' || text.startsWith(address.toString()))
+      return text.includes('/') ? ipaddr.parseCIDR(text) : [address, ONE_ADDRESS[address.kind()]];
+  } catch {
+    // Said below, like everything else that is no network.
   }
+  throw new Error(`${JSON.stringify(text)} is not a network; write it like "10.1.0.0/16" or "fd00::/8"`);
 }
 
 /** Throws an Error when a network can't be read. */

@@ -45,7 +45,7 @@ const readText = (file: WalkedFile, signal: AbortSignal): Promise<string | null>
   });
 
 /** The newline at the end of a file ends its last line; it does not begin another one. */
-const linesOf = (text: string): string[] => text.replace(/\r?\n$/, '').split(/\r?\n/);
+const linesOf = (text: string): string[] => (text === '' ? [] : text.replace(/\r?\n$/, '').split(/\r?\n/));
 
 export const fsSearch = (workspace: Workspace): Tool =>
   defineTool({

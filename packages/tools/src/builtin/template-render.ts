@@ -1,4 +1,4 @@
-import { Liquid, type LiquidError } from 'liquidjs';
+import { Liquid, type LiquidError, toValue } from 'liquidjs';
 import { z } from 'zod';
 import { defineTool } from '../define-tool.ts';
 import { ToolError } from '../tool.ts';
@@ -7,7 +7,9 @@ const TIME_LIMIT_MS = 2_000;
 /** characters and list elements that one rendering may make */
 const MEMORY_LIMIT = 20_000_000;
 
-const asText = (value: unknown): string => {
+const asText = (written: unknown): string => {
+  // Liquid has objects of its own for `nil` and `empty`.
+  const value: unknown = toValue(written);
   if (value === undefined || value === null) return '';
   return typeof value === 'string' ? value : JSON.stringify(value);
 };
