@@ -11,6 +11,7 @@
  * understood: better than leaving out what was asked for.
  */
 import type { Token } from './tokens.ts';
+import { isPlace } from './values.ts';
 import { FILLERS, JOINERS, SEQUENCERS, STOP_WORDS } from './words.ts';
 
 export interface Clause {
@@ -26,6 +27,9 @@ export interface WordKnowledge {
   isKnown(word: string): boolean;
 }
 
+/** Stands where a list goes on: "src and docs" are two things. */
+const AND: Token = { kind: 'mark', text: 'and', value: 'and' };
+
 type Piece = { kind: 'sequence' | 'join'; tokens: Token[] };
 
 export function parseClauses(tokens: readonly Token[], knowledge: WordKnowledge): Clause[][] {
@@ -36,7 +40,7 @@ export function parseClauses(tokens: readonly Token[], knowledge: WordKnowledge)
     const stage = stages.at(-1);
     const before = stage?.at(-1);
     if (kind === 'sequence' || stage === undefined || before === undefined) stages.push([piece]);
-    else if (goesOn(piece, knowledge)) before.push(...piece);
+    else if (goesOn(before, piece, knowledge)) before.push(AND, ...piece);
     else stage.push(piece);
   }
   return stages.map((stage) => stage.map((clause) => ({ tokens: clause, text: clause.map(({ text }) => text).join(' ') })));
@@ -83,8 +87,11 @@ function withoutFillers(tokens: readonly Token[]): Token[] {
   return first === -1 ? [] : tokens.slice(first);
 }
 
-function goesOn(tokens: readonly Token[], { isVerb, isKnown }: WordKnowledge): boolean {
+function goesOn(before: readonly Token[], tokens: readonly Token[], { isVerb, isKnown }: WordKnowledge): boolean {
   const [first] = tokens;
   if (first?.kind === 'word' && isVerb(first.value)) return false;
-  return tokens.every(({ kind, value }) => kind !== 'word' || STOP_WORDS.has(value) || isKnown(value));
+  const together = [...before, AND, ...tokens];
+  return tokens.every(
+    ({ kind, value }, at) => kind !== 'word' || STOP_WORDS.has(value) || isKnown(value) || isPlace(together, before.length + 1 + at),
+  );
 }

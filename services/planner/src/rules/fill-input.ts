@@ -25,7 +25,7 @@ interface Draft {
 
 export function fillInput(clause: Clause, match: Match, antecedents: Antecedents): Filling {
   const slots = slotsOf(match.tool);
-  const draft: Draft = { clause, match, free: valuesOf(clause), used: new Set(), input: {}, spread: null, sources: [] };
+  const draft: Draft = { clause, match, free: valuesOf(clause.tokens), used: new Set(), input: {}, spread: null, sources: [] };
   for (const slot of slots) if (slot.kind === 'choice') fillChoice(slot, draft);
   for (const slot of slots) if (slot.kind === 'flag') fillFlag(slot, draft);
   draft.free = draft.free.filter(({ tokens }) => !tokens.some((token) => draft.used.has(token)));
@@ -40,7 +40,7 @@ export function fillInput(clause: Clause, match: Match, antecedents: Antecedents
     draft,
   );
   fillTexts(
-    slots.filter(({ kind }) => kind === 'text'),
+    slots.filter(({ kind, types }) => kind === 'text' || (kind === 'data' && (types.size === 0 || types.has('string')))),
     draft,
   );
   fillResults(slots, draft, antecedents);
@@ -56,6 +56,9 @@ export function fillInput(clause: Clause, match: Match, antecedents: Antecedents
     };
   }
   const { spread, input, used, sources } = draft;
+  const { sure } = mentionsResult(clause);
+  if (sure !== null && sources.length === 0)
+    return { ok: false, problem: `\`${match.tool.name}\` finds nothing that "${sure.text}" could mean, or has no use for it` };
   const inputs = spread === null ? [input] : spread.values.map((value) => ({ ...input, [spread.name]: value }));
   return { ok: true, inputs, used, sources };
 }
@@ -108,7 +111,11 @@ function fillPlaces(slots: readonly Slot[], kind: 'url' | 'path' | 'glob', draft
   if (slots.length === 1) {
     for (const value of values) take(draft, value);
     const different = [...new Set(values.map(({ value }) => value))];
-    if (different.length === 1) draft.input[only.name] = different[0] as string;
+    const bare = only.required && only.bare && different.length === 0 ? codeWord(draft.clause) : undefined;
+    if (bare !== undefined) {
+      draft.used.add(bare);
+      draft.input[only.name] = bare.text;
+    } else if (different.length === 1) draft.input[only.name] = different[0] as string;
     else if (different.length > 1 && draft.spread === null) draft.spread = { name: only.name, values: different };
     return;
   }
@@ -132,8 +139,10 @@ function fillNumbers(slots: readonly Slot[], draft: Draft): void {
   }
 }
 
+/** Quoted text goes where text is wanted, and after that where anything may be. */
 function fillTexts(slots: readonly Slot[], draft: Draft): void {
-  const inOrder = [...slots].sort((a, b) => Number(b.required) - Number(a.required));
+  const rank = ({ kind, required }: Slot): number => (kind === 'text' ? 0 : 2) + (required ? 0 : 1);
+  const inOrder = [...slots].sort((a, b) => rank(a) - rank(b));
   for (const value of draft.free.filter(({ kind }) => kind === 'quoted')) {
     const open = inOrder.filter(({ name }) => draft.input[name] === undefined);
     const cue = value.before[0] ?? '';
@@ -141,7 +150,7 @@ function fillTexts(slots: readonly Slot[], draft: Draft): void {
     if (slot !== undefined) draft.input[slot.name] = take(draft, value);
   }
   for (const slot of inOrder) {
-    if (!slot.required || !slot.bare || draft.input[slot.name] !== undefined) continue;
+    if (slot.kind !== 'text' || !slot.required || !slot.bare || draft.input[slot.name] !== undefined) continue;
     const words = bareText(draft);
     if (words.length === 0) continue;
     for (const token of words) draft.used.add(token);
@@ -150,11 +159,15 @@ function fillTexts(slots: readonly Slot[], draft: Draft): void {
   }
 }
 
-/** Text without quotes: a word written like code (TODO, maxItems), or what follows "for". */
-function bareText({ clause: { tokens }, match }: Draft): Token[] {
-  const code = tokens.find(
+const codeWord = ({ tokens }: Clause): Token | undefined =>
+  tokens.find(
     ({ kind, text, value }) => kind === 'word' && /^[A-Z][A-Z0-9_]+$|_|[a-z][A-Z]|\(\)$/.test(text) && !FILE_KINDS.has(stem(value)),
   );
+
+/** Text without quotes: a word written like code (TODO, maxItems), or what follows "for". */
+function bareText({ clause, match }: Draft): Token[] {
+  const { tokens } = clause;
+  const code = codeWord(clause);
   if (code !== undefined) return [code];
   const after = tokens.findIndex(({ value }) => value === 'for');
   if (after === -1) return [];
@@ -169,10 +182,14 @@ function bareText({ clause: { tokens }, match }: Draft): Token[] {
 
 function fillResults(slots: readonly Slot[], draft: Draft, antecedents: Antecedents): void {
   const mention = mentionsResult(draft.clause);
-  const open = slots.filter(
-    ({ name, required, kind }) =>
-      draft.input[name] === undefined && draft.spread?.name !== name && (required || (kind === 'data' && mention.kind !== 'none')),
-  );
+  const empty = slots.filter(({ name }) => draft.input[name] === undefined && draft.spread?.name !== name);
+  const needed = empty.filter(({ required }) => required);
+  // What need not be given is given where the clause speaks of a result, and to one slot: the one that takes most.
+  const optional =
+    mention.kind === 'none' || needed.length > 0
+      ? []
+      : empty.filter(({ kind }) => kind === 'data').sort((a, b) => a.types.size - b.types.size);
+  const open = [...needed, ...optional.slice(0, 1)];
   const files = Object.values(draft.input).filter((value) => typeof value === 'string');
   for (const slot of open) {
     const result = resultFor(slot, { mention, antecedents, markdown: files.some((file) => /\.(md|markdown)$/i.test(file)) });

@@ -1,5 +1,5 @@
 /** Which tools a clause may mean: words it shares with a tool's examples, name and description, rare words counting more. */
-import type { ToolContract } from '@countersign/shared';
+import { isObject, type ToolContract } from '@countersign/shared';
 import type { Clause, WordKnowledge } from './clauses.ts';
 import { type Token, tokenise } from './tokens.ts';
 import { FILE_KINDS, leadOf, meaning, QUESTIONS, STOP_WORDS, stem, wordsOfName } from './words.ts';
@@ -32,7 +32,7 @@ const DESCRIPTION_WEIGHT = 1;
 const URL_BONUS = 4;
 const PATH_BONUS = 2;
 /** A tool with less than this share of the best one's score is another matter, not a second choice. */
-const NEAR_THE_BEST = 0.6;
+const NEAR_THE_BEST = 0.8;
 
 const wordsIn = (tokens: readonly Token[]): string[] =>
   tokens
@@ -51,13 +51,17 @@ function learn(tool: ToolContract): LearnedTool {
     weights.set(key, Math.max(weights.get(key) ?? 0, weight));
   };
   for (const word of wordsIn(tokenise(tool.description)).filter(isContent)) add(word, DESCRIPTION_WEIGHT);
-  for (const { text } of tool.examples) {
+  for (const { text, input } of tool.examples) {
     const words = wordsIn(tokenise(text));
-    for (const word of words.filter(isContent)) add(word, EXAMPLE_WEIGHT);
+    // "src" in "list the files in src" says nothing of the tool.
+    const values = new Set(Object.values(input).map((value) => String(value).toLowerCase()));
+    for (const word of words.filter((each) => isContent(each) && !values.has(each))) add(word, EXAMPLE_WEIGHT);
     const lead = leadOf(words);
     if (lead !== null) verbs.add(lead);
   }
   for (const word of wordsOfName(tool.name)) add(word, NAME_WEIGHT);
+  const properties = isObject(tool.inputSchema.properties) ? Object.keys(tool.inputSchema.properties) : [];
+  for (const word of properties.flatMap(wordsOfName)) add(word, DESCRIPTION_WEIGHT);
   // The last part of a name says what is done, those before it to what.
   for (const word of wordsOfName(tool.name.split('.').at(-1) ?? '')) verbs.add(meaning(word));
   return { tool, verbs, weights };

@@ -3,7 +3,7 @@ import { isObject, type JsonObject, type ToolContract } from '@countersign/share
 import type { Clause } from './clauses.ts';
 import { type Slot, typesOf } from './slots.ts';
 import type { Token } from './tokens.ts';
-import { ALL_RESULTS, ONE_RESULT, WORKSPACE } from './words.ts';
+import { ALL_RESULTS, ONE_RESULT, STAGE_RESULTS, SURE_RESULTS, WORKSPACE } from './words.ts';
 
 /** A step that is there already, and can be referred to. */
 export interface Source {
@@ -20,11 +20,15 @@ export interface Antecedents {
   lastClause: readonly Source[];
   /** the steps of the stage before */
   stageBefore: readonly Source[];
+  /** the steps of all stages before */
+  earlier: readonly Source[];
 }
 
 export interface Mention {
-  kind: 'one' | 'all' | 'none';
+  kind: 'one' | 'stage' | 'all' | 'none';
   tokens: readonly Token[];
+  /** a word that must refer to something; null: all may be just nouns */
+  sure: Token | null;
 }
 
 /** Whether a clause speaks of results. Its verb doesn't count: "list" is one, too. */
@@ -35,10 +39,11 @@ export function mentionsResult({ tokens }: Clause): Mention {
       const next = tokens[at + 1];
       return next === undefined || (next.kind === 'word' && !WORKSPACE.has(next.value));
     }
-    return ONE_RESULT.has(token.value) || ALL_RESULTS.has(token.value);
+    return ONE_RESULT.has(token.value) || STAGE_RESULTS.has(token.value) || ALL_RESULTS.has(token.value);
   });
-  if (found.length === 0) return { kind: 'none', tokens: [] };
-  return { kind: found.some(({ value }) => ALL_RESULTS.has(value)) ? 'all' : 'one', tokens: found };
+  const has = (words: ReadonlySet<string>): boolean => found.some(({ value }) => words.has(value));
+  const kind = has(ALL_RESULTS) ? 'all' : has(STAGE_RESULTS) ? 'stage' : found.length > 0 ? 'one' : 'none';
+  return { kind, tokens: found, sure: found.find(({ value }) => SURE_RESULTS.has(value)) ?? null };
 }
 
 interface Wanted {
@@ -59,15 +64,19 @@ export function resultFor(slot: Slot, { mention, antecedents, markdown }: Wanted
   const [only] = sources;
   if (only === undefined) return null;
   if (slot.kind === 'path') return sources.length === 1 ? samePath(slot, only) : null;
-  if (slot.kind === 'data') return sources.length === 1 ? { value: dataReference(slot, only), sources } : null;
+  if (slot.kind === 'data')
+    return sources.length === 1
+      ? { value: (PROSE.test(slot.name) ? textReference(slot, only) : null) ?? dataReference(slot, only), sources }
+      : null;
   if (slot.kind !== 'text') return null;
   const text = sources.length === 1 ? textReference(slot, only) : null;
   if (text !== null) return { value: text, sources };
   return PROSE.test(slot.name) ? { value: written(sources, markdown), sources } : null;
 }
 
-function sourcesOf({ kind }: Mention, { sameStage, lastClause, stageBefore }: Antecedents): Source[] {
-  if (kind === 'all' && sameStage.length > 0) return [...sameStage];
+function sourcesOf({ kind }: Mention, { sameStage, lastClause, stageBefore, earlier }: Antecedents): Source[] {
+  if (kind === 'all') return sameStage.length > 0 ? [...sameStage] : [...earlier];
+  if (kind === 'stage' && sameStage.length > 0) return [...sameStage];
   if (kind === 'one' && lastClause.length > 0) return [...lastClause];
   return [...stageBefore];
 }
@@ -110,7 +119,8 @@ function textReference({ name }: Pick<Slot, 'name'>, source: Source): string | n
 function written(sources: readonly Source[], markdown: boolean): string {
   const parts = sources.map((source) => {
     const text = textReference({ name: 'text' }, source);
-    const shown = text ?? `{{${source.id}.output}}`;
+    const body = TEXT_OUTPUTS.find((property) => outputProperties(source)[property] !== undefined);
+    const shown = text ?? `{{${source.id}.output${body === undefined ? '' : `.${body}`}}}`;
     if (!markdown) return sources.length === 1 ? shown : `${source.description}:\n${shown}`;
     return `## ${source.description}\n\n${text === null ? `\`\`\`json\n${shown}\n\`\`\`` : shown}`;
   });

@@ -56,6 +56,7 @@ function readChunk(chunk: string): Token[] {
 
 function readWord(text: string): Token {
   if (/[*]|\{\w+(,\w+)+\}/.test(text) && text.length > 1) return { kind: 'glob', text, value: text };
+  if (/^[^@/]+@[^@/]+$/.test(text)) return { kind: 'word', text, value: text.toLowerCase() };
   const isPath = (text.includes('/') && text.length > 1 && !EITHER.test(text)) || text === '.' || text === '..' || BARE_FILE.test(text);
   if (isPath || (FILE_NAME.test(text) && !ABBREVIATION.test(text))) return { kind: 'path', text, value: text };
   return { kind: 'word', text, value: text.toLowerCase() };

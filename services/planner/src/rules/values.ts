@@ -1,5 +1,4 @@
 /** The values that a clause holds: what was quoted, URLs, paths, globs, numbers, and words that stand for a value. */
-import type { Clause } from './clauses.ts';
 import type { Token } from './tokens.ts';
 import {
   ALL_RESULTS,
@@ -8,6 +7,7 @@ import {
   ONE_RESULT,
   PLACE_NOUNS,
   PLACE_PREPOSITIONS,
+  STAGE_RESULTS,
   STOP_WORDS,
   stem,
   UNITS,
@@ -31,7 +31,7 @@ const ARTICLES = new Set(['the', 'a', 'an', 'this', 'our', 'my', 'your']);
 /** Words that are what a tool works on, and hardly a folder's name. */
 const NOT_A_PLACE = new Set(['file', 'line', 'directory', 'text', 'total', 'order', 'word', 'byte'].map(meaning));
 
-export function valuesOf({ tokens }: Clause): Value[] {
+export function valuesOf(tokens: readonly Token[]): Value[] {
   const values: Value[] = [];
   tokens.forEach((token, at) => {
     const make = (kind: Value['kind'], value: string, length = 1): Value => ({
@@ -64,19 +64,22 @@ export function valuesOf({ tokens }: Clause): Value[] {
 }
 
 /** "in src", "of the docs folder": a bare word that names a folder. */
-function isPlace(tokens: readonly Token[], at: number): boolean {
+export function isPlace(tokens: readonly Token[], at: number): boolean {
   const word = tokens[at]?.value ?? '';
   if (!/^[\p{L}\p{N}_.-]+$/u.test(word) || STOP_WORDS.has(word) || NOT_A_PLACE.has(meaning(word))) return false;
-  if (ONE_RESULT.has(word) || ALL_RESULTS.has(word)) return false;
+  if (ONE_RESULT.has(word) || STAGE_RESULTS.has(word) || ALL_RESULTS.has(word)) return false;
+  const next = tokens[at + 1];
+  const ends = next === undefined || next.kind === 'mark' || (next.kind === 'word' && STOP_WORDS.has(next.value));
+  const isKind = FILE_KINDS.has(stem(word));
+  if (tokens[at - 1]?.kind === 'mark') return ends && (!isKind || stem(word) === 'test') && isPlace(tokens, at - 2);
   let start = at - 1;
   const article = ARTICLES.has(tokens[start]?.value ?? '');
   if (article) start--;
   const preposition = tokens[start];
   if (preposition?.kind !== 'word' || !PLACE_PREPOSITIONS.has(preposition.value)) return false;
-  const next = tokens[at + 1];
   if (next?.kind === 'word' && PLACE_NOUNS.has(next.value)) return true;
   // "of TypeScript files" and "in markdown" name a kind; "in tests" a place.
-  if (FILE_KINDS.has(stem(word)) && (article || preposition.value === 'of' || stem(word) !== 'test')) return false;
+  if (isKind && (article || preposition.value === 'of' || stem(word) !== 'test')) return false;
   if (preposition.value === 'of' || article) return false;
-  return next === undefined || (next.kind === 'word' && STOP_WORDS.has(next.value));
+  return ends;
 }

@@ -64,13 +64,21 @@ export const BEYOND_THE_RULES: ReadonlySet<string> = new Set(
    before because whether unlike excluding avoid skip`.split(/\s+/),
 );
 
-/** Words for what an earlier step gave. Plural ones mean all steps of the stage. */
+/** Words for what the last step gave. */
 export const ONE_RESULT: ReadonlySet<string> = new Set(
   `it its this that result output outcome answer response content text body summary page`.split(/\s+/),
 );
+/** Words for what the last stage gave. */
+export const STAGE_RESULTS: ReadonlySet<string> = new Set(
+  `them these those their contents numbers counts lists list matches statistics stats totals`.split(/\s+/),
+);
+/** Words for what all earlier steps gave. */
 export const ALL_RESULTS: ReadonlySet<string> = new Set(
-  `them these those results outputs outcomes answers responses contents findings numbers counts everything both report lists list
-   matches statistics stats totals their`.split(/\s+/),
+  `results outputs outcomes answers responses findings everything both report`.split(/\s+/),
+);
+/** Those that mean nothing without an earlier step; the others may be just nouns. */
+export const SURE_RESULTS: ReadonlySet<string> = new Set(
+  `it its them their result output outcome results outputs outcomes everything both`.split(/\s+/),
 );
 
 /** Words for the place that the workspace is. */
@@ -85,13 +93,12 @@ const SYNONYMS: ReadonlyMap<string, string> = new Map(
    write save store put export create
    search find grep look locate scan
    count measure tally size statistic stat
-   fetch get download request call retrieve load
+   fetch get download request call retrieve load send
    wait pause sleep delay
    query compute calculate evaluate extract transform select filter sum sort
    render fill format
    check verify
    audit inspect review analyse analyze examine
-   markdown docs documentation
    overwrite replace
    max most maximum limit top
    folder directory dir
@@ -132,12 +139,13 @@ export const UNITS: ReadonlyMap<string, number> = new Map([
   ...['h', 'hour', 'hours'].map((unit) => [unit, 3_600_000] as const),
 ]);
 
-/** Light stemming: plural, -ing, -ed. What comes out need not be a word, only the same for the forms of one. */
+/** Light stemming: plural, -ly, -ing, -ed. What comes out need not be a word, only the same for the forms of one. */
 export function stem(word: string): string {
   let form = word.toLowerCase().replace(/[’']s$/, '');
   if (form.length > 4 && form.endsWith('ies')) form = `${form.slice(0, -3)}y`;
   else if (form.length > 5 && /(ches|shes|sses|xes)$/.test(form)) form = form.slice(0, -2);
   else if (form.length > 3 && form.endsWith('s') && !/(ss|us|is)$/.test(form)) form = form.slice(0, -1);
+  if (form.length > 6 && form.endsWith('ly')) form = form.slice(0, -2);
   if (form.length > 5 && form.endsWith('ing')) form = form.slice(0, -3);
   else if (form.length > 4 && form.endsWith('ed')) form = form.slice(0, -2);
   if (form.length > 4 && form.endsWith('e')) form = form.slice(0, -1);
