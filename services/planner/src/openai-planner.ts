@@ -9,7 +9,7 @@ import {
   type TaskError,
   validatePlan,
 } from '@countersign/shared';
-import { cutReply, type PlanAnswer, type Planner, type PlanRequest, toolsByName } from './planner.ts';
+import { cutReply, invalidPlan, type PlanAnswer, type Planner, type PlanRequest, toolsByName } from './planner.ts';
 import { briefPrompt, CUT_OFF_PROMPT, NOT_JSON_PROMPT, repairPrompt, SYSTEM_PROMPT } from './prompts.ts';
 import { readReply, replySchema } from './reply.ts';
 
@@ -87,14 +87,3 @@ function judge(completion: Completion<JsonObject>, request: PlanRequest): Verdic
 /** An input that could not be parsed was replaced by {}, so that what validation says about it is beside the point. */
 const within = (path: string, places: ReadonlySet<string>): boolean =>
   [...places].some((place) => path === place || path.startsWith(`${place}.`) || path.startsWith(`${place}[`));
-
-/** The error of a plan that does not pass validation. */
-export function invalidPlan(issues: readonly Issue[]): TaskError {
-  const [first] = issues;
-  const rest = issues.length > 1 ? ` (and ${issues.length - 1} more)` : '';
-  return {
-    code: 'invalid_plan',
-    message: `the plan does not pass validation: ${first?.path || 'plan'}: ${first?.message}${rest}`,
-    detail: { issues: issues.slice(0, 100).map((issue) => ({ ...issue })) },
-  };
-}

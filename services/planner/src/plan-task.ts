@@ -15,8 +15,7 @@ import {
   validatePlan,
 } from '@countersign/shared';
 import { type Outcome, type PlanStore, StoreUnavailableError, type TaskStore, type ToolCatalogue } from '@countersign/store';
-import { invalidPlan } from './openai-planner.ts';
-import { type Planner, toolsByName } from './planner.ts';
+import { invalidPlan, type Planner, toolsByName } from './planner.ts';
 
 export type PlanningStore = Pick<TaskStore, 'startPlanning' | 'getTask' | 'recordRound' | 'failTask'> &
   Pick<PlanStore, 'createPlan'> &

@@ -4,7 +4,7 @@
  * - **round**: one try of a planner, recorded on the task.
  * - **draft**: a plan as its author writes it; only validation makes it content that can be signed.
  */
-import type { JsonObject, PlanDraft, PlanningRound, PlanOptionsInput, TaskError, ToolContract } from '@countersign/shared';
+import type { Issue, JsonObject, PlanDraft, PlanningRound, PlanOptionsInput, TaskError, ToolContract } from '@countersign/shared';
 
 export interface PlanRequest {
   objective: string;
@@ -34,3 +34,14 @@ export const cutReply = (reply: string | null): string | null => (reply === null
 
 export const toolsByName = (tools: readonly ToolContract[]): ReadonlyMap<string, ToolContract> =>
   new Map(tools.map((tool) => [tool.name, tool]));
+
+/** The error of a plan that does not pass validation. */
+export function invalidPlan(issues: readonly Issue[]): TaskError {
+  const [first] = issues;
+  const rest = issues.length > 1 ? ` (and ${issues.length - 1} more)` : '';
+  return {
+    code: 'invalid_plan',
+    message: `the plan does not pass validation: ${first?.path || 'plan'}: ${first?.message}${rest}`,
+    detail: { issues: issues.slice(0, 100).map((issue) => ({ ...issue })) },
+  };
+}

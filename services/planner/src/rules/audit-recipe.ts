@@ -3,7 +3,7 @@
  * undone, and write it down. The report's own file is left out of all numbers, so that a second audit gives the same.
  */
 import type { StepDraft } from '@countersign/shared';
-import type { Recipe } from './recipes.ts';
+import type { Recipe } from './recipe.ts';
 
 /** The most that fs.list gives; the report says so when there is more. */
 const MOST_FILES = 8_000;

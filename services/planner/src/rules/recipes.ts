@@ -1,20 +1,7 @@
-/**
- * Recipes: whole plans written beforehand for objectives that many ask for and no grammar would get right. A recipe is
- * data: the phrases it answers, with named parts, and the steps, in which `<name>` stands for a part.
- */
+/** Finding the recipe for an objective, and filling in its parts. */
 import type { JsonObject, StepDraft } from '@countersign/shared';
 import { AUDIT_RECIPE, AUDIT_TO_FILE_RECIPE } from './audit-recipe.ts';
-
-export interface Recipe {
-  name: string;
-  /** for the person who approves the plan; says that it is a recipe */
-  description: string;
-  /** matched against the whole objective; named groups are the parts */
-  phrases: readonly RegExp[];
-  /** values of parts that the phrase leaves out; where one is not '', the task's `input.<name>` goes before it */
-  defaults: Readonly<Record<string, string>>;
-  steps: readonly StepDraft[];
-}
+import type { Recipe } from './recipe.ts';
 
 export interface CookedRecipe {
   name: string;
