@@ -1,7 +1,7 @@
 --[[
   An executor takes a step that the queue delivered to it, whatever state it is in. docs/engine.md, claim.
   KEYS[1] the plan's hash
-  ARGV    4 step   5 generation   6 delivery   7 token   8 executor   9 crashes that are too many
+  ARGV    4 step   5 generation   6 delivery   7 token   8 executor, JSON text   9 crashes that are too many
   Replies claimed revision attempt taskId {step status output error}...
           not_due at in | parked | not_found | plan_not_executing | stale_delivery | not_queued | plan_stopping | too_many_crashes
   Events  step.queued, step.started; step.cancelled, step.failed and what follows from them
@@ -22,7 +22,7 @@ local step = loadStep(id)
 if step[GENERATION] ~= generation or step[DELIVERY] ~= delivery then return { 'stale_delivery' } end
 
 local function claimed()
-  local reply = { 'claimed', plan.revision, step[ATTEMPT], plan.taskId }
+  local reply = { 'claimed', plan.revision, step[ATTEMPT], redis.call('HGET', planKey, 'taskId') or '' }
   for _, other in ipairs(list(redis.call('HGET', graphKey(), id .. ':refs'))) do
     local results = redis.call('HMGET', resultsKey, 'output:' .. other, 'error:' .. other)
     reply[#reply + 1] = other
@@ -57,7 +57,7 @@ if status == 'running' then
     savePlan()
     return { 'too_many_crashes' }
   end
-  start(cjson.encode({ executor = executor, takeover = step[CRASHES] }))
+  start('{"executor":' .. executor .. ',"takeover":' .. step[CRASHES] .. '}')
   announce()
   return claimed()
 end
@@ -78,6 +78,6 @@ end
 step[ATTEMPT] = step[ATTEMPT] + 1
 step[NOT_BEFORE] = 0
 add('running', 1)
-start(cjson.encode({ executor = executor }))
+start('{"executor":' .. executor .. '}')
 savePlan()
 return claimed()

@@ -2,7 +2,7 @@
   An executor takes a step that the queue delivered to it: the usual case, and quick. Anything but a queued step of an
   executing plan is left to claim-step-anyhow.
   KEYS[1] the plan's hash
-  ARGV    1 prefix   2 now   3 the plan's id   4 step   5 generation   6 delivery   7 token   8 executor
+  ARGV    1 prefix   2 now   3 the plan's id   4 step   5 generation   6 delivery   7 token   8 executor, JSON text
   Replies claimed revision attempt taskId {step status output error}... | unusual
   Events  step.started
 ]]
@@ -21,8 +21,7 @@ attempt = attempt + 1
 if startedAt == '0' then startedAt = now end
 redis.call('HSET', stepsKey, id, 'running|' .. attempt .. '|' .. ARGV[5] .. '|' .. ARGV[6] .. '|' .. ARGV[7] .. '|' .. crashes .. '|0|' .. startedAt .. '|0||')
 redis.call('HSET', planKey, 'running', (plan[5] or 0) + 1, 'updatedAt', now)
-local data = '{"executor":' .. cjson.encode(ARGV[8]) .. '}'
-redis.call('XADD', planKey .. ':events', '*', 't', 'step.started', 's', id, 'n', attempt, 'a', '', 'r', plan[3], 'k', taskId, 'at', now, 'd', data)
+redis.call('XADD', planKey .. ':events', '*', 'e', 'step.started|' .. id .. '|' .. attempt .. '|' .. plan[3] .. '|', 'd', '{"executor":' .. ARGV[8] .. '}')
 redis.call('PUBLISH', prefix .. ':wake:' .. planId, now)
 
 local reply = { 'claimed', plan[3], attempt, taskId }

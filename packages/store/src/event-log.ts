@@ -9,19 +9,22 @@ const BATCH = 1_000;
 /** A wake-up can be lost with its connection; a reader looks again after this many ms. */
 const LOOK_AGAIN_MS = 1_000;
 
-function readEvent(planId: string, [id, flat]: [string, string[]]): Event {
-  const fields = fieldsOf(flat);
+/** One entry of a plan's stream; lua/lib/events.lua writes it. */
+function readEvent([id, flat]: [string, string[]], { planId, taskId }: { planId: string; taskId: string | null }): Event {
+  const { e: head = '', d: data } = fieldsOf(flat);
+  const [type, stepId, attempt, revision, ...actor] = head.split('|');
+  const by = actor.join('|');
   return {
     id,
-    type: fields.t as EventType,
+    type: type as EventType,
     planId,
-    taskId: fields.k || null,
-    ...(fields.s ? { stepId: fields.s } : {}),
-    revision: Number(fields.r),
-    at: isoTime(fields.at) as string,
-    ...(fields.a ? { actor: fields.a } : {}),
-    ...(fields.n ? { attempt: Number(fields.n) } : {}),
-    data: JSON.parse(fields.d ?? '{}') as JsonObject,
+    taskId,
+    ...(stepId ? { stepId } : {}),
+    revision: Number(revision),
+    at: isoTime(id.split('-')[0]) as string,
+    ...(by === '' ? {} : { actor: by }),
+    ...(attempt ? { attempt: Number(attempt) } : {}),
+    data: data ? (JSON.parse(data) as JsonObject) : {},
   };
 }
 
@@ -50,8 +53,10 @@ export function eventLog(connection: StoreConnection): EventLog {
 
   const read = async (planId: string, { after, limit }: { after: string; limit: number }): Promise<Event[]> => {
     const from = after === '0' ? '-' : `(${after}`;
-    const entries = await connection.attempt(() => redis.xrange(`${keys.plan(planId)}:events`, from, '+', 'COUNT', limit));
-    return entries.map((entry) => readEvent(planId, entry));
+    const [taskId, entries] = await connection.attempt(() =>
+      Promise.all([redis.hget(keys.plan(planId), 'taskId'), redis.xrange(`${keys.plan(planId)}:events`, from, '+', 'COUNT', limit)]),
+    );
+    return entries.map((entry) => readEvent(entry, { planId, taskId }));
   };
 
   return {

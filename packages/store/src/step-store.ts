@@ -31,7 +31,11 @@ export function stepStore(connection: StoreConnection): StepStore {
 
   return {
     async claimStep({ planId, stepId, generation, delivery }, { token, executor }) {
-      const call = { keys: [keys.plan(planId)], id: planId, args: [stepId, generation, delivery, token, executor, LIMITS.crashes] };
+      const call = {
+        keys: [keys.plan(planId)],
+        id: planId,
+        args: [stepId, generation, delivery, token, JSON.stringify(executor), LIMITS.crashes],
+      };
       let reply = await connection.run('claim-step', call);
       if (reply[0] === 'unusual') reply = await connection.run('claim-step-anyhow', call);
       if (reply[0] === 'claimed') return { ok: true, claim: readClaim(reply as string[]) };

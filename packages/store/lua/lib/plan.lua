@@ -2,18 +2,28 @@
   The plan in hand: loaded once, changed in the table, written back once.
   `ready` counts the members of the ready set, so that an empty one costs no look.
 ]]
-local PLAN_FIELDS = { 'status', 'revision', 'cap', 'inflight', 'ready', 'stopping', 'total', 'running', 'completed', 'failed', 'skipped', 'cancelled', 'taskId', 'digest', 'quorum' }
-local PLAN_NUMBERS = { cap = true, inflight = true, ready = true, total = true, running = true, completed = true, failed = true, skipped = true, cancelled = true, quorum = true }
 local plan, planChanges = nil, {}
 
 local function loadPlan()
-  local values = redis.call('HMGET', planKey, unpack(PLAN_FIELDS))
+  local values = redis.call('HMGET', planKey, 'status', 'revision', 'digest', 'quorum', 'stopping', 'cap', 'inflight', 'ready', 'running', 'total', 'completed', 'failed', 'skipped', 'cancelled')
   if not values[1] then return false end
-  plan = {}
-  for i, field in ipairs(PLAN_FIELDS) do
-    plan[field] = PLAN_NUMBERS[field] and tonumber(values[i] or 0) or values[i] or ''
-  end
-  eventRevision, eventTask = plan.revision, plan.taskId
+  plan = {
+    status = values[1],
+    revision = values[2],
+    digest = values[3],
+    quorum = tonumber(values[4]),
+    stopping = values[5] or '',
+    cap = tonumber(values[6]),
+    inflight = tonumber(values[7] or 0),
+    ready = tonumber(values[8] or 0),
+    running = tonumber(values[9] or 0),
+    total = tonumber(values[10]),
+    completed = tonumber(values[11] or 0),
+    failed = tonumber(values[12] or 0),
+    skipped = tonumber(values[13] or 0),
+    cancelled = tonumber(values[14] or 0),
+  }
+  eventRevision = plan.revision
   return true
 end
 

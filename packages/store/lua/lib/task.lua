@@ -4,8 +4,9 @@
 ]]
 local function emitForTask(taskKey, type, event, data)
   local taskId = event.task
-  local id = redis.call('XADD', taskKey .. ':events', '*', 't', type, 's', '', 'n', '', 'a', event.actor or '', 'r', '0', 'k', taskId, 'at', now, 'd', data or '{}')
-  redis.call('XADD', prefix .. ':events', 'MAXLEN', '~', 10000, '*', 'k', taskId, 'e', id, 't', type, 's', '')
+  local head = type .. '|||0|' .. (event.actor or '')
+  local id = redis.call('XADD', taskKey .. ':events', '*', 'e', head, 'd', data or '')
+  redis.call('XADD', prefix .. ':events', 'MAXLEN', '~', 10000, '*', 'k', taskId, 'i', id, 'e', head)
 end
 
 local function moveTask(taskKey, taskId, from, to)
