@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { defineTool } from '../define-tool.ts';
 import { ToolError } from '../tool.ts';
 
-const TIME_LIMIT_MS = 2_000;
+/** The thread is taken for as long: far below the time after which a step counts as lost. */
+const TIME_LIMIT_MS = 1_000;
 /** characters and list elements that one rendering may make */
 const MEMORY_LIMIT = 20_000_000;
 
