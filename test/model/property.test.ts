@@ -2,7 +2,7 @@
  * Holds the store against the reference model: random plans, random sequences of commands, and after every command the
  * reply, the plan, its steps, its events and BullMQ's jobs are compared.
  *
- * MODEL_SEED sets the seed (it is printed), MODEL_RUNS how many sequences are tried (600), MODEL_PATH goes straight to a
+ * MODEL_SEED sets the seed (it is printed), MODEL_RUNS how many sequences are tried (500), MODEL_PATH goes straight to a
  * counterexample that was printed with its seed.
  */
 import { foldEvents } from '@countersign/shared';
@@ -18,7 +18,7 @@ import { type ModelSide, modelSide, type StoreSide, storeSide } from './sides.ts
 import { createCommand, openTrial, START, type Trial } from './trial.ts';
 
 const seed = Number(process.env.MODEL_SEED ?? Math.floor(Math.random() * 2 ** 31));
-const numRuns = Number(process.env.MODEL_RUNS ?? 600);
+const numRuns = Number(process.env.MODEL_RUNS ?? 500);
 const path = process.env.MODEL_PATH;
 
 let trial: Trial;
@@ -72,7 +72,9 @@ async function expectAgreement(model: ModelSide, real: StoreSide, before: Awaite
   const state = model.state();
   const after = await real.plan();
   expect(after, 'the plan').toEqual(await model.plan());
-  await expectIndexesAgree(trial.store, real.planId, state);
+  // Only what moved, or was voted on, can stand elsewhere in the lists.
+  if (state?.status !== before?.status || state?.votes.length !== before?.approvedBy.length)
+    await expectIndexesAgree(trial.store, real.planId, state);
   if (state === null || after === null) {
     expect(await trial.store.readEvents(real.planId), 'what is left of the events of a deleted plan').toEqual([]);
     return;
