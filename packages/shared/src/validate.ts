@@ -70,19 +70,23 @@ function readOptions(value: unknown, report: Report): PlanOptions {
   const defaults = planOptionsSchema.parse({});
   if (value === undefined) return defaults;
   const parsed = planOptionsSchema.safeParse(value);
-  if (!parsed.success) {
-    for (const issue of parsed.error.issues) {
-      if (issue.code === 'unrecognized_keys') {
-        for (const key of issue.keys) report(['options', ...issue.path, key], 'unknown_field', `there is no option \`${key}\``);
-      } else report(['options', ...issue.path], 'bad_option', issue.message);
-    }
-    return defaults;
+  const wrong = new Set<PropertyKey | undefined>();
+  for (const issue of parsed.error?.issues ?? []) {
+    if (issue.code === 'unrecognized_keys') {
+      for (const key of issue.keys) report(['options', ...issue.path, key], 'unknown_field', `there is no option \`${key}\``);
+    } else report(['options', ...issue.path], 'bad_option', issue.message);
+    for (const key of issue.path.length === 0 && issue.code === 'unrecognized_keys' ? issue.keys : [issue.path[0]]) wrong.add(key);
   }
+  // What is right is looked at also where something else is wrong, so that every issue comes at once.
+  const right = parsed.success || !isObject(value) ? parsed.data : withoutKeys(value, wrong);
   for (const [name, used] of LATER_OPTIONS) {
-    if (used(parsed.data)) report(['options', name], 'bad_option', `\`${name}\` is not supported yet`);
+    if (right !== undefined && used(right)) report(['options', name], 'bad_option', `\`${name}\` is not supported yet`);
   }
-  return parsed.data;
+  return parsed.data ?? defaults;
 }
+
+const withoutKeys = (options: Record<string, unknown>, wrong: ReadonlySet<PropertyKey | undefined>): PlanOptions | undefined =>
+  planOptionsSchema.safeParse(Object.fromEntries(Object.entries(options).filter(([key]) => !wrong.has(key)))).data;
 
 function readRetry(value: unknown, path: Path, { report, fallback }: { report: Report; fallback: RetryPolicy }): RetryPolicy {
   if (value === undefined) return fallback;

@@ -1,5 +1,5 @@
 /** What a call is answered with, as a value: handlers return it, `send.ts` writes it. */
-import { ERRORS, type ErrorCode, type Problem } from '@countersign/shared';
+import { ERRORS, type ErrorCode, type Plan, type Problem, type Task } from '@countersign/shared';
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -10,6 +10,11 @@ export type Answer =
   | { kind: 'problem'; code: ErrorCode; detail: string; extensions: Readonly<Record<string, unknown>>; headers?: Headers }
   /** the handler has written the response itself */
   | { kind: 'written' };
+/** What creating and deciding calls answer with. */
+export interface Resource {
+  task?: Task;
+  plan?: Plan;
+}
 export type ProblemAnswer = Extract<Answer, { kind: 'problem' }>;
 
 export const json = (status: number, body: unknown, headers?: Headers): Answer => ({
@@ -18,6 +23,18 @@ export const json = (status: number, body: unknown, headers?: Headers): Answer =
   body,
   ...(headers && { headers }),
 });
+
+/** `{task}` and `{plan}`: the digest as ETag, and where a new one can be read. */
+export function resource(status: number, body: Resource, headers: Headers = {}): Answer {
+  const { plan, task } = body;
+  const created = status === 201 || status === 202;
+  return json(status, body, {
+    ...(plan !== undefined && { ETag: `"${plan.digest}"` }),
+    ...(created && plan !== undefined && { Location: `/v1/plans/${plan.id}` }),
+    ...(created && task !== undefined && { Location: `/v1/tasks/${task.id}` }),
+    ...headers,
+  });
+}
 
 /** An error of the registry. `detail` says what was wrong, where, and what would be right. */
 export const problem = (code: ErrorCode, detail: string, extensions: Readonly<Record<string, unknown>> = {}): ProblemAnswer => ({

@@ -82,7 +82,7 @@ export function createApp({ store, logger, keys, draining, heartbeatMs = HEARTBE
   if (keys === null) app.use(refusesForeign);
 
   for (const definition of OPERATIONS) app[definition.method](definition.path, endpoint(definition, context, identify));
-  for (const path of new Set(OPERATIONS.map((definition) => definition.path))) app.all(path, methodNotAllowed(path));
+  for (const path of new Set(OPERATIONS.map((definition) => definition.path))) app.route(path).all(methodNotAllowed(path));
 
   const admitToDashboard: RequestHandler = (request, response, next) => {
     const notes = notesOf(response);
@@ -95,6 +95,12 @@ export function createApp({ store, logger, keys, draining, heartbeatMs = HEARTBE
     const answer = problem('method_not_allowed', 'the dashboard only shows; act on plans through the API');
     return send(request, response, withHeaders(answer, { Allow: 'GET, HEAD' }));
   };
+  // What the dashboard reads, it reads past the store's commands; without Redis it would answer errors of its own.
+  const needsStore: RequestHandler = async (_request, _response, next) => {
+    await store.ping();
+    next();
+  };
+  app.use(`${DASHBOARD_PATH}/api`, admitToDashboard, needsStore);
   app.use(DASHBOARD_PATH, admitToDashboard, dashboardHeaders(), dashboard(store.queues()));
 
   app.use(notFound);

@@ -67,7 +67,7 @@ async function run(
   if (definition.body !== undefined) {
     const reading = await readBody(request);
     if (!reading.ok) return reading.answer;
-    body = reading.value ?? {};
+    body = reading.value === undefined ? {} : reading.value;
     const parsed = isObject(body) ? definition.body.schema.safeParse(body) : null;
     if (parsed?.success !== true) {
       const issues =

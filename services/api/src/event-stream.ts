@@ -24,6 +24,7 @@ function readAfter({ request, query }: Call<{ lastEventId?: string | undefined }
 /** Writes every event as it comes, as fast as the client reads. Resolves when the plan has ended or `signal` aborts. */
 async function pump({ context, params, response }: Call, after: string, signal: AbortSignal): Promise<void> {
   for await (const event of context.store.tailEvents(params.id ?? '', { after, signal })) {
+    if (signal.aborted) return;
     if (!response.write(frame(event))) await once(response, 'drain', { signal });
   }
 }
@@ -35,27 +36,34 @@ async function stream(call: Call, after: string): Promise<Answer> {
     'Cache-Control': 'no-store',
     // Proxies that buffer would hold events back.
     'X-Accel-Buffering': 'no',
+    Connection: 'close',
   });
   if (request.method === 'HEAD') {
     response.end();
     return { kind: 'written' };
   }
   response.write(`retry: ${RECONNECT_MS}\n\n`);
-  const gone = new AbortController();
-  response.once('close', () => gone.abort());
-  const signal = AbortSignal.any([gone.signal, context.draining]);
+  const over = new AbortController();
+  const stop = (): void => {
+    over.abort();
+    response.end();
+  };
+  response.once('close', stop);
+  context.draining.addEventListener('abort', stop, { once: true });
+  if (context.draining.aborted) stop();
   const heartbeat = setInterval(() => {
     // A client that doesn't read gets no heartbeats piled up for it.
     if (!response.writableNeedDrain) response.write(': still here\n\n');
   }, context.heartbeatMs);
   try {
-    await pump(call, after, signal);
+    await pump(call, after, over.signal);
   } catch (error) {
     // The client connects again and goes on after the last event it saw.
-    if (!signal.aborted) log.warn({ err: error }, 'an event stream broke off');
+    if (!over.signal.aborted) log.warn({ err: error }, 'an event stream broke off');
   } finally {
     clearInterval(heartbeat);
-    response.end();
+    context.draining.removeEventListener('abort', stop);
+    stop();
   }
   return { kind: 'written' };
 }

@@ -1,7 +1,7 @@
 /** Idempotency-Key: the same call, sent again, gives the first answer again. */
 import { type Actor, digestOf, type Json } from '@countersign/shared';
 import type { Accepted, Idempotency, Outcome } from '@countersign/store';
-import { type Answer, problem } from './answer.ts';
+import { type Answer, problem, type Resource, resource } from './answer.ts';
 import type { Call } from './operation.ts';
 import { refusalAnswer } from './refusals.ts';
 
@@ -33,7 +33,7 @@ export async function answerOnce(
 ): Promise<Answer> {
   if (!outcome.ok) return refusalAnswer(outcome.refusal);
   const { id, replay } = outcome.value;
-  if (replay?.answer) return { kind: 'json', ...replay.answer, headers: { 'Idempotent-Replayed': 'true' } };
+  if (replay?.answer) return resource(replay.answer.status, replay.answer.body as Resource, { 'Idempotent-Replayed': 'true' });
   const answer = await give(id);
   if (answer.kind !== 'json') return answer;
   // The first call has not come to its answer: it may still be on its way, so its answer is not ours to keep.

@@ -11,8 +11,11 @@ export function issuesOf(error: z.ZodError): Issue[] {
         code: 'unknown_field',
         message: `there is no field \`${key}\``,
       }));
+    // zod says that a field is missing as a wrong type.
+    const missing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
+    const message = missing ? `is missing; it must be ${/^[aeiou]/.test(issue.expected) ? 'an' : 'a'} ${issue.expected}` : issue.message;
     const code = issue.code === 'too_big' ? 'limit_exceeded' : 'bad_input';
-    return [{ path: pathText(issue.path), code, message: issue.message }];
+    return [{ path: pathText(issue.path), code, message }];
   });
 }
 

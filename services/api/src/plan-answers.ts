@@ -1,17 +1,14 @@
 /** Plans as answers. */
-import { type Plan, planMarkdown, planMermaid } from '@countersign/shared';
-import { type Answer, json, problem } from './answer.ts';
+import { planMarkdown, planMermaid } from '@countersign/shared';
+import { type Answer, problem, resource } from './answer.ts';
 import type { Call } from './operation.ts';
 
 export const noPlan = (id: string): Answer => problem('not_found', `there is no plan \`${id}\``);
 
-const headersOf = (plan: Plan): Record<string, string> => ({ ETag: `"${plan.digest}"` });
-
 /** Answers with the plan as it is now. */
 export async function readPlan(call: Pick<Call, 'context'>, id: string, status = 200): Promise<Answer> {
   const plan = await call.context.store.getPlan(id);
-  if (plan === null) return noPlan(id);
-  return json(status, { plan }, { ...headersOf(plan), ...(status === 201 && { Location: `/v1/plans/${id}` }) });
+  return plan === null ? noPlan(id) : resource(status, { plan });
 }
 
 /** The plan for people. */
@@ -19,7 +16,7 @@ export async function readPlanAsText(call: Pick<Call, 'context'>, id: string, fo
   const plan = await call.context.store.getPlan(id);
   if (plan === null) return noPlan(id);
   const text = format === 'markdown' ? planMarkdown(plan) : planMermaid(plan);
-  return { kind: 'text', status: 200, type: `${TEXT_TYPES[format]}; charset=utf-8`, text, headers: headersOf(plan) };
+  return { kind: 'text', status: 200, type: `${TEXT_TYPES[format]}; charset=utf-8`, text, headers: { ETag: `"${plan.digest}"` } };
 }
 
 /** Mermaid has no media type that browsers show. */

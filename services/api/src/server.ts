@@ -1,6 +1,6 @@
 /** Listens, and stops listening without cutting anybody off. */
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type AppOptions, createApp } from './app.ts';
 
@@ -17,9 +17,22 @@ export async function startApi(options: Omit<AppOptions, 'draining'> & { host: s
   const draining = new AbortController();
   const app = createApp({ ...options, draining: draining.signal });
   const server = createServer(app);
+  const underWay = new Set<ServerResponse>();
+  // A connection on which nothing has been asked yet does not count as idle, but there is nothing to wait for either.
+  const letGo = (): void => {
+    if (draining.signal.aborted && underWay.size === 0) server.closeAllConnections();
+  };
   // A connection that is kept alive would keep the server open after its last answer.
+  const lastOnItsConnection = (response: ServerResponse): void => {
+    if (!response.headersSent) response.setHeader('Connection', 'close');
+  };
   server.prependListener('request', (_request, response) => {
-    if (draining.signal.aborted) response.setHeader('Connection', 'close');
+    underWay.add(response);
+    response.once('close', () => {
+      underWay.delete(response);
+      letGo();
+    });
+    if (draining.signal.aborted) lastOnItsConnection(response);
   });
   server.listen(options.port, options.host);
   await once(server, 'listening');
@@ -29,9 +42,11 @@ export async function startApi(options: Omit<AppOptions, 'draining'> & { host: s
     url: `http://${host}:${port}`,
     port,
     async close() {
+      for (const response of underWay) lastOnItsConnection(response);
       draining.abort();
       const closed = once(server, 'close');
       server.close();
+      letGo();
       await closed;
     },
   };

@@ -5,12 +5,11 @@ import {
   emptyBody,
   type Issue,
   listTasksQuery,
-  type Task,
   taskSchema,
   validateOptions,
 } from '@countersign/shared';
 import { z } from 'zod';
-import { type Answer, json, problem } from './answer.ts';
+import { type Answer, json, problem, resource } from './answer.ts';
 import { pageOf, taskAnswer } from './documented.ts';
 import { taskExample } from './examples.ts';
 import { answerOnce } from './idempotency.ts';
@@ -20,9 +19,8 @@ import { type Call, type Operation, operation } from './operation.ts';
 const noTask = (id: string): Answer => problem('not_found', `there is no task \`${id}\``);
 
 async function readTask(call: Call, id: string, status = 200): Promise<Answer> {
-  const task: Task | null = await call.context.store.getTask(id);
-  if (task === null) return noTask(id);
-  return json(status, { task }, status === 202 ? { Location: `/v1/tasks/${id}` } : undefined);
+  const task = await call.context.store.getTask(id);
+  return task === null ? noTask(id) : resource(status, { task });
 }
 
 async function toolIssues(call: Call, body: Record<string, unknown>): Promise<Issue[]> {

@@ -1,0 +1,118 @@
+import { request } from 'node:http';
+import { eventSchema, foldEvents, type Plan, type Problem } from '@countersign/shared';
+import { describe, expect, it } from 'vitest';
+import { type EventReader, readEventStream } from '../test/event-reader.ts';
+import { completeSteps, createPlan, useApi } from '../test/running-api.ts';
+
+const api = useApi({ heartbeatMs: 50 });
+const streamOf = (plan: Pick<Plan, 'id'>, headers: Record<string, string> = {}, query = ''): Promise<EventReader> =>
+  readEventStream(`${api.url}/v1/plans/${plan.id}/events${query}`, headers);
+const cancel = (plan: Plan) => api.call(`/v1/plans/${plan.id}/cancel`, { method: 'POST' });
+const nextEvent = async (stream: EventReader) => {
+  for (let frame = await stream.next(); frame !== null; frame = await stream.next()) if (frame.data !== undefined) return frame;
+  return null;
+};
+
+describe('a stream of events', () => {
+  it('replays what was, goes on live and closes when the plan has ended', async () => {
+    const plan = await createPlan(api);
+    const stream = await streamOf(plan);
+    expect([stream.status, stream.headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8']);
+    const first = await nextEvent(stream);
+    expect(first).toMatchObject({ event: 'plan.created', data: { type: 'plan.created', planId: plan.id } });
+    expect(first?.id).toBe(first?.data?.id);
+    expect((await nextEvent(stream))?.event).toBe('plan.submitted');
+    await cancel(plan);
+    const rest = await stream.rest();
+    expect(rest.at(-1)?.type).toBe('plan.cancelled');
+    for (const event of rest) eventSchema.parse(event);
+  });
+
+  it('tells a run so that folding it gives the plan', async () => {
+    const executor = completeSteps(api.store, { text: 'x' });
+    try {
+      const plan = await createPlan(api);
+      const stream = await streamOf(plan);
+      await api.call(`/v1/plans/${plan.id}/approve`, { body: { digest: plan.digest } });
+      const folded = foldEvents(await stream.rest());
+      expect(folded.status).toBe('completed');
+      expect([...folded.steps.values()].map(({ status }) => status)).toEqual(['completed', 'completed']);
+    } finally {
+      await executor.close();
+    }
+  });
+
+  it('goes on after the event that was seen last, named in the header before the URL', async () => {
+    const plan = await createPlan(api);
+    await cancel(plan);
+    const all = await (await streamOf(plan)).rest();
+    const [first, second] = all;
+    expect(await (await streamOf(plan, { 'Last-Event-ID': first?.id ?? '' })).rest()).toEqual(all.slice(1));
+    expect(await (await streamOf(plan, {}, `?lastEventId=${first?.id}`)).rest()).toEqual(all.slice(1));
+    expect(await (await streamOf(plan, { 'Last-Event-ID': second?.id ?? '' }, `?lastEventId=${first?.id}`)).rest()).toEqual(all.slice(2));
+  });
+
+  it('that has nothing left is 204, so that browsers stop connecting again', async () => {
+    const plan = await createPlan(api);
+    await cancel(plan);
+    const last = (await (await streamOf(plan)).rest()).at(-1);
+    const again = await api.call(`/v1/plans/${plan.id}/events`, { headers: { 'Last-Event-ID': last?.id ?? '' } });
+    expect([again.status, again.text]).toEqual([204, '']);
+  });
+
+  it('keeps a silent connection open with comments', async () => {
+    const plan = await createPlan(api);
+    const stream = await streamOf(plan);
+    await nextEvent(stream);
+    await nextEvent(stream);
+    expect((await stream.next())?.comment).toBe('still here');
+    stream.close();
+  });
+
+  it.each(['x', '1-', '-1', '1 2', '$', '(1-0'])('refuses %j as an id of an event', async (id) => {
+    const plan = await createPlan(api);
+    const { status, body } = await api.call<Problem>(`/v1/plans/${plan.id}/events`, { headers: { 'Last-Event-ID': id } });
+    expect([status, body.code, body.issues?.[0]?.path]).toEqual([422, 'invalid_request', 'Last-Event-ID']);
+  });
+
+  it('HEAD is answered without the stream', async () => {
+    const plan = await createPlan(api);
+    const head = await fetch(`${api.url}/v1/plans/${plan.id}/events`, { method: 'HEAD' });
+    expect([head.status, head.headers.get('content-type'), await head.text()]).toEqual([200, 'text/event-stream; charset=utf-8', '']);
+  });
+
+  it('ends with its client', async () => {
+    const plan = await createPlan(api);
+    const stream = await streamOf(plan);
+    await nextEvent(stream);
+    stream.close();
+    await expect.poll(() => api.log.find(({ path }) => String(path).endsWith('/events'))).toMatchObject({ status: 200, aborted: true });
+  });
+
+  it('waits for a client that reads slowly instead of piling events up for it', async () => {
+    const steps = Array.from({ length: 4_000 }, (_, number) => ({ id: `s${number}`, tool: 'test.read' }));
+    const plan = await createPlan(api, { steps, options: { autoApprove: true, maxParallelSteps: 4_000 } });
+    const written: number[] = [];
+    const call = request(`${api.url}/v1/plans/${plan.id}/events`);
+    call.end();
+    const response = await new Promise<import('node:http').IncomingMessage>((resolve) => call.once('response', resolve));
+    // Nothing is read here, so what the API can send is what the buffers between the two hold.
+    await expect
+      .poll(
+        async () => {
+          written.push(response.socket.bytesRead);
+          return written.length > 5 && written.at(-1) === written.at(-5);
+        },
+        { timeout: 20_000 },
+      )
+      .toBe(true);
+    await cancel(plan);
+    let text = '';
+    response.setEncoding('utf8');
+    for await (const chunk of response) text += chunk;
+    const ids = [...text.matchAll(/^id: (.*)$/gm)].map(([, id]) => id);
+    expect(ids.length).toBeGreaterThan(8_000);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(text).toMatch(/event: plan\.cancelled\ndata: .*\n\n(?:: .*\n\n)*$/);
+  });
+});
