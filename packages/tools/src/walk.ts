@@ -3,8 +3,8 @@ import type { Dirent } from 'node:fs';
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import ignore from 'ignore';
-import picomatch from 'picomatch';
 import { z } from 'zod';
+import { globMatcher } from './glob.ts';
 import { throwIfAborted } from './tool.ts';
 import { errorCode, fileError, locate, type Place, pathFromRoot, type Workspace } from './workspace.ts';
 
@@ -42,6 +42,13 @@ export interface WalkedFile extends Place {
 /** Whether a path from the root is ignored; a folder's ends with `/`. */
 type IsIgnored = (path: string) => boolean;
 
+/**
+ * Ignore rules are matched by backtracking, whose time grows with every wildcard as the length of a name does. Whoever
+ * wrote the workspace wrote them, so that a rule with more wildcards than anybody needs is not applied.
+ */
+const isQuick = (rule: string): boolean => (rule.match(/\*+/g)?.length ?? 0) <= MAX_WILDCARDS;
+const MAX_WILDCARDS = 4;
+
 async function ignoreRules({ root }: Workspace): Promise<IsIgnored> {
   let rules = '';
   try {
@@ -49,15 +56,8 @@ async function ignoreRules({ root }: Workspace): Promise<IsIgnored> {
   } catch (error) {
     if (!['ENOENT', 'EISDIR', 'EACCES'].includes(errorCode(error) ?? '')) throw fileError(error, '.gitignore');
   }
-  const matcher = ignore({ ignorecase: false }).add(rules);
+  const matcher = ignore({ ignorecase: false }).add(rules.split(/\r?\n/).filter(isQuick));
   return (path) => path.split('/').some((part) => SKIPPED_FOLDERS.includes(part)) || matcher.ignores(path);
-}
-
-/** Extended globs are off: their regular expressions can take exponential time. */
-function globMatcher(pattern: string | undefined): (path: string) => boolean {
-  if (pattern === undefined) return () => true;
-  const written = pattern.replace(/^\.\//, '');
-  return picomatch(written, { dot: true, noextglob: true, nonegate: true, basename: !written.includes('/') });
 }
 
 async function readFolder(absolute: string, path: string): Promise<Dirent[]> {
@@ -87,7 +87,7 @@ const sizeOf = async (absolute: string): Promise<number | null> => {
  */
 export async function* walkFiles(workspace: Workspace, request: WalkRequest, signal: AbortSignal): AsyncGenerator<WalkedFile> {
   const start = await locate(workspace, request.path);
-  const matches = globMatcher(request.pattern);
+  const matches = request.pattern === undefined ? () => true : globMatcher(request.pattern);
   const rules = await ignoreRules(workspace);
   const named = start.path !== '.' && (rules(start.path) || rules(`${start.path}/`));
   const isIgnored: IsIgnored = request.includeIgnored || named ? () => false : rules;
