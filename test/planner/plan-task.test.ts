@@ -204,6 +204,7 @@ describe('two planners', () => {
     const taskId = await createTask();
     const stopped = new AbortController();
     let release = (): void => {};
+    let wentOn = false;
     const first = run(
       taskId,
       plannerThat(async ({ onRound }) => {
@@ -221,6 +222,7 @@ describe('two planners', () => {
           error: null,
           usage: null,
         });
+        wentOn = true;
         return { ok: false, error: { code: 'late', message: 'too late', detail: {} } };
       }),
       { token: 'first', signal: stopped.signal },
@@ -230,6 +232,7 @@ describe('two planners', () => {
     await vi.waitFor(() => expect(server?.requests).toHaveLength(1));
     release();
     expect(await first).toMatchObject({ outcome: 'dropped' });
+    expect(wentOn).toBe(false);
     expect(await store.getTask(taskId)).toMatchObject({ status: 'planning', rounds: [], error: null });
     const third = await run(taskId, planner, { token: 'third' });
     expect(third).toMatchObject({ outcome: 'planned' });

@@ -144,6 +144,16 @@ describe('the rules understand', () => {
     expect(validatePlan(answer.draft, { tools: new Map(contracts.map((contract) => [contract.name, contract])) }).issues).toEqual([]);
   });
 
+  test('every phrase that a refusal suggests', async () => {
+    const answer = await answerTo('Order a pizza');
+    if (answer.ok) throw new Error('was understood');
+    const phrases = [...answer.error.message.matchAll(/phrases like (.*), joined by/g)].flatMap(([, list]) =>
+      (list ?? '').slice(1, -1).split('", "'),
+    );
+    expect(phrases.length).toBeGreaterThan(2);
+    for (const phrase of phrases) expect(await answerTo(phrase), phrase).toMatchObject({ ok: true });
+  });
+
   test('every example of every tool that gives its values, as the example means it', async () => {
     const examples = contracts.flatMap(({ name, examples: own }) => own.map((example) => ({ name, ...example })));
     for (const { name, text, input } of examples.filter(({ input: own }) => !JSON.stringify(own).includes('{{'))) {

@@ -1,5 +1,5 @@
 /** The planner without a model: recipes first, then the grammar. The same objective and tools give the same plan. */
-import { type JsonObject, type PlanDraft, type TaskError, type ToolContract, validatePlan } from '@countersign/shared';
+import { type JsonObject, type PlanDraft, referencesIn, type TaskError, type ToolContract, validatePlan } from '@countersign/shared';
 import { cutReply, type PlanAnswer, type Planner, type PlanRequest, toolsByName } from '../planner.ts';
 import { type Composition, compose } from './compose.ts';
 import { findRecipe } from './recipes.ts';
@@ -67,12 +67,17 @@ function describe({ steps, stages }: Composition): string {
   return `Written by fixed rules, without a language model: ${size}, one clause of the objective after the other. Read each step's input before you approve it.`;
 }
 
+/** A phrase that these rules surely understand: an example that needs no value from elsewhere. */
+const phraseFor = ({ examples }: ToolContract): string | null =>
+  examples.find(({ input }) => referencesIn(input).length === 0)?.text ?? null;
+
 const toolsFor = (tools: readonly ToolContract[]) =>
-  tools.map(({ name, description, examples }) => ({ name, description, example: examples[0]?.text ?? null }));
+  tools.map((tool) => ({ name: tool.name, description: tool.description, example: phraseFor(tool) }));
 
 function notUnderstood({ clauses }: Composition, tools: readonly ToolContract[]): TaskError {
   const failed = clauses.flatMap((clause) => (clause.understood ? [] : [`"${clause.text}": ${clause.problem}`]));
-  const examples = tools.flatMap((tool) => tool.examples.slice(0, 1).map(({ text }) => `"${text}"`)).slice(0, MOST_EXAMPLES);
+  const phrases = tools.map(phraseFor).filter((phrase) => phrase !== null);
+  const examples = phrases.slice(0, MOST_EXAMPLES).map((phrase) => `"${phrase}"`);
   const count = clauses.length === 0 ? 'there is nothing to do in it' : `${clauses.length - failed.length} of ${clauses.length} parts`;
   const message = `the rules understood ${clauses.length === 0 ? 'nothing: ' : ''}${count}. ${failed.join('; ')}${failed.length > 0 ? '. ' : ''}They know phrases like ${examples.join(', ') || 'none: no tool gives examples'}, joined by "and" and "then"; a language model (OPENAI_API_KEY) understands more`;
   return { code: 'not_understood', message, detail: { clauses: clauses.map(clauseDetail), tools: toolsFor(tools) } };
