@@ -42,12 +42,12 @@ export interface WalkedFile extends Place {
 /** Whether a path from the root is ignored; a folder's ends with `/`. */
 type IsIgnored = (path: string) => boolean;
 
+const MAX_WILDCARDS = 4;
 /**
  * Ignore rules are matched by backtracking, whose time grows with every wildcard as the length of a name does. Whoever
  * wrote the workspace wrote them, so that a rule with more wildcards than anybody needs is not applied.
  */
 const isQuick = (rule: string): boolean => (rule.match(/\*+/g)?.length ?? 0) <= MAX_WILDCARDS;
-const MAX_WILDCARDS = 4;
 
 async function ignoreRules({ root }: Workspace): Promise<IsIgnored> {
   let rules = '';

@@ -141,6 +141,7 @@ describe('requests', () => {
     [{ url: 'http://example.com', headers: { 'x-a': 'b\r\nx-c: d' } }, 'headers: '],
     [{ url: 'http://example.com', headers: { 'x a': 'b' } }, 'headers: '],
     [{ url: 'http://example.com', timeout: 5 }, 'timeout'],
+    [{ url: 'http://127.0.0.1:25/' }, 'port 25'],
   ])('%j is refused', async (input, message) => {
     await expect(request(input)).rejects.toMatchObject({ code: 'invalid_input', message: expect.stringContaining(message) });
   });

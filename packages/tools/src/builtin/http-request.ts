@@ -69,6 +69,8 @@ function requestError(error: unknown, url: URL, signal: AbortSignal): ToolError 
   const cause = (error as { cause?: unknown }).cause ?? error;
   if (cause instanceof AddressRefusedError) return new ToolError('invalid_input', `${url.origin}: ${cause.message}`, { cause });
   const { code, message } = cause as NodeJS.ErrnoException;
+  if (message === 'bad port')
+    return new ToolError('invalid_input', `url: port ${url.port} belongs to another protocol, and HTTP clients refuse it`, { cause });
   return new ToolError('tool_error', `${url.origin} could not be asked: ${message || code || 'the connection failed'}`, { cause });
 }
 
