@@ -1,5 +1,5 @@
 /** Running a JSONata query where it can be stopped: the language has loops without end, and it computes without pause. */
-import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { Json } from '@countersign/shared';
 import { abortedError, ToolError, throwIfAborted } from './tool.ts';
@@ -30,7 +30,7 @@ answer().then((reply) => parentPort.postMessage(reply));
 type Reply = { kind: 'value'; text: string | undefined } | { kind: 'unreadable' | 'failed'; message: string; position?: number };
 
 const MEMORY_MB = 256;
-const library = createRequire(import.meta.url).resolve('jsonata');
+const library = fileURLToPath(import.meta.resolve('jsonata'));
 
 export interface JsonataQuery {
   query: string;
