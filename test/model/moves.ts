@@ -63,6 +63,7 @@ function forward(intent: IntentOf<'forward'>, situation: Situation): Move[] {
   const claim = claimOf(step, freshToken(situation));
   // A stopping plan is soon over: what it refuses would hardly ever be met by chance.
   if (state.stopping !== null && intent.pick % 4 === 1) return [claim, recordMove('begin', step)];
+  if (state.stopping !== null && intent.pick % 4 === 3) return [recordMove('retry', step)];
   if (step.status === 'running') return [recordMove(intent.ending, step)];
   return step.status === 'retrying' && step.notBefore > now ? [claim, { do: 'wait', ms: step.notBefore - now }, claim] : [claim];
 }
