@@ -42,7 +42,7 @@ const choose = <Item>(items: readonly Item[], pick: number): Item | undefined =>
 const freshToken = ({ past }: Situation): string => `token-${past.length}`;
 
 function claimOf({ id, generation, delivery }: StepState, token: string): Move {
-  return { do: 'claim', stepId: id, generation, delivery, token, executor: `executor-of-${token}` };
+  return { do: 'claim', stepId: id, generation, delivery, token, executor: `executor "of"|${token}` };
 }
 
 function forward(intent: IntentOf<'forward'>, situation: Situation): Move[] {
@@ -68,7 +68,11 @@ function forward(intent: IntentOf<'forward'>, situation: Situation): Move[] {
   return step.status === 'retrying' && step.notBefore > now ? [claim, { do: 'wait', ms: step.notBefore - now }, claim] : [claim];
 }
 
-const failure = (retryable: boolean): StepError => ({ code: 'tool_error', message: retryable ? 'try again' : 'no use', retryable });
+const failure = (retryable: boolean): StepError => ({
+  code: 'tool_error',
+  message: retryable ? 'try "again"|later' : 'no use: 100 %\n',
+  retryable,
+});
 
 function recordMove(ending: IntentOf<'forward'>['ending'], step: StepState): Move {
   const hold = { stepId: step.id, token: step.token ?? 'nobody' };
@@ -76,7 +80,7 @@ function recordMove(ending: IntentOf<'forward'>['ending'], step: StepState): Mov
     case 'begin':
       return { do: 'begin', ...hold, resolvedInput: JSON.stringify({ seen: [step.attempt] }) };
     case 'complete':
-      return { do: 'complete', ...hold, output: JSON.stringify({ value: hold.token }) };
+      return { do: 'complete', ...hold, output: JSON.stringify({ value: hold.token, none: [], nothing: {}, quote: '|"\\' }) };
     case 'fail':
       return { do: 'fail', ...hold, error: failure(false), delayMs: 1_000 };
     case 'retry':
@@ -94,7 +98,7 @@ function personMove({ verb, actor, stale }: IntentOf<'person'>, current: string)
     case 'approve':
       return { do: 'approve', actor, digest, comment: null };
     case 'reject':
-      return { do: 'reject', actor, digest, reason: 'not like this' };
+      return { do: 'reject', actor, digest, reason: 'not "like" this | at all' };
     case 'cancel':
       return { do: 'cancel', actor, reason: stale ? null : 'no longer wanted' };
     case 'delete':
