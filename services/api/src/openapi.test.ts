@@ -47,6 +47,17 @@ describe('the OpenAPI document', () => {
     expect([...routes, 'get /admin/queues'].sort()).toEqual(documented.sort());
   });
 
+  it('holds every call that was promised', () => {
+    const promised = [
+      ...['post /v1/tasks', 'get /v1/tasks', 'get /v1/tasks/{id}', 'post /v1/tasks/{id}/cancel'],
+      ...['post /v1/plans', 'post /v1/plans/validate', 'get /v1/plans', 'get /v1/plans/{id}', 'delete /v1/plans/{id}'],
+      ...['submit', 'approve', 'reject', 'cancel'].map((verb) => `post /v1/plans/{id}/${verb}`),
+      ...['revisions', 'revisions/{n}', 'events', 'audit'].map((what) => `get /v1/plans/{id}/${what}`),
+      ...['/v1/approvals', '/v1/tools', '/healthz', '/readyz', '/openapi.json', '/docs', '/admin/queues'].map((path) => `get ${path}`),
+    ];
+    expect(promised.filter((call) => document.paths[call.split(' ')[1] ?? '']?.[call.split(' ')[0] ?? ''] === undefined)).toEqual([]);
+  });
+
   it('names every operation once', () => {
     const ids = allUnder('operationId').map(({ value }) => value);
     expect(new Set(ids).size).toBe(ids.length);
