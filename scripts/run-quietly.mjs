@@ -43,8 +43,13 @@ export async function runQuietly(program, args, { cwd, env = {}, log }) {
     const child = spawn(program, args, { cwd, env: environment(cwd, env), stdio: ['ignore', 'pipe', 'pipe'] });
     child.stdout.pipe(file, { end: false });
     child.stderr.pipe(file, { end: false });
+    const pass = (signal) => child.kill(signal);
+    process.on('SIGTERM', pass);
     child.on('error', (error) => file.write(`${program}: ${error.message}\n`, () => resolve(1)));
-    child.on('close', (exit) => resolve(exit ?? 1));
+    child.on('close', (exit) => {
+      process.off('SIGTERM', pass);
+      resolve(exit ?? 1);
+    });
   });
   await new Promise((resolve) => file.end(resolve));
   if (code === 0) return;
