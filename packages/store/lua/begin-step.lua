@@ -18,5 +18,5 @@ if found[1] ~= 'executing' and found[1] ~= 'paused' then return refuse('plan_not
 if (found[2] or '') ~= '' then return refuse('plan_stopping') end
 local text = redis.call('HGET', planKey .. ':steps', ARGV[4])
 if string.match(text or '', '^running|%d+|%d+|%d+|([^|]*)|') ~= ARGV[5] then return refuse('stale_token') end
-if ARGV[6] ~= '' then redis.call('HSET', planKey .. ':results', 'input:' .. ARGV[4], ARGV[6]) end
+if ARGV[6] ~= '' then redis.call('HSET', planKey .. ':steps', 'input:' .. ARGV[4], ARGV[6]) end
 return { 'ok' }

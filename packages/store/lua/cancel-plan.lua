@@ -27,8 +27,8 @@ for _, id in ipairs(allSteps()) do
 end
 redis.call('DEL', readyKey, waitsKey)
 change('ready', 0)
-redis.call('HSET', planKey, 'cancellation', '{"actor":' .. cjson.encode(actor) .. ',"at":' .. string.format('%d', now) .. ',"reason":' .. reason .. '}')
-change('finishedAt', now)
+redis.call('HSET', planKey, 'cancellation', '{"actor":' .. cjson.encode(actor) .. ',"at":' .. string.format('%d', time()) .. ',"reason":' .. reason .. '}')
+change('finishedAt', time())
 movePlan('cancelled')
 emit('plan.cancelled', { actor = actor }, '{"reason":' .. reason .. '}')
 if ran then halt() end

@@ -5,10 +5,10 @@
   Replies ok | replay id answer | idempotency_conflict | not_found | wrong_state status
   Events  task.cancelled
 ]]
---- include clock
+--- include context
 --- include idempotency
 
-local taskKey, prefix, now, taskId, planId = KEYS[1], ARGV[1], clock(ARGV[2]), ARGV[3], ''
+local taskKey, taskId = KEYS[1], ARGV[3]
 --- include task
 
 local replay = findReplay(KEYS[2], ARGV[4])

@@ -24,7 +24,7 @@ if step[GENERATION] ~= generation or step[DELIVERY] ~= delivery then return { 's
 local function claimed()
   local reply = { 'claimed', plan.revision, step[ATTEMPT], redis.call('HGET', planKey, 'taskId') or '' }
   for _, other in ipairs(list(redis.call('HGET', graphKey(), id .. ':refs'))) do
-    local results = redis.call('HMGET', resultsKey, 'output:' .. other, 'error:' .. other)
+    local results = redis.call('HMGET', stepsKey, 'output:' .. other, 'error:' .. other)
     reply[#reply + 1] = other
     reply[#reply + 1] = loadStep(other)[STATUS]
     reply[#reply + 1] = results[1] or ''
@@ -36,9 +36,9 @@ end
 local function start(data)
   step[STATUS] = 'running'
   step[TOKEN] = token
-  if step[STARTED_AT] == 0 then step[STARTED_AT] = now end
-  saveStep(id, step)
   emit('step.started', { step = id, attempt = step[ATTEMPT] }, data)
+  if step[STARTED_AT] == 0 then step[STARTED_AT] = time() end
+  saveStep(id, step)
 end
 
 local status = step[STATUS]
@@ -58,12 +58,12 @@ if status == 'running' then
     return { 'too_many_crashes' }
   end
   start('{"executor":' .. executor .. ',"takeover":' .. step[CRASHES] .. '}')
-  announce()
+  savePlan()
   return claimed()
 end
 
 if status == 'retrying' then
-  if step[NOT_BEFORE] > now then return { 'not_due', string.format('%d', step[NOT_BEFORE]), string.format('%d', step[NOT_BEFORE] - now) } end
+  if step[NOT_BEFORE] > time() then return { 'not_due', string.format('%d', step[NOT_BEFORE]), string.format('%d', step[NOT_BEFORE] - time()) } end
   if redis.call('ZSCORE', readyKey, id) then return { 'parked' } end
   if plan.inflight >= plan.cap then
     joinReady(id)

@@ -23,10 +23,10 @@ if not step then
   end
   return reply
 end
-redis.call('HSET', resultsKey, 'output:' .. id, ARGV[6])
-if step[ATTEMPT] > 1 then redis.call('HDEL', resultsKey, 'error:' .. id) end
-endStep(id, step, 'completed')
+redis.call('HSET', stepsKey, 'output:' .. id, ARGV[6])
+if step[ATTEMPT] > 1 then redis.call('HDEL', stepsKey, 'error:' .. id) end
 emit('step.completed', { step = id, attempt = step[ATTEMPT] })
+endStep(id, step, 'completed')
 if plan.stopping == '' then admit(settle(id, 'succeeded')) end
 finish()
 savePlan()

@@ -6,17 +6,16 @@
   Replies ok | replay id answer | idempotency_conflict
   Events  task.queued
 ]]
---- include clock
+--- include context
 --- include idempotency
 
-local taskKey, recordKey = KEYS[1], KEYS[2]
-local prefix, now, taskId, planId = ARGV[1], clock(ARGV[2]), ARGV[3], ''
+local taskKey, recordKey, taskId = KEYS[1], KEYS[2], ARGV[3]
 --- include task
 
 local replay = findReplay(recordKey, ARGV[4])
 if replay then return replay end
 if redis.call('EXISTS', taskKey) == 1 then return { 'ok' } end
-redis.call('HSET', taskKey, 'id', taskId, 'status', 'queued', 'createdAt', now, 'updatedAt', now, unpack(cjson.decode(ARGV[7])))
+redis.call('HSET', taskKey, 'id', taskId, 'status', 'queued', 'createdAt', time(), 'updatedAt', time(), unpack(cjson.decode(ARGV[7])))
 redis.call('ZADD', prefix .. ':tasks', 0, taskId)
 redis.call('ZADD', prefix .. ':tasks:queued', 0, taskId)
 rememberCall(recordKey, ARGV[4], taskId, ARGV[5])
@@ -26,6 +25,6 @@ emitForTask(taskKey, 'task.queued', { task = taskId, actor = ARGV[6] })
 local base = prefix .. ':bull:planning:'
 addStandardJob(
   { base .. 'wait', base .. 'paused', base .. 'meta', base .. 'id', base .. 'completed', base .. 'delayed', base .. 'active', base .. 'events', base .. 'marker' },
-  { cmsgpack.pack({ base, taskId, 'plan', now }), '{"taskId":"' .. taskId .. '"}', cmsgpack.pack({ attempts = 1000000, backoff = { type = 'fixed', delay = 1000 } }) }
+  { cmsgpack.pack({ base, taskId, 'plan', time() }), '{"taskId":"' .. taskId .. '"}', cmsgpack.pack({ attempts = 1000000, backoff = { type = 'fixed', delay = 1000 } }) }
 )
 return { 'ok' }

@@ -1,20 +1,19 @@
 --[[
-  A plan at one moment: its hash, its current revision, its steps, results and votes. Writes nothing.
+  A plan at one moment: its hash, its current revision, its steps and votes. Writes nothing.
   KEYS[1] the plan's hash
   ARGV    1 prefix   2 -   3 the plan's id   4 '1' with the steps and the revision's content
-  Replies {} when there is no such plan | plan fields, revision fields, step fields, result fields, votes, the ready set
+  Replies {} when there is no such plan | plan fields, revision fields, step fields (states and results), votes, the ready set
 ]]
 local planKey = KEYS[1]
 local plan = redis.call('HGETALL', planKey)
 if #plan == 0 then return {} end
 local votes = redis.call('LRANGE', planKey .. ':votes', 0, -1)
-if ARGV[4] ~= '1' then return { plan, {}, {}, {}, votes, {} } end
+if ARGV[4] ~= '1' then return { plan, {}, {}, votes, {} } end
 local revision = redis.call('HGET', planKey, 'revision')
 return {
   plan,
   redis.call('HGETALL', planKey .. ':rev:' .. revision),
   redis.call('HGETALL', planKey .. ':steps'),
-  redis.call('HGETALL', planKey .. ':results'),
   votes,
   redis.call('ZRANGE', planKey .. ':ready', 0, -1),
 }

@@ -4,13 +4,13 @@
   ARGV    1 prefix   2 now   3 the task's id   4 token   5 the round, JSON text
   Replies ok | not_found | wrong_state:status | stale_token
 ]]
---- include clock
+--- include context
 
-local taskKey, prefix, now, planId = KEYS[1], ARGV[1], clock(ARGV[2]), ''
+local taskKey = KEYS[1]
 --- include task
 
 local refusal = checkPlanner(taskKey, ARGV[4])
 if refusal then return { refusal } end
 redis.call('RPUSH', taskKey .. ':rounds', ARGV[5])
-redis.call('HSET', taskKey, 'updatedAt', now)
+redis.call('HSET', taskKey, 'updatedAt', time())
 return { 'ok' }

@@ -15,7 +15,7 @@ local text = redis.call('HGET', planKey .. ':steps', id)
 local attempt, token = string.match(text or '', '^running|(%d+)|%d+|%d+|([^|]*)|')
 if token ~= ARGV[5] then return { 'stale_token' } end
 eventRevision = found[1]
-redis.call('HSET', planKey .. ':results', 'progress:' .. id, ARGV[6])
+redis.call('HSET', planKey .. ':steps', 'progress:' .. id, ARGV[6])
 emit('step.progress', { step = id, attempt = attempt }, ARGV[6])
 announce()
 return { 'ok' }

@@ -6,9 +6,9 @@
   Replies ok | not_found | wrong_state status
   Events  task.planning | task.failed
 ]]
---- include clock
+--- include context
 
-local taskKey, prefix, now, taskId, planId = KEYS[1], ARGV[1], clock(ARGV[2]), ARGV[3], ''
+local taskKey, taskId = KEYS[1], ARGV[3]
 --- include task
 
 local found = redis.call('HMGET', taskKey, 'status', 'token')

@@ -10,10 +10,9 @@
  *   plan:<id>              hash    w: plan and step commands   life: until delete-plan
  *   plan:<id>:rev:<n>      hash    w: create-plan, never again until delete-plan
  *   plan:<id>:graph:<n>    hash    w: create-plan, never again until delete-plan
- *   plan:<id>:steps        hash    w: step commands            until delete-plan; a step that never left pending has no field
+ *   plan:<id>:steps        hash    w: step commands            until delete-plan; states, and output:, error:, input:, progress: and the step
  *   plan:<id>:waits        hash    w: create-plan, settle      until the last step is decided, or the plan stops
  *   plan:<id>:ready        zset    w: admit                    while steps wait for the cap
- *   plan:<id>:results      hash    w: step commands            until delete-plan; output:, error:, input:, progress: and the step
  *   plan:<id>:votes        list    w: approve-plan             until delete-plan
  *   plan:<id>:events       stream  w: every plan and step command   until delete-plan; never trimmed, it is the record
  *   plans, plans:<status>  zset    w: plan commands            entries go with their plan

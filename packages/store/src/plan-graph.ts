@@ -44,14 +44,18 @@ export interface PlanGraph {
 
 export function planGraph({ steps, tools }: PlanContent): PlanGraph {
   const groups = groupSteps(steps);
-  const waitedForBy = new Map<string, number[]>(steps.map(({ id }) => [id, []]));
+  const waitedForBy = new Map<string, string[]>(steps.map(({ id }) => [id, []]));
   groups.forEach(({ dependencies }, number) => {
-    for (const id of dependencies) waitedForBy.get(id)?.push(number);
+    // A group of one dependency needs no counting down.
+    const name = dependencies.length === 1 ? `${number}=` : String(number);
+    for (const id of dependencies) waitedForBy.get(id)?.push(name);
   });
   const roots = steps.filter(({ dependsOn }) => dependsOn.length === 0);
   const fields: string[] = ['*', steps.map(({ id }) => id).join(','), '^', roots.map(({ id }) => id).join(',')];
+  const routes = new Map<string, string>();
   steps.forEach((step, place) => {
     const queue = tools[step.tool]?.queue ?? STEPS_QUEUE;
+    routes.set(step.id, [step.id, place, step.tool, queue].join(':'));
     const waiting = waitedForBy.get(step.id)?.join(',') ?? '';
     const { runIf, onError, retry, dependsOn } = step;
     fields.push(step.id, [place, step.tool, queue, dependsOn.length, runIf, onError, retry.maxAttempts, waiting].join('|'));
@@ -59,7 +63,10 @@ export function planGraph({ steps, tools }: PlanContent): PlanGraph {
     if (named.length > 0) fields.push(`${step.id}:refs`, named.join(','));
   });
   groups.forEach(({ members }, number) => {
-    fields.push(`#${number}`, members.join(','));
+    fields.push(`#${number}`, members.map((id) => routes.get(id)).join(','));
   });
-  return { fields, waits: groups.flatMap(({ dependencies }, number) => [String(number), String(dependencies.length)]) };
+  const waits = groups.flatMap(({ dependencies }, number) =>
+    dependencies.length === 1 ? [] : [String(number), String(dependencies.length)],
+  );
+  return { fields, waits };
 }

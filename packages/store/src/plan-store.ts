@@ -57,13 +57,12 @@ export function planStore(connection: StoreConnection, events: EventLog): PlanSt
       id: planId,
       args: [whole ? '1' : '0'],
     })) as unknown as string[][];
-    const [plan, revision, steps, results, votes, parked] = reply;
+    const [plan, revision, steps, votes, parked] = reply;
     if (plan === undefined) return null;
     return {
       plan: fieldsOf(plan),
       revision: fieldsOf(revision ?? []),
       steps: fieldsOf(steps ?? []),
-      results: fieldsOf(results ?? []),
       votes: votes ?? [],
       parked: new Set(parked),
     };

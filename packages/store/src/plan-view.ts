@@ -27,8 +27,8 @@ export type Fields = Record<string, string>;
 export interface StoredPlan {
   plan: Fields;
   revision: Fields;
+  /** states by step; output:, error:, input: and progress: and the step beside them */
   steps: Fields;
-  results: Fields;
   votes: string[];
   /** the steps that only wait for the cap */
   parked: ReadonlySet<string>;
@@ -190,7 +190,7 @@ function readStep(
   step: Step,
   { content, stored, states, cap }: { content: PlanContent; stored: StoredPlan; states: Map<string, StepState>; cap: number },
 ): StepView {
-  const { results } = stored;
+  const { steps: results } = stored;
   const state = states.get(step.id) as StepState;
   const error = parse<StepError>(results[`error:${step.id}`]);
   return {

@@ -2,17 +2,18 @@
   admit, settle, stop, finish: the building blocks of docs/engine.md.
 ]]
 local function byPlace(a, b)
-  return graphOf(a).place < graphOf(b).place
+  return routeOf(a).place < routeOf(b).place
 end
 
 local function joinReady(id)
-  redis.call('ZADD', readyKey, graphOf(id).place, id)
+  redis.call('ZADD', readyKey, routeOf(id).place, id)
   add('ready', 1)
 end
 
 -- Queues steps in the order given. Jobs are added back to front, because the last one added is taken first.
 local function queueSteps(ids)
   local steps = {}
+  if #ids > 1 then loadSteps(ids) end
   for position, id in ipairs(ids) do
     local step = loadStep(id)
     step[STATUS] = 'queued'
@@ -23,7 +24,7 @@ local function queueSteps(ids)
     steps[position] = step
   end
   for position = #ids, 1, -1 do
-    addStepJob(ids[position], graphOf(ids[position]), steps[position], 0)
+    addStepJob(ids[position], routeOf(ids[position]), steps[position], 0)
   end
   add('inflight', #ids)
 end
@@ -94,16 +95,18 @@ local function settle(first, outcome)
     local id, result, cause = ended[head][1], ended[head][2], ended[head][3]
     head = head + 1
     local decided = {}
-    for group in string.gmatch(graphOf(id).groups, '[^,]+') do
-      local left = redis.call('HINCRBY', waitsKey, group, -1)
-      if result ~= 'succeeded' then
-        redis.call('HINCRBY', waitsKey, group .. ':' .. result, 1)
-        redis.call('HSETNX', waitsKey, group .. ':cause', cause)
+    for group, alone in string.gmatch(graphOf(id).groups, '(%d+)(=?)') do
+      local left, failed, skipped, named = 0, result == 'failed' and 1 or 0, result == 'skipped' and 1 or 0, cause
+      if alone == '' then
+        left = redis.call('HINCRBY', waitsKey, group, -1)
+        if result ~= 'succeeded' then
+          redis.call('HINCRBY', waitsKey, group .. ':' .. result, 1)
+          redis.call('HSETNX', waitsKey, group .. ':cause', cause)
+        end
+        if left == 0 and not clean then failed, skipped, named = groupCounts(group) end
       end
       if left == 0 then
-        local failed, skipped, named = 0, 0, ''
-        if not clean then failed, skipped, named = groupCounts(group) end
-        for member in string.gmatch(redis.call('HGET', graphKey(), '#' .. group), '[^,]+') do
+        for _, member in ipairs(membersOf(group)) do
           decided[#decided + 1] = { member, failed, skipped, named }
         end
       end
@@ -141,7 +144,7 @@ local function finish()
     status = 'failed'
   end
   redis.call('DEL', waitsKey)
-  change('finishedAt', now)
+  change('finishedAt', time())
   movePlan(status)
   emit('plan.' .. status, {}, plan.stopping ~= '' and cjson.encode({ stepId = plan.stopping }) or '{}')
 end
@@ -151,8 +154,8 @@ local function behind(id)
   local found, reached = {}, { id }
   local head = 1
   while head <= #reached do
-    for group in string.gmatch(graphOf(reached[head]).groups, '[^,]+') do
-      for _, member in ipairs(list(redis.call('HGET', graphKey(), '#' .. group))) do
+    for group in string.gmatch(graphOf(reached[head]).groups, '%d+') do
+      for _, member in ipairs(membersOf(group)) do
         if not found[member] then
           found[member] = true
           reached[#reached + 1] = member
@@ -165,7 +168,9 @@ local function behind(id)
 end
 
 local function allSteps()
-  return list(redis.call('HGET', graphKey(), '*'))
+  local ids = list(redis.call('HGET', graphKey(), '*'))
+  loadSteps(ids)
+  return ids
 end
 
 -- Executors abort what runs: they hear it here, and look by themselves in case they don't.
@@ -189,7 +194,7 @@ local function stop(id)
 end
 
 local function failStepForGood(id, step, errorText)
-  redis.call('HSET', resultsKey, 'error:' .. id, errorText)
+  redis.call('HSET', stepsKey, 'error:' .. id, errorText)
   endStep(id, step, 'failed')
   emit('step.failed', { step = id, attempt = step[ATTEMPT] }, '{"error":' .. errorText .. '}')
   if plan.stopping ~= '' then
@@ -203,7 +208,7 @@ local function failStepForGood(id, step, errorText)
 end
 
 local function startPlan()
-  change('startedAt', now)
+  change('startedAt', time())
   movePlan('executing')
   emit('plan.started', {}, cjson.encode({ digest = plan.digest }))
   local roots = list(redis.call('HGET', graphKey(), '^'))

@@ -12,10 +12,11 @@ local eventRevision = '0'
 local function emit(type, event, data)
   local head = type .. '|' .. (event.step or '') .. '|' .. (event.attempt or '') .. '|' .. eventRevision .. '|' .. (event.actor or '')
   local id = redis.call('XADD', eventsKey, '*', 'e', head, 'd', data or '')
+  now = now or tonumber(string.match(id, '^%d+'))
   if ROUTINE[type] then return end
   redis.call('XADD', allEventsKey, 'MAXLEN', '~', 10000, '*', 'p', planId, 'i', id, 'e', head)
 end
 
 local function announce()
-  redis.call('PUBLISH', prefix .. ':wake:' .. planId, now)
+  redis.call('PUBLISH', prefix .. ':wake:' .. planId, '')
 end

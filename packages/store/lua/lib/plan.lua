@@ -3,6 +3,7 @@
   `ready` counts the members of the ready set, so that an empty one costs no look.
 ]]
 local plan, planChanges = nil, {}
+local flushSteps = function() end
 
 local function loadPlan()
   local values = redis.call('HMGET', planKey, 'status', 'revision', 'digest', 'quorum', 'stopping', 'cap', 'inflight', 'ready', 'running', 'total', 'completed', 'failed', 'skipped', 'cancelled')
@@ -41,12 +42,14 @@ local function movePlan(status)
   redis.call('ZREM', prefix .. ':plans:' .. plan.status, planId)
   redis.call('ZADD', prefix .. ':plans:' .. status, 0, planId)
   if plan.status == 'pending_approval' then redis.call('ZREM', prefix .. ':approvals', planId) end
-  if status == 'pending_approval' then redis.call('ZADD', prefix .. ':approvals', now, planId) end
+  if status == 'pending_approval' then redis.call('ZADD', prefix .. ':approvals', time(), planId) end
   change('status', status)
 end
 
+-- Writes back what was changed in hand: the steps, then the plan.
 local function savePlan()
-  local flat = { 'updatedAt', now }
+  flushSteps()
+  local flat = { 'updatedAt', time() }
   for field, value in pairs(planChanges) do
     flat[#flat + 1] = field
     flat[#flat + 1] = value

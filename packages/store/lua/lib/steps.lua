@@ -1,15 +1,17 @@
 --[[
   The state of steps: one field per step in `<plan>:steps`, its parts joined by '|'. A step without a field has never
-  left pending. The graph of the revision is in `<plan>:graph:<revision>`:
+  left pending. Beside it, as they came: output:<step>, error:<step>, input:<step> (resolved), progress:<step>.
+  Changed steps are written back all at once, by savePlan. The graph of the revision is in `<plan>:graph:<revision>`:
     <step>        place | tool | queue | dependencies | runIf | onError | attempts | the groups that wait for it
     <step>:refs   the steps that its references name, where there are any
-    #<n>          the steps of group n, in the array's order: a group is all steps that wait for the same dependencies
+    #<n>          the steps of group n, in the array's order, each as step:place:tool:queue; a group is all steps that
+                  wait for the same dependencies. A group of one dependency is named <n>= where it is waited for
     *  ^          all steps in the array's order; those without dependencies
   Lists are joined by ','. Both hold only what we wrote, never a user's value; no id or name of ours has '|' or ','.
 ]]
 local STATUS, ATTEMPT, GENERATION, DELIVERY, TOKEN, CRASHES, NOT_BEFORE, STARTED_AT, FINISHED_AT, REASON, CAUSE = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
-local stepsKey, waitsKey, readyKey, resultsKey = planKey .. ':steps', planKey .. ':waits', planKey .. ':ready', planKey .. ':results'
-local graphCache = {}
+local stepsKey, waitsKey, readyKey = planKey .. ':steps', planKey .. ':waits', planKey .. ':ready'
+local graphCache, routeCache, stepCache, stepWrites = {}, {}, {}, {}
 
 local function graphKey()
   return planKey .. ':graph:' .. plan.revision
@@ -36,16 +38,64 @@ local function graphOf(id)
   return node
 end
 
-local function loadStep(id)
-  local text = redis.call('HGET', stepsKey, id)
+-- Where a step's job goes, and in which order: all that queueing it needs.
+local function routeOf(id)
+  return routeCache[id] or graphOf(id)
+end
+
+-- The ids of a group's steps; keeps their routes.
+local function membersOf(group)
+  local members = {}
+  for member, place, tool, queue in string.gmatch(redis.call('HGET', graphKey(), '#' .. group), '([^,:]+):([^,:]+):([^,:]+):([^,:]+)') do
+    members[#members + 1] = member
+    routeCache[member] = routeCache[member] or { place = tonumber(place), tool = tool, queue = queue }
+  end
+  return members
+end
+
+local function parseStep(text)
   if not text then return { 'pending', 0, 1, 0, '', 0, 0, 0, 0, '', '' } end
   local status, attempt, generation, delivery, token, crashes, notBefore, startedAt, finishedAt, reason, cause =
     string.match(text, '^([^|]*)|(%d+)|(%d+)|(%d+)|([^|]*)|(%d+)|(%d+)|(%d+)|(%d+)|([^|]*)|(.*)$')
   return { status, tonumber(attempt), tonumber(generation), tonumber(delivery), token, tonumber(crashes), tonumber(notBefore), tonumber(startedAt), tonumber(finishedAt), reason, cause }
 end
 
+local function loadStep(id)
+  local step = stepCache[id]
+  if not step then
+    step = parseStep(redis.call('HGET', stepsKey, id))
+    stepCache[id] = step
+  end
+  return step
+end
+
+-- Loads many steps in few calls, ahead of loadStep.
+local function loadSteps(ids)
+  for from = 1, #ids, 1000 do
+    local to = math.min(from + 999, #ids)
+    local texts = redis.call('HMGET', stepsKey, unpack(ids, from, to))
+    for i = from, to do
+      stepCache[ids[i]] = stepCache[ids[i]] or parseStep(texts[i - from + 1])
+    end
+  end
+end
+
 local function saveStep(id, step)
-  redis.call('HSET', stepsKey, id, table.concat(step, '|'))
+  stepCache[id] = step
+  stepWrites[id] = true
+end
+
+flushSteps = function()
+  local flat = {}
+  for id in pairs(stepWrites) do
+    flat[#flat + 1] = id
+    flat[#flat + 1] = table.concat(stepCache[id], '|')
+    if #flat >= 1000 then
+      redis.call('HSET', stepsKey, unpack(flat))
+      flat = {}
+    end
+  end
+  if #flat > 0 then redis.call('HSET', stepsKey, unpack(flat)) end
 end
 
 local function hasEnded(step)
@@ -62,7 +112,7 @@ end
 local function endStep(id, step, status)
   leaveFlight(step)
   step[STATUS] = status
-  step[FINISHED_AT] = now
+  step[FINISHED_AT] = time()
   add(status, 1)
   saveStep(id, step)
 end
