@@ -17,7 +17,7 @@ import {
 import type { AuditRecord } from '@countersign/store';
 
 const TASK_ID = 'tsk_01k5r9v2m7xqt4w8n3fzbc';
-export const PLAN_ID = 'pln_01k5r9v4c2hd6s9p0gjyea';
+const PLAN_ID = 'pln_01k5r9v4c2hd6s9p0gjyea';
 export const DIGEST = 'sha256:4f9c1d7a2b8e6035c1f2a9d4e7b6805f3c2d1e0a9b8c7d6e5f4a3b2c1d0e9f8a';
 const CREATED = '2026-03-02T09:15:00.000Z';
 const STARTED = '2026-03-02T09:16:30.000Z';
