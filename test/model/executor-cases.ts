@@ -142,4 +142,19 @@ export const EXECUTOR_CASES: readonly EdgeCase[] = [
     ],
     ends: { plan: 'executing', steps: { a: 'queued' } },
   },
+  {
+    name: 'steps that become ready at once are queued in the order of the array, whatever they waited for',
+    steps: [{ id: 'a' }, { id: 'b' }, { id: 'c', dependsOn: ['a'] }, { id: 'd', dependsOn: ['b', 'a'] }, { id: 'e', dependsOn: ['a'] }],
+    calls: [
+      [claim('a', 't1'), 'ok'],
+      [claim('b', 't2'), 'ok'],
+      [complete('b', 't2'), 'ok'],
+      [complete('a', 't1'), 'ok'],
+    ],
+    ends: {
+      plan: 'executing',
+      steps: { a: 'completed', b: 'completed', c: 'queued', d: 'queued', e: 'queued' },
+      events: ['step.completed a', 'step.ready c', 'step.ready d', 'step.ready e', 'step.queued c', 'step.queued d', 'step.queued e'],
+    },
+  },
 ];

@@ -74,7 +74,11 @@ function edgesOf(count: number): fc.Arbitrary<number[][]> {
     .constantFrom(...Object.values(SHAPES))
     .map((isEdge) => earlier.map((froms, to) => froms.filter((from) => isEdge(from, to, count))));
   const random = fc.tuple(...earlier.map((froms) => fc.subarray(froms, { maxLength: Math.min(froms.length, 3) })));
-  return fc.oneof(random, shaped);
+  // Steps that wait for some of the same few are decided at the same moment, in the order of the array.
+  const layered = fc.tuple(
+    ...earlier.map((froms, to) => (to < 3 ? fc.constant<number[]>([]) : fc.subarray(froms.slice(0, 3), { minLength: 1 }))),
+  );
+  return fc.oneof(random, shaped, layered);
 }
 
 interface StepHints {
