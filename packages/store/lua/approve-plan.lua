@@ -20,7 +20,7 @@ if refusal then return refusal end
 rememberCall(KEYS[2], ARGV[4], planId, ARGV[5])
 
 -- The comment is a user's text: it is put in as it came, never decoded here.
-local vote = '{"actor":' .. cjson.encode(actor) .. ',"at":' .. string.format('%d', time()) .. ',"digest":"' .. digest .. '","comment":' .. comment .. '}'
+local vote = '{"actor":' .. cjson.encode(actor) .. ',"at":' .. timeText() .. ',"digest":"' .. digest .. '","comment":' .. comment .. '}'
 local have = redis.call('RPUSH', planKey .. ':votes', vote)
 emit('plan.voted', { actor = actor }, '{"digest":"' .. digest .. '","comment":' .. comment .. ',"have":' .. have .. ',"need":' .. plan.quorum .. '}')
 if have >= plan.quorum then

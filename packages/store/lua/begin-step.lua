@@ -5,8 +5,9 @@
   Replies ok | not_found | plan_not_executing | plan_stopping | stale_token
 ]]
 local planKey = KEYS[1]
-local found = redis.call('HMGET', planKey, 'status', 'stopping', 'revision')
-if not found[1] then return { 'not_found' } end
+local state = redis.call('HGET', planKey, 'state')
+if not state then return { 'not_found' } end
+local found = { string.match(state, '^([^|]*)|([^|]*)|(%d+)|') }
 
 -- Whether there is such a step at all is looked up only for a call that is refused anyway.
 local function refuse(word)
@@ -15,7 +16,7 @@ local function refuse(word)
 end
 
 if found[1] ~= 'executing' and found[1] ~= 'paused' then return refuse('plan_not_executing') end
-if (found[2] or '') ~= '' then return refuse('plan_stopping') end
+if found[2] ~= '' then return refuse('plan_stopping') end
 local text = redis.call('HGET', planKey .. ':steps', ARGV[4])
 if string.match(text or '', '^running|%d+|%d+|%d+|([^|]*)|') ~= ARGV[5] then return refuse('stale_token') end
 if ARGV[6] ~= '' then redis.call('HSET', planKey .. ':steps', 'input:' .. ARGV[4], ARGV[6]) end

@@ -26,9 +26,9 @@ for _, id in ipairs(allSteps()) do
   if not hasEnded(step) then cancelStep(id, step, 'plan_cancelled', '') end
 end
 redis.call('DEL', readyKey, waitsKey)
-change('ready', 0)
-redis.call('HSET', planKey, 'cancellation', '{"actor":' .. cjson.encode(actor) .. ',"at":' .. string.format('%d', time()) .. ',"reason":' .. reason .. '}')
-change('finishedAt', time())
+plan.ready = 0
+setField('cancellation', '{"actor":' .. cjson.encode(actor) .. ',"at":' .. timeText() .. ',"reason":' .. reason .. '}')
+setField('finishedAt', timeText())
 movePlan('cancelled')
 emit('plan.cancelled', { actor = actor }, '{"reason":' .. reason .. '}')
 if ran then halt() end

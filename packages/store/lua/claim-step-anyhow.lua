@@ -13,7 +13,7 @@
 --- include jobs
 --- include engine
 
-local id, generation, delivery, token, executor = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7], ARGV[8]
+local id, generation, delivery, token, executor = ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8]
 if not loadPlan() then return { 'not_found' } end
 local node = graphOf(id)
 if not node then return { 'not_found' } end
@@ -22,7 +22,7 @@ local step = loadStep(id)
 if step[GENERATION] ~= generation or step[DELIVERY] ~= delivery then return { 'stale_delivery' } end
 
 local function claimed()
-  local reply = { 'claimed', plan.revision, step[ATTEMPT], redis.call('HGET', planKey, 'taskId') or '' }
+  local reply = { 'claimed', plan.revision, step[ATTEMPT], plan.taskId }
   for _, other in ipairs(list(redis.call('HGET', graphKey(), id .. ':refs'))) do
     local results = redis.call('HMGET', stepsKey, 'output:' .. other, 'error:' .. other)
     reply[#reply + 1] = other
@@ -37,21 +37,22 @@ local function start(data)
   step[STATUS] = 'running'
   step[TOKEN] = token
   emit('step.started', { step = id, attempt = step[ATTEMPT] }, data)
-  if step[STARTED_AT] == 0 then step[STARTED_AT] = time() end
+  if step[STARTED_AT] == '0' then step[STARTED_AT] = timeText() end
   saveStep(id, step)
 end
 
 local status = step[STATUS]
 if status == 'running' then
   if step[TOKEN] == token then return claimed() end
-  step[CRASHES] = step[CRASHES] + 1
+  local crashes = tonumber(step[CRASHES]) + 1
+  step[CRASHES] = string.format('%d', crashes)
   if plan.stopping ~= '' then
     cancelStep(id, step, 'plan_stopped', plan.stopping)
     finish()
     savePlan()
     return { 'plan_stopping' }
   end
-  if step[CRASHES] >= tonumber(ARGV[9]) then
+  if crashes >= tonumber(ARGV[9]) then
     step[TOKEN] = ''
     failStepForGood(id, step, cjson.encode({ code = 'tool_error', message = 'gave up: ' .. step[CRASHES] .. ' executors went away while they ran this step', retryable = false }))
     savePlan()
@@ -63,7 +64,7 @@ if status == 'running' then
 end
 
 if status == 'retrying' then
-  if step[NOT_BEFORE] > time() then return { 'not_due', string.format('%d', step[NOT_BEFORE]), string.format('%d', step[NOT_BEFORE] - time()) } end
+  if tonumber(step[NOT_BEFORE]) > time() then return { 'not_due', step[NOT_BEFORE], string.format('%d', step[NOT_BEFORE] - time()) } end
   if redis.call('ZSCORE', readyKey, id) then return { 'parked' } end
   if plan.inflight >= plan.cap then
     joinReady(id)
@@ -76,7 +77,7 @@ elseif status ~= 'queued' then
   return { 'not_queued' }
 end
 step[ATTEMPT] = step[ATTEMPT] + 1
-step[NOT_BEFORE] = 0
+step[NOT_BEFORE] = '0'
 add('running', 1)
 start('{"executor":' .. executor .. '}')
 savePlan()

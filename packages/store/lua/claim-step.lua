@@ -7,25 +7,27 @@
   Events  step.started
 ]]
 local planKey, prefix, planId, id = KEYS[1], ARGV[1], ARGV[3], ARGV[4]
-local plan = redis.call('HMGET', planKey, 'status', 'stopping', 'revision', 'taskId', 'running')
-if plan[1] ~= 'executing' or (plan[2] or '') ~= '' then return { 'unusual' } end
+-- executing and not stopping: the part up to the count of running steps, that count, the part up to the time, the task.
+local head, revision, places, running, tail, taskId =
+  string.match(redis.call('HGET', planKey, 'state') or '', '^(executing||)(%d+)(|%d+|%d+|%d+|%d+|)(%d+)(|%d+|%d+|%d+|%d+|)%d+|(.*)$')
+if not head then return { 'unusual' } end
 local stepsKey = planKey .. ':steps'
 local attempt, crashes, startedAt =
   string.match(redis.call('HGET', stepsKey, id) or '', '^queued|(%d+)|' .. ARGV[5] .. '|' .. ARGV[6] .. '|[^|]*|(%d+)|0|(%d+)|')
 if not attempt then return { 'unusual' } end
 
 attempt = attempt + 1
-local event = 'step.started|' .. id .. '|' .. attempt .. '|' .. plan[3] .. '|'
+local event = 'step.started|' .. id .. '|' .. attempt .. '|' .. revision .. '|'
 local eventId = redis.call('XADD', planKey .. ':events', '*', 'e', event, 'd', '{"executor":' .. ARGV[8] .. '}')
 -- The event's id has the time, unless the caller has a clock of its own.
 local now = ARGV[2] ~= '' and ARGV[2] or string.match(eventId, '^%d+')
 if startedAt == '0' then startedAt = now end
 redis.call('HSET', stepsKey, id, 'running|' .. attempt .. '|' .. ARGV[5] .. '|' .. ARGV[6] .. '|' .. ARGV[7] .. '|' .. crashes .. '|0|' .. startedAt .. '|0||')
-redis.call('HSET', planKey, 'running', (plan[5] or 0) + 1, 'updatedAt', now)
+redis.call('HSET', planKey, 'state', head .. revision .. places .. (running + 1) .. tail .. now .. '|' .. taskId)
 redis.call('PUBLISH', prefix .. ':wake:' .. planId, '')
 
-local reply = { 'claimed', plan[3], attempt, plan[4] or '' }
-local refs = redis.call('HGET', planKey .. ':graph:' .. plan[3], id .. ':refs')
+local reply = { 'claimed', revision, attempt, taskId }
+local refs = redis.call('HGET', planKey .. ':graph:' .. revision, id .. ':refs')
 for other in string.gmatch(refs or '', '[^,]+') do
   local results = redis.call('HMGET', stepsKey, 'output:' .. other, 'error:' .. other)
   reply[#reply + 1] = other

@@ -23,7 +23,7 @@ if not step then
   end
   return reply
 end
-redis.call('HSET', stepsKey, 'output:' .. id, ARGV[6])
+keepResult('output:' .. id, ARGV[6])
 if step[ATTEMPT] > 1 then redis.call('HDEL', stepsKey, 'error:' .. id) end
 emit('step.completed', { step = id, attempt = step[ATTEMPT] })
 endStep(id, step, 'completed')

@@ -36,10 +36,11 @@ local function setAll(key, text)
 end
 
 setAll(planKey, ARGV[7])
-redis.call('HSET', planKey, 'status', 'draft', 'createdAt', time())
+redis.call('HSET', planKey, 'createdAt', timeText())
 loadPlan()
+loadTerms()
 setAll(planKey .. ':rev:' .. plan.revision, ARGV[8])
-redis.call('HSET', planKey .. ':rev:' .. plan.revision, 'createdAt', time())
+redis.call('HSET', planKey .. ':rev:' .. plan.revision, 'createdAt', timeText())
 setAll(planKey .. ':graph:' .. plan.revision, ARGV[9])
 if ARGV[10] ~= '[]' then setAll(waitsKey, ARGV[10]) end
 redis.call('ZADD', prefix .. ':plans', 0, planId)

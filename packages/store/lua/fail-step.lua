@@ -19,9 +19,9 @@ if not step then return reply end
 if retryable and step[ATTEMPT] < graphOf(id).attempts and plan.stopping == '' then
   leaveFlight(step)
   step[STATUS] = 'retrying'
-  step[NOT_BEFORE] = time() + delayMs
-  redis.call('HSET', stepsKey, 'error:' .. id, errorText)
-  emit('step.retrying', { step = id, attempt = step[ATTEMPT] }, '{"error":' .. errorText .. ',"delayMs":' .. delayMs .. ',"notBefore":' .. string.format('%d', time() + delayMs) .. '}')
+  step[NOT_BEFORE] = string.format('%d', time() + delayMs)
+  keepResult('error:' .. id, errorText)
+  emit('step.retrying', { step = id, attempt = step[ATTEMPT] }, '{"error":' .. errorText .. ',"delayMs":' .. delayMs .. ',"notBefore":' .. step[NOT_BEFORE] .. '}')
   if delayMs > 0 then
     step[DELIVERY] = step[DELIVERY] + 1
     addStepJob(id, graphOf(id), step, delayMs)

@@ -9,7 +9,7 @@ local plan = redis.call('HGETALL', planKey)
 if #plan == 0 then return {} end
 local votes = redis.call('LRANGE', planKey .. ':votes', 0, -1)
 if ARGV[4] ~= '1' then return { plan, {}, {}, votes, {} } end
-local revision = redis.call('HGET', planKey, 'revision')
+local revision = string.match(redis.call('HGET', planKey, 'state'), '^[^|]*|[^|]*|(%d+)|')
 return {
   plan,
   redis.call('HGETALL', planKey .. ':rev:' .. revision),

@@ -16,8 +16,8 @@ local refusal = checkDecision(KEYS[2], ARGV[4], { pending_approval = true }) or 
 if refusal then return refusal end
 rememberCall(KEYS[2], ARGV[4], planId, ARGV[5])
 
-redis.call('HSET', planKey, 'rejection', '{"actor":' .. cjson.encode(actor) .. ',"at":' .. string.format('%d', time()) .. ',"digest":"' .. digest .. '","reason":' .. reason .. '}')
-change('finishedAt', time())
+setField('rejection', '{"actor":' .. cjson.encode(actor) .. ',"at":' .. timeText() .. ',"digest":"' .. digest .. '","reason":' .. reason .. '}')
+setField('finishedAt', timeText())
 movePlan('rejected')
 emit('plan.rejected', { actor = actor }, '{"digest":"' .. digest .. '","reason":' .. reason .. '}')
 savePlan()

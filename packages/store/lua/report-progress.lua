@@ -9,12 +9,12 @@
 --- include events
 
 local id = ARGV[4]
-local found = redis.call('HMGET', planKey, 'revision')
-if not found[1] then return { 'not_found' } end
+local revision = string.match(redis.call('HGET', planKey, 'state') or '', '^[^|]*|[^|]*|(%d+)|')
+if not revision then return { 'not_found' } end
 local text = redis.call('HGET', planKey .. ':steps', id)
 local attempt, token = string.match(text or '', '^running|(%d+)|%d+|%d+|([^|]*)|')
 if token ~= ARGV[5] then return { 'stale_token' } end
-eventRevision = found[1]
+eventRevision = revision
 redis.call('HSET', planKey .. ':steps', 'progress:' .. id, ARGV[6])
 emit('step.progress', { step = id, attempt = attempt }, ARGV[6])
 announce()

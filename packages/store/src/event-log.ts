@@ -1,7 +1,8 @@
 /** The events of a plan: replay from any point, then live. */
-import { type Event, type EventType, isEndedPlan, type JsonObject, type PlanStatus } from '@countersign/shared';
+import { type Event, type EventType, isEndedPlan, type JsonObject } from '@countersign/shared';
 import type { StoreConnection } from './connection.ts';
 import type { EventLog } from './contract.ts';
+import { parsePlanState } from './plan-state.ts';
 import { fieldsOf } from './plan-view.ts';
 import { isoTime } from './time.ts';
 
@@ -53,9 +54,10 @@ export function eventLog(connection: StoreConnection): EventLog {
 
   const read = async (planId: string, { after, limit }: { after: string; limit: number }): Promise<Event[]> => {
     const from = after === '0' ? '-' : `(${after}`;
-    const [taskId, entries] = await connection.attempt(() =>
-      Promise.all([redis.hget(keys.plan(planId), 'taskId'), redis.xrange(`${keys.plan(planId)}:events`, from, '+', 'COUNT', limit)]),
+    const [state, entries] = await connection.attempt(() =>
+      Promise.all([redis.hget(keys.plan(planId), 'state'), redis.xrange(`${keys.plan(planId)}:events`, from, '+', 'COUNT', limit)]),
     );
+    const taskId = state === null ? null : parsePlanState(state).taskId;
     return entries.map((entry) => readEvent(entry, { planId, taskId }));
   };
 
@@ -82,7 +84,7 @@ export function eventLog(connection: StoreConnection): EventLog {
         while (!signal.aborted) {
           woken = false;
           // The status is read before the events: when it is an ended one, the last event is there already.
-          const status = await connection.attempt(() => redis.hget(keys.plan(planId), 'status'));
+          const state = await connection.attempt(() => redis.hget(keys.plan(planId), 'state'));
           const batch = await read(planId, { after: last, limit: BATCH });
           for (const event of batch) {
             if (signal.aborted) return;
@@ -90,7 +92,7 @@ export function eventLog(connection: StoreConnection): EventLog {
             last = event.id;
           }
           if (batch.length > 0) continue;
-          if (status === null || isEndedPlan(status as PlanStatus)) return;
+          if (state === null || isEndedPlan(parsePlanState(state).status)) return;
           if (!woken) await wait();
         }
       } finally {

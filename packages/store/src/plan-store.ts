@@ -13,30 +13,18 @@ import type { Accepted, AuditRecord, EventLog, Idempotency, NewPlan, Outcome, Pl
 import { callRecord, outcomeOf } from './outcome.ts';
 import { pageOfIds } from './paging.ts';
 import { planGraph } from './plan-graph.ts';
+import { newPlanState, parsePlanState } from './plan-state.ts';
 import { fieldsOf, readPlan, readSummary, type StoredPlan } from './plan-view.ts';
 import { isoTime } from './time.ts';
 
 function planFields(id: string, { content, digest, createdBy, decision, task }: NewPlan): string[] {
-  const { options } = content;
+  const { options, steps } = content;
+  const cap = options.allowParallel ? options.maxParallelSteps : 1;
   return [
-    ...[
-      'id',
-      id,
-      'revision',
-      '1',
-      'digest',
-      digest,
-      'createdBy',
-      createdBy,
-      'objective',
-      content.objective,
-      'description',
-      content.description,
-    ],
-    ...['options', JSON.stringify(options), 'effects', JSON.stringify(effectsOf(content)), 'total', String(content.steps.length)],
-    ...['cap', String(options.allowParallel ? options.maxParallelSteps : 1), 'quorum', String(decision.quorum)],
+    ...['id', id, 'digest', digest, 'createdBy', createdBy, 'objective', content.objective, 'description', content.description],
+    ...['options', JSON.stringify(options), 'effects', JSON.stringify(effectsOf(content)), 'quorum', String(decision.quorum)],
+    ...['state', newPlanState({ cap, total: steps.length, taskId: task?.id })],
     ...(decision.quorum === 0 ? ['autoReason', JSON.stringify(decision.reason)] : []),
-    ...(task === undefined ? [] : ['taskId', task.id]),
   ];
 }
 
@@ -98,9 +86,11 @@ export function planStore(connection: StoreConnection, events: EventLog): PlanSt
   };
 
   const listRevisions = async (planId: string): Promise<Revision[] | null> => {
-    const latest = await connection.attempt(() => redis.hget(keys.plan(planId), 'revision'));
-    if (latest === null) return null;
-    const revisions = await Promise.all(Array.from({ length: Number(latest) }, (_, index) => getRevision(planId, index + 1)));
+    const state = await connection.attempt(() => redis.hget(keys.plan(planId), 'state'));
+    if (state === null) return null;
+    const revisions = await Promise.all(
+      Array.from({ length: parsePlanState(state).revision }, (_, index) => getRevision(planId, index + 1)),
+    );
     return revisions.filter((revision) => revision !== null).map(({ content: _content, ...revision }) => revision);
   };
 

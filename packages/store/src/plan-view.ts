@@ -20,6 +20,7 @@ import {
   type StepStatus,
   type StepView,
 } from '@countersign/shared';
+import { type PlanState, parsePlanState } from './plan-state.ts';
 import { isoTime } from './time.ts';
 
 export type Fields = Record<string, string>;
@@ -70,16 +71,7 @@ function readState(text: string | undefined): StepState {
 
 const parse = <Value>(text: string | undefined): Value | null => (text === undefined || text === '' ? null : (JSON.parse(text) as Value));
 
-function readProgress(plan: Fields): Progress {
-  const count = (name: string): number => Number(plan[name] ?? 0);
-  const [total, completed, failed, skipped, cancelled, running] = [
-    count('total'),
-    count('completed'),
-    count('failed'),
-    count('skipped'),
-    count('cancelled'),
-    count('running'),
-  ];
+function readProgress({ status, total, completed, failed, skipped, cancelled, running }: PlanState): Progress {
   const ended = completed + failed + skipped + cancelled;
   return {
     total,
@@ -89,7 +81,7 @@ function readProgress(plan: Fields): Progress {
     cancelled,
     running,
     waiting: total - ended - running,
-    percent: percentOf(ended, total, plan.status as PlanStatus),
+    percent: percentOf(ended, total, status),
   };
 }
 
@@ -103,20 +95,21 @@ const readVotes = (votes: readonly string[]): Approval[] =>
 
 /** A plan without its steps and inputs, as lists show it. */
 export function readSummary({ plan, votes }: Pick<StoredPlan, 'plan' | 'votes'>): PlanSummary {
+  const state = parsePlanState(plan.state as string);
   const startedAt = Number(plan.startedAt ?? 0);
   const finishedAt = Number(plan.finishedAt ?? 0);
   return {
     id: plan.id as string,
-    taskId: plan.taskId || null,
-    revision: Number(plan.revision),
+    taskId: state.taskId,
+    revision: state.revision,
     digest: plan.digest as string,
-    status: plan.status as PlanStatus,
+    status: state.status,
     objective: plan.objective as string,
     description: plan.description ?? '',
     options: JSON.parse(plan.options as string) as PlanOptions,
     createdBy: plan.createdBy as string,
     createdAt: isoTime(plan.createdAt) as string,
-    updatedAt: isoTime(plan.updatedAt) as string,
+    updatedAt: isoTime(state.updatedAt) as string,
     startedAt: isoTime(startedAt),
     finishedAt: isoTime(finishedAt),
     durationMs: startedAt > 0 && finishedAt > 0 ? finishedAt - startedAt : null,
@@ -125,7 +118,7 @@ export function readSummary({ plan, votes }: Pick<StoredPlan, 'plan' | 'votes'>)
     autoApproved: parse<string>(plan.autoReason),
     rejection: readDecision<{ actor: string; digest: string; reason: string }>(plan.rejection),
     cancellation: readDecision<{ actor: string; reason: string | null }>(plan.cancellation),
-    progress: readProgress(plan),
+    progress: readProgress(state),
     effects: JSON.parse(plan.effects as string) as Effects,
   };
 }
@@ -188,7 +181,13 @@ function endReason({ reason, cause }: StepState): StepReason {
 
 function readStep(
   step: Step,
-  { content, stored, states, cap }: { content: PlanContent; stored: StoredPlan; states: Map<string, StepState>; cap: number },
+  {
+    content,
+    stored,
+    states,
+    cap,
+    planStatus,
+  }: { content: PlanContent; stored: StoredPlan; states: Map<string, StepState>; cap: number; planStatus: PlanStatus },
 ): StepView {
   const { steps: results } = stored;
   const state = states.get(step.id) as StepState;
@@ -202,7 +201,7 @@ function readStep(
       step,
       state,
       cap,
-      planStatus: stored.plan.status as PlanStatus,
+      planStatus,
       parked: stored.parked,
       statusOf: (id) => states.get(id)?.status ?? 'pending',
     }),
@@ -229,8 +228,8 @@ function planError(status: PlanStatus, steps: readonly StepView[], stopping: str
 export function readPlan(stored: StoredPlan): Plan {
   const content = JSON.parse(stored.revision.content as string) as PlanContent;
   const states = new Map(content.steps.map(({ id }) => [id, readState(stored.steps[id])]));
-  const cap = Number(stored.plan.cap);
-  const steps = content.steps.map((step) => readStep(step, { content, stored, states, cap }));
+  const { cap, status: planStatus, stopping } = parsePlanState(stored.plan.state as string);
+  const steps = content.steps.map((step) => readStep(step, { content, stored, states, cap, planStatus }));
   const summary = readSummary(stored);
   return {
     ...summary,
@@ -238,6 +237,6 @@ export function readPlan(stored: StoredPlan): Plan {
     effects: effectsOf(content),
     steps,
     response: stored.plan.response ?? null,
-    error: planError(summary.status, steps, stored.plan.stopping ?? ''),
+    error: planError(summary.status, steps, stopping),
   };
 }

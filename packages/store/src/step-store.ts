@@ -1,7 +1,8 @@
 /** Steps on Redis: what executors do to them. docs/engine.md says exactly what each command does. */
-import { LIMITS, type PlanStatus } from '@countersign/shared';
+import { LIMITS } from '@countersign/shared';
 import type { StoreConnection } from './connection.ts';
 import type { ClaimedStep, ClaimRefusal, Hold, RecordRefusal, RecordReply, StepStore } from './contract.ts';
+import { parsePlanState } from './plan-state.ts';
 
 const recordReply = ([word]: readonly (string | number)[]): RecordReply =>
   word === 'ok' ? { ok: true } : { ok: false, refusal: word as RecordRefusal };
@@ -14,6 +15,12 @@ function readClaim([, revision, attempt, taskId, ...rest]: readonly string[]): C
   return { revision: Number(revision), attempt: Number(attempt), taskId: taskId || null, referenced };
 }
 
+/** Whether running steps of a plan in this state are to abort. */
+function isHalted(state: string): boolean {
+  const { status, stopping } = parsePlanState(state);
+  return (status !== 'executing' && status !== 'paused') || stopping !== '';
+}
+
 export function stepStore(connection: StoreConnection): StepStore {
   const { keys, redis } = connection;
   const record = async (script: string, hold: Hold, args: (string | number)[] = []): Promise<RecordReply> =>
@@ -22,11 +29,11 @@ export function stepStore(connection: StoreConnection): StepStore {
     );
 
   const looksHeld = async ({ planId, stepId, token }: Hold): Promise<boolean> => {
-    const [[status, stopping], step] = await connection.attempt(() =>
-      Promise.all([redis.hmget(keys.plan(planId), 'status', 'stopping'), redis.hget(`${keys.plan(planId)}:steps`, stepId)]),
+    const [plan, step] = await connection.attempt(() =>
+      Promise.all([redis.hget(keys.plan(planId), 'state'), redis.hget(`${keys.plan(planId)}:steps`, stepId)]),
     );
     const [state, , , , holder] = step?.split('|') ?? [];
-    return status === 'executing' && !stopping && state === 'running' && holder === token;
+    return plan !== null && !isHalted(plan) && state === 'running' && holder === token;
   };
 
   return {
@@ -63,11 +70,8 @@ export function stepStore(connection: StoreConnection): StepStore {
       return connection.subscribe(keys.haltChannel, handler);
     },
     async haltedPlans(planIds) {
-      const states = await connection.attempt(() => Promise.all(planIds.map((id) => redis.hmget(keys.plan(id), 'status', 'stopping'))));
-      return planIds.filter((_, index) => {
-        const [status, stopping] = states[index] ?? [];
-        return (status as PlanStatus) !== 'executing' && (status as PlanStatus) !== 'paused' ? true : Boolean(stopping);
-      });
+      const states = await connection.attempt(() => Promise.all(planIds.map((id) => redis.hget(keys.plan(id), 'state'))));
+      return planIds.filter((_, index) => isHalted(states[index] ?? ''));
     },
   };
 }

@@ -14,3 +14,8 @@ local function time()
   end
   return now
 end
+
+-- The same as text, for states and arguments.
+local function timeText()
+  return string.format('%d', time())
+end

@@ -7,6 +7,7 @@ local function checkDecision(recordKey, fingerprint, allowed)
   if replay then return replay end
   if not loadPlan() then return { 'not_found' } end
   if not allowed[plan.status] then return { 'wrong_state', plan.status } end
+  loadTerms()
   return nil
 end
 

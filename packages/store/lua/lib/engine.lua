@@ -18,7 +18,7 @@ local function queueSteps(ids)
     local step = loadStep(id)
     step[STATUS] = 'queued'
     step[DELIVERY] = step[DELIVERY] + 1
-    step[NOT_BEFORE] = 0
+    step[NOT_BEFORE] = '0'
     saveStep(id, step)
     emit('step.queued', { step = id }, '{"delivery":' .. step[DELIVERY] .. '}')
     steps[position] = step
@@ -144,7 +144,7 @@ local function finish()
     status = 'failed'
   end
   redis.call('DEL', waitsKey)
-  change('finishedAt', time())
+  setField('finishedAt', timeText())
   movePlan(status)
   emit('plan.' .. status, {}, plan.stopping ~= '' and cjson.encode({ stepId = plan.stopping }) or '{}')
 end
@@ -179,7 +179,7 @@ local function halt()
 end
 
 local function stop(id)
-  change('stopping', id)
+  plan.stopping = id
   local dependents = behind(id)
   for _, other in ipairs(allSteps()) do
     local step = loadStep(other)
@@ -188,13 +188,13 @@ local function stop(id)
     end
   end
   redis.call('DEL', readyKey, waitsKey)
-  change('ready', 0)
+  plan.ready = 0
   if plan.running > 0 then halt() end
   finish()
 end
 
 local function failStepForGood(id, step, errorText)
-  redis.call('HSET', stepsKey, 'error:' .. id, errorText)
+  keepResult('error:' .. id, errorText)
   endStep(id, step, 'failed')
   emit('step.failed', { step = id, attempt = step[ATTEMPT] }, '{"error":' .. errorText .. '}')
   if plan.stopping ~= '' then
@@ -208,7 +208,7 @@ local function failStepForGood(id, step, errorText)
 end
 
 local function startPlan()
-  change('startedAt', time())
+  setField('startedAt', timeText())
   movePlan('executing')
   emit('plan.started', {}, cjson.encode({ digest = plan.digest }))
   local roots = list(redis.call('HGET', graphKey(), '^'))

@@ -1,40 +1,52 @@
 --[[
   The plan in hand: loaded once, changed in the table, written back once.
-  `ready` counts the members of the ready set, so that an empty one costs no look.
+  What changes with every step is one field of the plan's hash, `state`, its parts joined by '|':
+    status | stopping | revision | cap | total | inflight | ready | running | completed | failed | skipped | cancelled |
+    updatedAt | taskId
+  `stopping` is the step whose failure stops the plan; `ready` counts the members of the ready set, so that an empty one
+  costs no look. No status, id or number of ours has a '|'.
 ]]
-local plan, planChanges = nil, {}
+local plan, otherFields = nil, {}
 local flushSteps = function() end
 
 local function loadPlan()
-  local values = redis.call('HMGET', planKey, 'status', 'revision', 'digest', 'quorum', 'stopping', 'cap', 'inflight', 'ready', 'running', 'total', 'completed', 'failed', 'skipped', 'cancelled')
-  if not values[1] then return false end
+  local state = redis.call('HGET', planKey, 'state')
+  if not state then return false end
+  local status, stopping, revision, cap, total, inflight, ready, running, completed, failed, skipped, cancelled, taskId =
+    string.match(state, '^([^|]*)|([^|]*)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|%d+|(.*)$')
   plan = {
-    status = values[1],
-    revision = values[2],
-    digest = values[3],
-    quorum = tonumber(values[4]),
-    stopping = values[5] or '',
-    cap = tonumber(values[6]),
-    inflight = tonumber(values[7] or 0),
-    ready = tonumber(values[8] or 0),
-    running = tonumber(values[9] or 0),
-    total = tonumber(values[10]),
-    completed = tonumber(values[11] or 0),
-    failed = tonumber(values[12] or 0),
-    skipped = tonumber(values[13] or 0),
-    cancelled = tonumber(values[14] or 0),
+    status = status,
+    stopping = stopping,
+    revision = revision,
+    cap = tonumber(cap),
+    total = tonumber(total),
+    inflight = tonumber(inflight),
+    ready = tonumber(ready),
+    running = tonumber(running),
+    completed = tonumber(completed),
+    failed = tonumber(failed),
+    skipped = tonumber(skipped),
+    cancelled = tonumber(cancelled),
+    taskId = taskId,
   }
-  eventRevision = plan.revision
+  eventRevision = revision
   return true
 end
 
-local function change(field, value)
-  plan[field] = value
-  planChanges[field] = value
+-- What an approval is about: only decisions need it.
+local function loadTerms()
+  local terms = redis.call('HMGET', planKey, 'digest', 'quorum')
+  plan.digest, plan.quorum = terms[1], tonumber(terms[2])
 end
 
-local function add(field, by)
-  change(field, plan[field] + by)
+local function add(counter, by)
+  plan[counter] = plan[counter] + by
+end
+
+-- Sets a field of the plan's hash beside its state.
+local function setField(name, value)
+  otherFields[#otherFields + 1] = name
+  otherFields[#otherFields + 1] = value
 end
 
 -- The indexes by status hold ids with score 0: ids sort by age, so paging goes by id.
@@ -43,17 +55,15 @@ local function movePlan(status)
   redis.call('ZADD', prefix .. ':plans:' .. status, 0, planId)
   if plan.status == 'pending_approval' then redis.call('ZREM', prefix .. ':approvals', planId) end
   if status == 'pending_approval' then redis.call('ZADD', prefix .. ':approvals', time(), planId) end
-  change('status', status)
+  plan.status = status
 end
 
 -- Writes back what was changed in hand: the steps, then the plan.
 local function savePlan()
   flushSteps()
-  local flat = { 'updatedAt', time() }
-  for field, value in pairs(planChanges) do
-    flat[#flat + 1] = field
-    flat[#flat + 1] = value
-  end
-  redis.call('HSET', planKey, unpack(flat))
+  setField('state', string.format('%s|%s|%s|%d|%d|%d|%d|%d|%d|%d|%d|%d|%d|%s',
+    plan.status, plan.stopping, plan.revision, plan.cap, plan.total, plan.inflight, plan.ready, plan.running,
+    plan.completed, plan.failed, plan.skipped, plan.cancelled, time(), plan.taskId))
+  redis.call('HSET', planKey, unpack(otherFields))
   announce()
 end

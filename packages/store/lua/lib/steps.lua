@@ -53,11 +53,12 @@ local function membersOf(group)
   return members
 end
 
+-- Attempt and delivery are numbers; the rest stays text, for making text of numbers costs more than anything else here.
 local function parseStep(text)
-  if not text then return { 'pending', 0, 1, 0, '', 0, 0, 0, 0, '', '' } end
+  if not text then return { 'pending', 0, '1', 0, '', '0', '0', '0', '0', '', '' } end
   local status, attempt, generation, delivery, token, crashes, notBefore, startedAt, finishedAt, reason, cause =
     string.match(text, '^([^|]*)|(%d+)|(%d+)|(%d+)|([^|]*)|(%d+)|(%d+)|(%d+)|(%d+)|([^|]*)|(.*)$')
-  return { status, tonumber(attempt), tonumber(generation), tonumber(delivery), token, tonumber(crashes), tonumber(notBefore), tonumber(startedAt), tonumber(finishedAt), reason, cause }
+  return { status, tonumber(attempt), generation, tonumber(delivery), token, crashes, notBefore, startedAt, finishedAt, reason, cause }
 end
 
 local function loadStep(id)
@@ -85,11 +86,24 @@ local function saveStep(id, step)
   stepWrites[id] = true
 end
 
+local function stepText(step)
+  return string.format('%s|%d|%s|%d|%s|%s|%s|%s|%s|%s|%s', step[STATUS], step[ATTEMPT], step[GENERATION], step[DELIVERY], step[TOKEN],
+    step[CRASHES], step[NOT_BEFORE], step[STARTED_AT], step[FINISHED_AT], step[REASON], step[CAUSE])
+end
+
+-- Names and values to be written along with the changed steps.
+local resultWrites = {}
+
+local function keepResult(field, text)
+  resultWrites[#resultWrites + 1] = field
+  resultWrites[#resultWrites + 1] = text
+end
+
 flushSteps = function()
-  local flat = {}
+  local flat = resultWrites
   for id in pairs(stepWrites) do
     flat[#flat + 1] = id
-    flat[#flat + 1] = table.concat(stepCache[id], '|')
+    flat[#flat + 1] = stepText(stepCache[id])
     if #flat >= 1000 then
       redis.call('HSET', stepsKey, unpack(flat))
       flat = {}
@@ -112,7 +126,7 @@ end
 local function endStep(id, step, status)
   leaveFlight(step)
   step[STATUS] = status
-  step[FINISHED_AT] = time()
+  step[FINISHED_AT] = timeText()
   add(status, 1)
   saveStep(id, step)
 end
