@@ -1,6 +1,7 @@
 /** What both tests of the model share: a Redis with a store whose clock they set, and plans to try things on. */
 import { digestOf, type PlanDraft, type ToolContract, validatePlan } from '@countersign/shared';
-import { openStore, type Store, startEmbeddedRedis } from '@countersign/store';
+import { openStore, type Store } from '@countersign/store';
+import { startTestRedis } from '../redis/test-redis.ts';
 import { TOOL } from './generators.ts';
 import type { CommandOf } from './plan-state.ts';
 import type { Clock } from './sides.ts';
@@ -15,7 +16,7 @@ export interface Trial {
 export const START = Date.UTC(2026, 0, 1);
 
 export async function openTrial(): Promise<Trial> {
-  const redis = await startEmbeddedRedis({ appendfsync: 'no' });
+  const redis = await startTestRedis();
   const clock: Clock = { now: START };
   const store = openStore({ redisUrl: redis.url, clock: () => clock.now });
   return {
