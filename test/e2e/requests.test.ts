@@ -12,10 +12,11 @@ const step = (id: string, more: Partial<StepDraft> = {}): StepDraft => ({ id, to
 const draft = (steps: unknown[], more: object = {}): PlanDraft => ({ objective: 'test requests', steps: steps as StepDraft[], ...more });
 const post = (path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> =>
   fleet.call('POST', path, { body, headers });
-const stored = async (): Promise<unknown[]> => [
-  (await fleet.call('GET', '/v1/plans?limit=200')).body.items,
-  (await fleet.call('GET', '/v1/tasks?limit=200')).body.items,
-];
+/** The ids of everything there is; plans of earlier tests may still run. */
+const stored = async (): Promise<string[]> => {
+  const lists = await Promise.all(['/v1/plans?limit=200', '/v1/tasks?limit=200'].map((path) => fleet.call('GET', path)));
+  return lists.flatMap(({ body }) => body.items.map(({ id }: { id: string }) => id));
+};
 const problem = (answer: Answer): unknown[] => [answer.status, answer.body.code, answer.headers.get('content-type')?.split(';')[0]];
 
 test('from an objective to a result: task, plan, approval, live events, result', async () => {

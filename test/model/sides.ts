@@ -2,7 +2,7 @@
  * The two sides that are held together: the model and the real store. Both take the model's commands, and both show what
  * came of them in one form.
  */
-import type { Actor, Event } from '@countersign/shared';
+import { type Actor, type Event, referencesIn } from '@countersign/shared';
 import type { Refusal, Store } from '@countersign/store';
 import { type ComparablePlan, expectedPlan, seenPlan } from './comparable.ts';
 import { apply } from './model.ts';
@@ -106,13 +106,21 @@ async function runOnStore(store: Store, planId: string, command: Command): Promi
   }
 }
 
+/** The steps whose outcome a claim asks for, as an executor would. */
+async function referencesOf(store: Store, planId: string, stepId: string): Promise<string[]> {
+  const revision = await store.getRevision(planId, 1);
+  const step = revision?.content.steps.find(({ id }) => id === stepId);
+  return [...new Set(referencesIn(step?.input).map(({ root }) => root))];
+}
+
 async function runStepOnStore(store: Store, planId: string, command: Extract<Command, { stepId: string }>): Promise<Reply> {
   const { stepId, token } = command;
   const hold = { planId, stepId, token };
   switch (command.do) {
     case 'claim': {
       const { generation, delivery, executor } = command;
-      const reply = await store.claimStep({ planId, stepId, generation, delivery }, { token, executor });
+      const references = await referencesOf(store, planId, stepId);
+      const reply = await store.claimStep({ planId, stepId, generation, delivery }, { token, executor, references });
       if (!reply.ok) {
         const { refusal, notBefore } = reply;
         return { ok: false, refusal, ...(notBefore === undefined ? {} : { notBefore }) };

@@ -16,6 +16,7 @@ export interface PlanningJob {
 export interface StepJob {
   planId: string;
   stepId: string;
+  revision: number;
   generation: number;
   delivery: number;
 }

@@ -11,7 +11,8 @@
 --- include plan
 --- include steps
 --- include jobs
---- include engine
+--- include admit
+--- include start
 --- include decision
 
 local actor, digest, comment = ARGV[6], ARGV[7], ARGV[8]

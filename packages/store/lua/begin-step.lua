@@ -5,7 +5,7 @@
   Replies ok | not_found | plan_not_executing | plan_stopping | stale_token
 ]]
 local planKey = KEYS[1]
-local state = redis.call('HGET', planKey, 'state')
+local state = redis.call('HGET', planKey .. ':steps', '@')
 if not state then return { 'not_found' } end
 local found = { string.match(state, '^([^|]*)|([^|]*)|(%d+)|') }
 

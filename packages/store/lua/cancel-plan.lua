@@ -11,8 +11,7 @@
 --- include events
 --- include plan
 --- include steps
---- include jobs
---- include engine
+--- include cancel
 --- include decision
 
 local actor, reason = ARGV[6], ARGV[7]

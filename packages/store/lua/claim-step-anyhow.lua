@@ -2,6 +2,7 @@
   An executor takes a step that the queue delivered to it, whatever state it is in. docs/engine.md, claim.
   KEYS[1] the plan's hash
   ARGV    4 step   5 generation   6 delivery   7 token   8 executor, JSON text   9 crashes that are too many
+          10... the steps that its references name
   Replies claimed revision attempt taskId {step status output error}...
           not_due at in | parked | not_found | plan_not_executing | stale_delivery | not_queued | plan_stopping | too_many_crashes
   Events  step.queued, step.started; step.cancelled, step.failed and what follows from them
@@ -11,7 +12,11 @@
 --- include plan
 --- include steps
 --- include jobs
---- include engine
+--- include admit
+--- include settle
+--- include finish
+--- include cancel
+--- include stop
 
 local id, generation, delivery, token, executor = ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8]
 if not loadPlan() then return { 'not_found' } end
@@ -23,7 +28,8 @@ if step[GENERATION] ~= generation or step[DELIVERY] ~= delivery then return { 's
 
 local function claimed()
   local reply = { 'claimed', plan.revision, step[ATTEMPT], plan.taskId }
-  for _, other in ipairs(list(redis.call('HGET', graphKey(), id .. ':refs'))) do
+  for i = 10, #ARGV do
+    local other = ARGV[i]
     local results = redis.call('HMGET', stepsKey, 'output:' .. other, 'error:' .. other)
     reply[#reply + 1] = other
     reply[#reply + 1] = loadStep(other)[STATUS]

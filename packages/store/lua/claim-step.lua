@@ -3,17 +3,19 @@
   executing plan is left to claim-step-anyhow.
   KEYS[1] the plan's hash
   ARGV    1 prefix   2 now   3 the plan's id   4 step   5 generation   6 delivery   7 token   8 executor, JSON text
+          9 -   10... the steps that its references name
   Replies claimed revision attempt taskId {step status output error}... | unusual
   Events  step.started
 ]]
 local planKey, prefix, planId, id = KEYS[1], ARGV[1], ARGV[3], ARGV[4]
+local stepsKey = planKey .. ':steps'
+local states = redis.call('HMGET', stepsKey, '@', id)
 -- executing and not stopping: the part up to the count of running steps, that count, the part up to the time, the task.
 local head, revision, places, running, tail, taskId =
-  string.match(redis.call('HGET', planKey, 'state') or '', '^(executing||)(%d+)(|%d+|%d+|%d+|%d+|)(%d+)(|%d+|%d+|%d+|%d+|)%d+|(.*)$')
+  string.match(states[1] or '', '^(executing||)(%d+)(|%d+|%d+|%d+|%d+|)(%d+)(|%d+|%d+|%d+|%d+|)%d+|(.*)$')
 if not head then return { 'unusual' } end
-local stepsKey = planKey .. ':steps'
 local attempt, crashes, startedAt =
-  string.match(redis.call('HGET', stepsKey, id) or '', '^queued|(%d+)|' .. ARGV[5] .. '|' .. ARGV[6] .. '|[^|]*|(%d+)|0|(%d+)|')
+  string.match(states[2] or '', '^queued|(%d+)|' .. ARGV[5] .. '|' .. ARGV[6] .. '|[^|]*|(%d+)|0|(%d+)|')
 if not attempt then return { 'unusual' } end
 
 attempt = attempt + 1
@@ -22,13 +24,13 @@ local eventId = redis.call('XADD', planKey .. ':events', '*', 'e', event, 'd', '
 -- The event's id has the time, unless the caller has a clock of its own.
 local now = ARGV[2] ~= '' and ARGV[2] or string.match(eventId, '^%d+')
 if startedAt == '0' then startedAt = now end
-redis.call('HSET', stepsKey, id, 'running|' .. attempt .. '|' .. ARGV[5] .. '|' .. ARGV[6] .. '|' .. ARGV[7] .. '|' .. crashes .. '|0|' .. startedAt .. '|0||')
-redis.call('HSET', planKey, 'state', head .. revision .. places .. (running + 1) .. tail .. now .. '|' .. taskId)
-redis.call('PUBLISH', prefix .. ':wake:' .. planId, '')
+redis.call('HSET', stepsKey,
+  id, 'running|' .. attempt .. '|' .. ARGV[5] .. '|' .. ARGV[6] .. '|' .. ARGV[7] .. '|' .. crashes .. '|0|' .. startedAt .. '|0||',
+  '@', head .. revision .. places .. (running + 1) .. tail .. now .. '|' .. taskId)
 
 local reply = { 'claimed', revision, attempt, taskId }
-local refs = redis.call('HGET', planKey .. ':graph:' .. revision, id .. ':refs')
-for other in string.gmatch(refs or '', '[^,]+') do
+for i = 10, #ARGV do
+  local other = ARGV[i]
   local results = redis.call('HMGET', stepsKey, 'output:' .. other, 'error:' .. other)
   reply[#reply + 1] = other
   reply[#reply + 1] = string.match(redis.call('HGET', stepsKey, other) or 'pending|', '^[^|]*')

@@ -10,7 +10,9 @@
 --- include plan
 --- include steps
 --- include jobs
---- include engine
+--- include admit
+--- include settle
+--- include finish
 --- include hold
 
 local id = ARGV[4]

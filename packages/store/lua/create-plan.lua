@@ -5,7 +5,7 @@
   ARGV    4 fingerprint   5 seconds the idempotency record lives   6 the planner's token on the task, '' without a task
           7 the plan's fields, JSON list of names and values   8 the revision's fields, likewise
           9 the graph, likewise   10 how many dependencies each step waits for, likewise
-          11 '1' for a draft   12 why nobody has to approve, JSON text
+          11 '1' for a draft   12 why nobody has to approve, JSON text   13 the plan's state
   Replies ok | replay id answer | idempotency_conflict | task_not_found | task_<status> | stale_token
   Events  plan.created, plan.submitted, plan.approved, plan.started, step.ready, step.queued; task.planned
 ]]
@@ -15,7 +15,8 @@
 --- include plan
 --- include steps
 --- include jobs
---- include engine
+--- include admit
+--- include start
 --- include task
 --- include submit
 
@@ -37,6 +38,7 @@ end
 
 setAll(planKey, ARGV[7])
 redis.call('HSET', planKey, 'createdAt', timeText())
+redis.call('HSET', stepsKey, '@', ARGV[13])
 loadPlan()
 loadTerms()
 setAll(planKey .. ':rev:' .. plan.revision, ARGV[8])

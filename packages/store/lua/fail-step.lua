@@ -10,7 +10,11 @@
 --- include plan
 --- include steps
 --- include jobs
---- include engine
+--- include admit
+--- include settle
+--- include finish
+--- include cancel
+--- include stop
 --- include hold
 
 local id, errorText, retryable, delayMs = ARGV[4], ARGV[6], ARGV[7] == '1', tonumber(ARGV[8])

@@ -7,9 +7,12 @@
 local planKey = KEYS[1]
 local plan = redis.call('HGETALL', planKey)
 if #plan == 0 then return {} end
+local state = redis.call('HGET', planKey .. ':steps', '@')
+plan[#plan + 1] = 'state'
+plan[#plan + 1] = state
 local votes = redis.call('LRANGE', planKey .. ':votes', 0, -1)
 if ARGV[4] ~= '1' then return { plan, {}, {}, votes, {} } end
-local revision = string.match(redis.call('HGET', planKey, 'state'), '^[^|]*|[^|]*|(%d+)|')
+local revision = string.match(state, '^[^|]*|[^|]*|(%d+)|')
 return {
   plan,
   redis.call('HGETALL', planKey .. ':rev:' .. revision),

@@ -11,8 +11,11 @@
 --- include plan
 --- include steps
 --- include jobs
---- include engine
+--- include admit
+--- include finish
+--- include cancel
 --- include hold
+--- include release
 
 local step, reply = checkHold(ARGV[4], ARGV[5])
 if not step then return reply end

@@ -9,7 +9,7 @@
 --- include events
 
 local id = ARGV[4]
-local revision = string.match(redis.call('HGET', planKey, 'state') or '', '^[^|]*|[^|]*|(%d+)|')
+local revision = string.match(redis.call('HGET', planKey .. ':steps', '@') or '', '^[^|]*|[^|]*|(%d+)|')
 if not revision then return { 'not_found' } end
 local text = redis.call('HGET', planKey .. ':steps', id)
 local attempt, token = string.match(text or '', '^running|(%d+)|%d+|%d+|([^|]*)|')
@@ -17,5 +17,4 @@ if token ~= ARGV[5] then return { 'stale_token' } end
 eventRevision = revision
 redis.call('HSET', planKey .. ':steps', 'progress:' .. id, ARGV[6])
 emit('step.progress', { step = id, attempt = attempt }, ARGV[6])
-announce()
 return { 'ok' }

@@ -11,7 +11,8 @@
 --- include plan
 --- include steps
 --- include jobs
---- include engine
+--- include admit
+--- include start
 --- include submit
 --- include decision
 

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { StoreUnavailableError } from './contract.ts';
 import { type Keys, keysOf } from './keys.ts';
 import { loadScripts, runScript, type Script, type ScriptReply } from './scripts.ts';
+import { StreamTail } from './stream-tail.ts';
 
 export interface ConnectionOptions {
   /** redis:// or rediss:// */
@@ -29,6 +30,8 @@ function isUnavailable(error: unknown): error is Error {
 export class StoreConnection {
   readonly redis: Redis;
   readonly keys: Keys;
+  /** wakes readers of streams */
+  readonly tail: StreamTail;
   readonly #options: ConnectionOptions;
   readonly #scripts: ReadonlyMap<string, Script>;
   readonly #handlers = new Map<string, Set<(message: string) => void>>();
@@ -46,6 +49,17 @@ export class StoreConnection {
       retryStrategy: (times) => Math.min(50 * 2 ** times, 1_000),
     });
     this.redis.on('error', options.onError);
+    this.tail = new StreamTail(() => this.#openBlocking(), this.redis);
+  }
+
+  /** A connection whose commands wait for as long as it takes. */
+  #openBlocking(): Redis {
+    const redis = new Redis(this.#options.redisUrl, {
+      maxRetriesPerRequest: null,
+      retryStrategy: (times) => Math.min(50 * 2 ** times, 1_000),
+    });
+    redis.on('error', this.#options.onError);
+    return redis;
   }
 
   get redisUrl(): string {
@@ -75,11 +89,7 @@ export class StoreConnection {
   /** Calls `handler` for each message on the channel until the returned function is called. A lost message is not repeated. */
   async subscribe(channel: string, handler: (message: string) => void): Promise<() => void> {
     if (this.#subscriber === null) {
-      this.#subscriber = new Redis(this.#options.redisUrl, {
-        maxRetriesPerRequest: null,
-        retryStrategy: (times) => Math.min(50 * 2 ** times, 1_000),
-      });
-      this.#subscriber.on('error', this.#options.onError);
+      this.#subscriber = this.#openBlocking();
       this.#subscriber.on('message', (from: string, message: string) => {
         for (const each of this.#handlers.get(from) ?? []) each(message);
       });
@@ -99,6 +109,7 @@ export class StoreConnection {
   }
 
   async close(): Promise<void> {
+    this.tail.close();
     this.#subscriber?.disconnect();
     await this.redis.quit().catch(() => this.redis.disconnect());
   }

@@ -181,7 +181,7 @@ export interface ClaimedStep {
   revision: number;
   attempt: number;
   taskId: string | null;
-  /** the JSON texts of the outputs, statuses and errors of the steps that this step's references name */
+  /** status, and the JSON texts of output and error, of the steps that were asked for */
   referenced: Map<string, { status: string; output: string | null; error: string | null }>;
 }
 
@@ -192,7 +192,8 @@ export type RecordReply = { ok: true } | { ok: false; refusal: RecordRefusal };
 
 /** What executors do to steps; docs/engine.md says exactly what each does. */
 export interface StepStore {
-  claimStep(delivery: Delivery, input: { token: string; executor: string }): Promise<ClaimReply>;
+  /** `references`: the steps whose outcome the claimed step wants to see. */
+  claimStep(delivery: Delivery, input: { token: string; executor: string; references?: readonly string[] }): Promise<ClaimReply>;
   /** The last look before a tool is called. `resolvedInput` is JSON text, or null when the input had no references. */
   beginStep(hold: Hold, resolvedInput: string | null): Promise<RecordReply>;
   /** `output` is JSON text. */

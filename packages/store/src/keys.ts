@@ -10,7 +10,8 @@
  *   plan:<id>              hash    w: plan and step commands   life: until delete-plan
  *   plan:<id>:rev:<n>      hash    w: create-plan, never again until delete-plan
  *   plan:<id>:graph:<n>    hash    w: create-plan, never again until delete-plan
- *   plan:<id>:steps        hash    w: step commands            until delete-plan; states, and output:, error:, input:, progress: and the step
+ *   plan:<id>:steps        hash    w: step commands            until delete-plan; '@' the plan's state, the steps' states, and output:, error:,
+ *                                                           input:, progress: and the step
  *   plan:<id>:waits        hash    w: create-plan, settle      until the last step is decided, or the plan stops
  *   plan:<id>:ready        zset    w: admit                    while steps wait for the cap
  *   plan:<id>:votes        list    w: approve-plan             until delete-plan
@@ -21,7 +22,7 @@
  *   idem:<hash>            hash    w: commands of people       24 hours; a minute for calls without an Idempotency-Key
  *   tools                  hash    w: executors at start       a contract stays until an executor announces another of its name
  *   bull:<queue>:*                 w: BullMQ, and its own scripts inside ours   finished jobs: the last 1,000 of each queue
- * Channels: wake:<planId> (something was appended to its events), halt (a plan's running steps are to abort).
+ * Channel halt: a plan's running steps are to abort.
  */
 export interface Keys {
   prefix: string;
@@ -29,11 +30,12 @@ export interface Keys {
   task(id: string): string;
   tasks(status?: string): string;
   plan(id: string): string;
+  planSteps(id: string): string;
+  planEvents(id: string): string;
   plans(status?: string): string;
   approvals: string;
   idempotency(hash: string): string;
   tools: string;
-  wakeChannel(planId: string): string;
   haltChannel: string;
 }
 
@@ -46,11 +48,12 @@ export function keysOf(prefix: string): Keys {
     task: (id) => `${prefix}:task:${id}`,
     tasks: (status) => (status === undefined ? `${prefix}:tasks` : `${prefix}:tasks:${status}`),
     plan: (id) => `${prefix}:plan:${id}`,
+    planSteps: (id) => `${prefix}:plan:${id}:steps`,
+    planEvents: (id) => `${prefix}:plan:${id}:events`,
     plans: (status) => (status === undefined ? `${prefix}:plans` : `${prefix}:plans:${status}`),
     approvals: `${prefix}:approvals`,
     idempotency: (hash) => `${prefix}:idem:${hash}`,
     tools: `${prefix}:tools`,
-    wakeChannel: (planId) => `${prefix}:wake:${planId}`,
     haltChannel: `${prefix}:halt`,
   };
 }

@@ -1,21 +1,5 @@
 /** What the scripts need to know of a revision: made from its content once, never changed. lua/lib/steps.lua has the layout. */
-import {
-  CONDITION_TOOL,
-  conditionReferences,
-  type PlanContent,
-  parseCondition,
-  type Reference,
-  referencesIn,
-  STEPS_QUEUE,
-  type Step,
-} from '@countersign/shared';
-
-/** The references in a step's input: those of a condition's expression, or those of a template. */
-function stepReferences(step: Step): Reference[] {
-  if (step.tool !== CONDITION_TOOL) return referencesIn(step.input);
-  const parsed = parseCondition(String(step.input.expression ?? ''));
-  return parsed.ok ? conditionReferences(parsed.condition) : [];
-}
+import { type PlanContent, STEPS_QUEUE, type Step } from '@countersign/shared';
 
 /** Steps that wait for the same dependencies: they are counted down together. */
 interface Group {
@@ -59,8 +43,6 @@ export function planGraph({ steps, tools }: PlanContent): PlanGraph {
     const waiting = waitedForBy.get(step.id)?.join(',') ?? '';
     const { runIf, onError, retry, dependsOn } = step;
     fields.push(step.id, [place, step.tool, queue, dependsOn.length, runIf, onError, retry.maxAttempts, waiting].join('|'));
-    const named = [...new Set(stepReferences(step).map(({ root }) => root))].filter((root) => waitedForBy.has(root));
-    if (named.length > 0) fields.push(`${step.id}:refs`, named.join(','));
   });
   groups.forEach(({ members }, number) => {
     fields.push(`#${number}`, members.map((id) => routes.get(id)).join(','));

@@ -17,16 +17,17 @@ import { newPlanState, parsePlanState } from './plan-state.ts';
 import { fieldsOf, readPlan, readSummary, type StoredPlan } from './plan-view.ts';
 import { isoTime } from './time.ts';
 
-function planFields(id: string, { content, digest, createdBy, decision, task }: NewPlan): string[] {
-  const { options, steps } = content;
-  const cap = options.allowParallel ? options.maxParallelSteps : 1;
+function planFields(id: string, { content, digest, createdBy, decision }: NewPlan): string[] {
+  const { options } = content;
   return [
     ...['id', id, 'digest', digest, 'createdBy', createdBy, 'objective', content.objective, 'description', content.description],
     ...['options', JSON.stringify(options), 'effects', JSON.stringify(effectsOf(content)), 'quorum', String(decision.quorum)],
-    ...['state', newPlanState({ cap, total: steps.length, taskId: task?.id })],
     ...(decision.quorum === 0 ? ['autoReason', JSON.stringify(decision.reason)] : []),
   ];
 }
+
+const stateOf = ({ content: { options, steps }, task }: NewPlan): string =>
+  newPlanState({ cap: options.allowParallel ? options.maxParallelSteps : 1, total: steps.length, taskId: task?.id });
 
 const revisionOf = (fields: Record<string, string>): Revision => ({
   revision: Number(fields.revision),
@@ -86,7 +87,7 @@ export function planStore(connection: StoreConnection, events: EventLog): PlanSt
   };
 
   const listRevisions = async (planId: string): Promise<Revision[] | null> => {
-    const state = await connection.attempt(() => redis.hget(keys.plan(planId), 'state'));
+    const state = await connection.attempt(() => redis.hget(keys.planSteps(planId), '@'));
     if (state === null) return null;
     const revisions = await Promise.all(
       Array.from({ length: parsePlanState(state).revision }, (_, index) => getRevision(planId, index + 1)),
@@ -124,6 +125,7 @@ export function planStore(connection: StoreConnection, events: EventLog): PlanSt
           JSON.stringify(graph.waits),
           input.draft ? '1' : '0',
           JSON.stringify(input.decision.reason),
+          stateOf(input),
         ],
       });
       if (input.task !== undefined && reply[0] !== 'ok' && reply[0] !== 'replay' && reply[0] !== 'idempotency_conflict') {

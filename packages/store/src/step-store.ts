@@ -29,19 +29,17 @@ export function stepStore(connection: StoreConnection): StepStore {
     );
 
   const looksHeld = async ({ planId, stepId, token }: Hold): Promise<boolean> => {
-    const [plan, step] = await connection.attempt(() =>
-      Promise.all([redis.hget(keys.plan(planId), 'state'), redis.hget(`${keys.plan(planId)}:steps`, stepId)]),
-    );
+    const [plan, step] = await connection.attempt(() => redis.hmget(keys.planSteps(planId), '@', stepId));
     const [state, , , , holder] = step?.split('|') ?? [];
-    return plan !== null && !isHalted(plan) && state === 'running' && holder === token;
+    return plan != null && !isHalted(plan) && state === 'running' && holder === token;
   };
 
   return {
-    async claimStep({ planId, stepId, generation, delivery }, { token, executor }) {
+    async claimStep({ planId, stepId, generation, delivery }, { token, executor, references = [] }) {
       const call = {
         keys: [keys.plan(planId)],
         id: planId,
-        args: [stepId, generation, delivery, token, JSON.stringify(executor), LIMITS.crashes],
+        args: [stepId, generation, delivery, token, JSON.stringify(executor), LIMITS.crashes, ...references],
       };
       let reply = await connection.run('claim-step', call);
       if (reply[0] === 'unusual') reply = await connection.run('claim-step-anyhow', call);
@@ -52,7 +50,7 @@ export function stepStore(connection: StoreConnection): StepStore {
         : { ok: false, refusal };
     },
     async beginStep(hold, resolvedInput) {
-      // Nothing to write: two plain reads are quicker than a script, and what refuses is the script all the same.
+      // Nothing to write: a plain read is quicker than a script, and what refuses is the script all the same.
       if (resolvedInput === null && (await looksHeld(hold))) return { ok: true };
       return record('begin-step', hold, [resolvedInput ?? '']);
     },
@@ -70,7 +68,7 @@ export function stepStore(connection: StoreConnection): StepStore {
       return connection.subscribe(keys.haltChannel, handler);
     },
     async haltedPlans(planIds) {
-      const states = await connection.attempt(() => Promise.all(planIds.map((id) => redis.hget(keys.plan(id), 'state'))));
+      const states = await connection.attempt(() => Promise.all(planIds.map((id) => redis.hget(keys.planSteps(id), '@'))));
       return planIds.filter((_, index) => isHalted(states[index] ?? ''));
     },
   };

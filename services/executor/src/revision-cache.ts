@@ -1,34 +1,66 @@
-/** The content of revisions, which never changes, with the digests of the contracts that were signed. */
-import { contractDigest, type PlanContent, type Step } from '@countersign/shared';
+/** The content of revisions, which never changes, with what running its steps needs worked out once. */
+import {
+  CONDITION_TOOL,
+  conditionReferences,
+  contractDigest,
+  type PlanContent,
+  parseCondition,
+  type Reference,
+  referencesIn,
+  type Step,
+} from '@countersign/shared';
 import type { PlanStore } from '@countersign/store';
+
+export interface LoadedStep {
+  step: Step;
+  /** the ids of the steps that its references name */
+  references: readonly string[];
+}
 
 export interface LoadedRevision {
   content: PlanContent;
-  steps: ReadonlyMap<string, Step>;
+  steps: ReadonlyMap<string, LoadedStep>;
   /** digest of the signed contract, by tool */
   contracts: ReadonlyMap<string, string>;
 }
 
 const KEPT = 200;
 
-/** Loads a revision once; the least recently used ones are forgotten. A failed load is not remembered. */
+/** The references in a step's input: those of a condition's expression, or those of a template. */
+function stepReferences(step: Step): Reference[] {
+  if (step.tool !== CONDITION_TOOL) return referencesIn(step.input);
+  const parsed = parseCondition(String(step.input.expression ?? ''));
+  return parsed.ok ? conditionReferences(parsed.condition) : [];
+}
+
+async function loadContent(content: PlanContent): Promise<LoadedRevision> {
+  const ids = new Set(content.steps.map(({ id }) => id));
+  const loadStep = (step: Step): LoadedStep => ({
+    step,
+    references: [...new Set(stepReferences(step).map(({ root }) => root))].filter((root) => ids.has(root)),
+  });
+  const contracts = await Promise.all(
+    Object.entries(content.tools).map(async ([name, contract]) => [name, await contractDigest(contract)] as const),
+  );
+  return { content, steps: new Map(content.steps.map((step) => [step.id, loadStep(step)])), contracts: new Map(contracts) };
+}
+
+/** Loads a revision once; the least recently used ones are forgotten. Neither a failed load nor a missing one is remembered. */
 export function revisionCache(store: Pick<PlanStore, 'getRevision'>): (planId: string, revision: number) => Promise<LoadedRevision | null> {
   const loaded = new Map<string, Promise<LoadedRevision | null>>();
   const load = async (planId: string, revision: number): Promise<LoadedRevision | null> => {
     const found = await store.getRevision(planId, revision);
-    if (found === null) return null;
-    const { content } = found;
-    const contracts = await Promise.all(
-      Object.entries(content.tools).map(async ([name, contract]) => [name, await contractDigest(contract)] as const),
-    );
-    return { content, steps: new Map(content.steps.map((step) => [step.id, step])), contracts: new Map(contracts) };
+    return found === null ? null : loadContent(found.content);
   };
   return (planId, revision) => {
     const key = `${planId}:${revision}`;
     const known = loaded.get(key) ?? load(planId, revision);
     loaded.delete(key);
     loaded.set(key, known);
-    known.catch(() => loaded.delete(key));
+    const forget = (): void => {
+      if (loaded.get(key) === known) loaded.delete(key);
+    };
+    known.then((revisionOrNull) => revisionOrNull === null && forget(), forget);
     const oldest = loaded.keys().next().value;
     if (loaded.size > KEPT && oldest !== undefined) loaded.delete(oldest);
     return known;

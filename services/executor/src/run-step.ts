@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { type Json, retryDelay, type Step, type StepError, type StepJob, stepIdempotencyKey } from '@countersign/shared';
 import type { ClaimedStep, ClaimReply, Hold, RecordReply, StepStore } from '@countersign/store';
 import type { Tool, ToolContext } from '@countersign/tools';
-import { callTool } from './call-tool.ts';
+import { type CallOutcome, callTool } from './call-tool.ts';
 import { type Persistence, persist } from './persist.ts';
 import { prepareStep, type ToolCall } from './prepare-step.ts';
 import { progressReporter } from './progress.ts';
@@ -36,9 +36,14 @@ export interface RunStepScope {
 export type Verdict = 'completed' | 'failed or retrying' | 'handed back' | `not taken: ${string}`;
 
 /** Claims the step; one that is not due yet is waited for here, because clocks of machines differ by a little. */
-async function claim(job: StepJob, token: string, { store, executor, persistence }: RunStepScope): Promise<ClaimReply> {
+async function claim(
+  job: StepJob,
+  token: string,
+  { references, scope }: { references: readonly string[]; scope: RunStepScope },
+): Promise<ClaimReply> {
+  const { store, executor, persistence } = scope;
   for (;;) {
-    const reply = await persist(() => store.claimStep(job, { token, executor }), persistence);
+    const reply = await persist(() => store.claimStep(job, { token, executor, references }), persistence);
     if (reply.ok || reply.refusal !== 'not_due') return reply;
     await persistence.wait(Math.min(Math.max(reply.dueInMs ?? 0, 1), 1_000));
   }
@@ -46,23 +51,32 @@ async function claim(job: StepJob, token: string, { store, executor, persistence
 
 /** Runs one delivery of a step. Never throws for what a tool does; only a closing store ends it early. */
 export async function runStep(job: StepJob, jobSignal: AbortSignal, scope: RunStepScope): Promise<Verdict> {
+  const { planId, stepId, revision: number } = job;
+  const log = scope.logger.child({ planId, stepId });
+  const notTaken = (refusal: string): Verdict => {
+    log.info({ refusal }, 'step not taken');
+    return `not taken: ${refusal}`;
+  };
+  // The revision never changes, so it is read before the claim: it tells which outcomes the claim has to bring along.
+  const revision = await persist(() => scope.loadRevision(planId, number), scope.persistence);
+  const loaded = revision?.steps.get(stepId);
+  if (revision == null || loaded === undefined) return notTaken('not_found');
+
   const token = randomUUID();
-  const log = scope.logger.child({ planId: job.planId, stepId: job.stepId });
-  const reply = await claim(job, token, scope);
-  if (!reply.ok) {
-    log.info({ refusal: reply.refusal }, 'step not taken');
-    return `not taken: ${reply.refusal}`;
-  }
-  const hold: Hold = { planId: job.planId, stepId: job.stepId, token };
-  const inHand = scope.inHand.take(job.planId);
+  const reply = await claim(job, token, { references: loaded.references, scope });
+  if (!reply.ok) return notTaken(reply.refusal);
+  const inHand = scope.inHand.take(planId);
   const onLockLost = (): void => inHand.abort('lock_lost');
   jobSignal.addEventListener('abort', onLockLost, { once: true });
   try {
-    return await runClaimed(
-      reply.claim,
-      { job, hold, inHand, log: log.child({ attempt: reply.claim.attempt, taskId: reply.claim.taskId }) },
-      scope,
-    );
+    const held: Held = {
+      job,
+      step: loaded.step,
+      hold: { planId, stepId, token },
+      inHand,
+      log: log.child({ attempt: reply.claim.attempt, taskId: reply.claim.taskId }),
+    };
+    return await runClaimed(reply.claim, { revision, held }, scope);
   } finally {
     jobSignal.removeEventListener('abort', onLockLost);
     inHand.release();
@@ -71,21 +85,21 @@ export async function runStep(job: StepJob, jobSignal: AbortSignal, scope: RunSt
 
 interface Held {
   job: StepJob;
+  step: Step;
   hold: Hold;
   inHand: StepInHand;
   log: StepLogger;
 }
 
-async function runClaimed(claimed: ClaimedStep, held: Held, scope: RunStepScope): Promise<Verdict> {
-  const { job, hold, log } = held;
+async function runClaimed(
+  claimed: ClaimedStep,
+  { revision, held }: { revision: LoadedRevision; held: Held },
+  scope: RunStepScope,
+): Promise<Verdict> {
+  const { step, hold, log } = held;
   const { store, persistence } = scope;
-  const revision = await persist(() => scope.loadRevision(job.planId, claimed.revision), persistence);
-  const step = revision?.steps.get(job.stepId);
-  // The plan was deleted since the claim: there is nothing left to record.
-  if (revision === null || step === undefined) return 'not taken: not_found';
-
   const prepared = prepareStep(step, { revision, claim: claimed, tools: scope.tools, digests: scope.digests });
-  if (!prepared.ok) return recordFailure(prepared.error, { step, attempt: claimed.attempt }, { held, scope });
+  if (!prepared.ok) return recordFailure(prepared.error, claimed.attempt, { held, scope });
 
   const look = await persist(() => store.beginStep(hold, prepared.call.resolvedInput), persistence);
   if (!look.ok) {
@@ -94,8 +108,8 @@ async function runClaimed(claimed: ClaimedStep, held: Held, scope: RunStepScope)
     return `not taken: ${look.refusal}`;
   }
   log.debug({ tool: step.tool }, 'step begun');
-  const outcome = await call(prepared.call, { step, claimed, held, scope });
-  if (outcome.kind === 'failed') return recordFailure(outcome.error, { step, attempt: claimed.attempt }, { held, scope });
+  const outcome = await call(prepared.call, claimed.attempt, { held, scope });
+  if (outcome.kind === 'failed') return recordFailure(outcome.error, claimed.attempt, { held, scope });
   const recorded = await persist(
     () => (outcome.kind === 'completed' ? store.completeStep(hold, outcome.output) : store.releaseStep(hold)),
     persistence,
@@ -104,18 +118,15 @@ async function runClaimed(claimed: ClaimedStep, held: Held, scope: RunStepScope)
   return outcome.kind === 'completed' ? 'completed' : 'handed back';
 }
 
-async function call(
-  toolCall: ToolCall,
-  { step, claimed, held, scope }: { step: Step; claimed: ClaimedStep; held: Held; scope: RunStepScope },
-) {
-  const { job, hold, inHand, log } = held;
+async function call(toolCall: ToolCall, attempt: number, { held, scope }: { held: Held; scope: RunStepScope }): Promise<CallOutcome> {
+  const { job, step, hold, inHand, log } = held;
   const progress = progressReporter((report) => scope.store.reportProgress(hold, report), log);
   const context: ToolContext = {
     signal: inHand.signal,
     idempotencyKey: stepIdempotencyKey(job.planId, job.stepId, job.generation),
     planId: job.planId,
     stepId: job.stepId,
-    attempt: claimed.attempt,
+    attempt,
     logger: toolLogger(log),
     progress: progress.report,
     evaluate: toolCall.evaluate,
@@ -134,12 +145,8 @@ const toolLogger = (log: StepLogger): ToolContext['logger'] => ({
   error: (message, fields: Record<string, Json> = {}) => log.error(fields, message),
 });
 
-async function recordFailure(
-  error: StepError,
-  { step, attempt }: { step: Step; attempt: number },
-  { held, scope }: { held: Held; scope: RunStepScope },
-): Promise<Verdict> {
-  const delayMs = retryDelay(step.retry, attempt);
+async function recordFailure(error: StepError, attempt: number, { held, scope }: { held: Held; scope: RunStepScope }): Promise<Verdict> {
+  const delayMs = retryDelay(held.step.retry, attempt);
   const recorded = await persist(() => scope.store.failStep(held.hold, { error, delayMs }), scope.persistence);
   held.log.warn({ code: error.code, error: error.message }, 'step attempt failed');
   logRecord(recorded, 'failed', held.log);

@@ -1,6 +1,6 @@
 --[[
   The event log. `emit` appends to the plan's stream, and for what people or other systems wait for also a reference to
-  the capped stream of all plans; `announce` wakes whoever follows the plan. Every entry has the same two fields, which
+  the capped stream of all plans. Every entry has the same two fields, which
   Redis stores only once per node.
 ]]
 -- The routine of steps, four entries for each of them, is left to the plan's own stream.
@@ -15,8 +15,4 @@ local function emit(type, event, data)
   now = now or tonumber(string.match(id, '^%d+'))
   if ROUTINE[type] then return end
   redis.call('XADD', allEventsKey, 'MAXLEN', '~', 10000, '*', 'p', planId, 'i', id, 'e', head)
-end
-
-local function announce()
-  redis.call('PUBLISH', prefix .. ':wake:' .. planId, '')
 end

@@ -6,7 +6,7 @@ local function addStepJob(id, node, step, delayMs)
   local base = prefix .. ':bull:' .. node.queue .. ':'
   local jobId = planId .. '-' .. id .. '-' .. step[GENERATION]
   if step[DELIVERY] > 1 then jobId = jobId .. '.' .. step[DELIVERY] end
-  local data = '{"planId":"' .. planId .. '","stepId":"' .. id .. '","generation":' .. step[GENERATION] .. ',"delivery":' .. step[DELIVERY] .. '}'
+  local data = '{"planId":"' .. planId .. '","stepId":"' .. id .. '","revision":' .. plan.revision .. ',"generation":' .. step[GENERATION] .. ',"delivery":' .. step[DELIVERY] .. '}'
   local args = cmsgpack.pack({ base, jobId, node.tool, timeText() })
   if delayMs > 0 then
     addDelayedJob(

@@ -3,14 +3,13 @@
   left pending. Beside it, as they came: output:<step>, error:<step>, input:<step> (resolved), progress:<step>.
   Changed steps are written back all at once, by savePlan. The graph of the revision is in `<plan>:graph:<revision>`:
     <step>        place | tool | queue | dependencies | runIf | onError | attempts | the groups that wait for it
-    <step>:refs   the steps that its references name, where there are any
     #<n>          the steps of group n, in the array's order, each as step:place:tool:queue; a group is all steps that
                   wait for the same dependencies. A group of one dependency is named <n>= where it is waited for
     *  ^          all steps in the array's order; those without dependencies
   Lists are joined by ','. Both hold only what we wrote, never a user's value; no id or name of ours has '|' or ','.
 ]]
 local STATUS, ATTEMPT, GENERATION, DELIVERY, TOKEN, CRASHES, NOT_BEFORE, STARTED_AT, FINISHED_AT, REASON, CAUSE = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
-local stepsKey, waitsKey, readyKey = planKey .. ':steps', planKey .. ':waits', planKey .. ':ready'
+local waitsKey, readyKey = planKey .. ':waits', planKey .. ':ready'
 local graphCache, routeCache, stepCache, stepWrites = {}, {}, {}, {}
 
 local function graphKey()
@@ -91,25 +90,14 @@ local function stepText(step)
     step[CRASHES], step[NOT_BEFORE], step[STARTED_AT], step[FINISHED_AT], step[REASON], step[CAUSE])
 end
 
--- Names and values to be written along with the changed steps.
-local resultWrites = {}
-
+-- Keeps what a step gave, to be written along with the changed steps.
 local function keepResult(field, text)
-  resultWrites[#resultWrites + 1] = field
-  resultWrites[#resultWrites + 1] = text
+  stepFields[#stepFields + 1] = field
+  stepFields[#stepFields + 1] = text
 end
 
-flushSteps = function()
-  local flat = resultWrites
-  for id in pairs(stepWrites) do
-    flat[#flat + 1] = id
-    flat[#flat + 1] = stepText(stepCache[id])
-    if #flat >= 1000 then
-      redis.call('HSET', stepsKey, unpack(flat))
-      flat = {}
-    end
-  end
-  if #flat > 0 then redis.call('HSET', stepsKey, unpack(flat)) end
+collectSteps = function()
+  for id in pairs(stepWrites) do keepResult(id, stepText(stepCache[id])) end
 end
 
 local function hasEnded(step)

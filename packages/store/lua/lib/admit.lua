@@ -1,0 +1,54 @@
+--[[
+  Steps that are ready get places under the cap: docs/engine.md, admit.
+]]
+local function byPlace(a, b)
+  return routeOf(a).place < routeOf(b).place
+end
+
+local function joinReady(id)
+  redis.call('ZADD', readyKey, routeOf(id).place, id)
+  add('ready', 1)
+end
+
+-- Queues steps in the order given. Jobs are added back to front, because the last one added is taken first.
+local function queueSteps(ids)
+  local steps = {}
+  if #ids > 1 then loadSteps(ids) end
+  for position, id in ipairs(ids) do
+    local step = loadStep(id)
+    step[STATUS] = 'queued'
+    step[DELIVERY] = step[DELIVERY] + 1
+    step[NOT_BEFORE] = '0'
+    saveStep(id, step)
+    emit('step.queued', { step = id }, '{"delivery":' .. step[DELIVERY] .. '}')
+    steps[position] = step
+  end
+  for position = #ids, 1, -1 do
+    addStepJob(ids[position], routeOf(ids[position]), steps[position], 0)
+  end
+  add('inflight', #ids)
+end
+
+-- `fresh` are steps that became ready in this very command, in any order; they are not in the ready set yet.
+local function admit(fresh)
+  if plan.stopping ~= '' then return end
+  local room = plan.status == 'executing' and plan.cap - plan.inflight or 0
+  if plan.ready == 0 and #fresh <= room then
+    table.sort(fresh, byPlace)
+    if #fresh > 0 then queueSteps(fresh) end
+    return
+  end
+  for _, id in ipairs(fresh) do
+    local step = loadStep(id)
+    step[STATUS] = 'ready'
+    saveStep(id, step)
+    joinReady(id)
+  end
+  local count = math.min(room, plan.ready)
+  if count <= 0 then return end
+  local popped = redis.call('ZPOPMIN', readyKey, count)
+  local ids = {}
+  for i = 1, #popped, 2 do ids[#ids + 1] = popped[i] end
+  add('ready', -#ids)
+  queueSteps(ids)
+end

@@ -1,0 +1,19 @@
+-- A step that stopped without a result: docs/engine.md, release.
+local function handBack(id, step)
+  leaveFlight(step)
+  step[STATUS] = 'retrying'
+  step[ATTEMPT] = step[ATTEMPT] - 1
+  saveStep(id, step)
+  emit('step.retrying', { step = id, attempt = step[ATTEMPT] + 1 }, '{"handedBack":true}')
+  joinReady(id)
+  admit({})
+end
+
+local function release(id, step)
+  if plan.stopping ~= '' then
+    cancelStep(id, step, 'plan_stopped', plan.stopping)
+    finish()
+  else
+    handBack(id, step)
+  end
+end
