@@ -1,35 +1,62 @@
 --[[
-  running -> completed; its successors become ready and are queued, in the same step.
+  running -> completed; its successors are queued, in the same step: the usual case, and quick. Left to
+  complete-step-anyhow, before anything is written: a plan that has failures, is stopping, has steps waiting for a place or
+  would have now, or ends with this step; a step that was tried before; successors that were.
   KEYS[1] the plan's hash
-  ARGV    4 step   5 token   6 output, JSON text
-  Replies ok | not_found | plan_not_executing | stale_token
-  Events  step.completed, step.ready, step.skipped, step.queued, plan.completed | partial | failed
+  ARGV    1 prefix   2 now   3 the plan's id   4 step   5 token   6 output, JSON text
+  Replies ok | unusual
+  Events  step.completed, step.ready, step.queued
 ]]
---- include context
---- include events
---- include plan
---- include steps
+local planKey, prefix, planId, id = KEYS[1], ARGV[1], ARGV[3], ARGV[4]
 --- include jobs
---- include admit
---- include settle
---- include finish
---- include hold
 
-local id = ARGV[4]
-local step, reply = checkHold(id, ARGV[5])
-if not step then
-  -- The first reply was lost. Only a completion is answered again: a result that was not kept must never be told it was.
-  if reply[1] ~= 'not_found' then
-    local held = loadStep(id)
-    if held[STATUS] == 'completed' and held[TOKEN] == ARGV[5] then return { 'ok' } end
+local stepsKey, waitsKey, eventsKey = planKey .. ':steps', planKey .. ':waits', planKey .. ':events'
+local states = redis.call('HMGET', stepsKey, '@', id)
+local revision, cap, total, inflight, running, completed, taskId =
+  string.match(states[1] or '', '^executing||(%d+)|(%d+)|(%d+)|(%d+)|0|(%d+)|(%d+)|0|0|0|%d+|(.*)$')
+local delivered, token, crashes, startedAt = string.match(states[2] or '', '^running|1|(%d+|%d+)|([^|]*)|(%d+)|%d+|(%d+)|')
+if not revision or token ~= ARGV[5] or completed + 1 == tonumber(total) then return { 'unusual' } end
+
+local graphKey = planKey .. ':graph:' .. revision
+local counted, fresh, routes = {}, {}, {}
+for group, alone in string.gmatch(string.match(redis.call('HGET', graphKey, id), '[^|]*$'), '(%d+)(=?)') do
+  if alone == '' then counted[#counted + 1] = group end
+  if alone == '=' or redis.call('HGET', waitsKey, group) == '1' then
+    for member, place, tool, queue in string.gmatch(redis.call('HGET', graphKey, '#' .. group), '([^,:]+):([^,:]+):([^,:]+):([^,:]+)') do
+      fresh[#fresh + 1] = member
+      routes[member] = { place = tonumber(place), tool = tool, queue = queue }
+    end
   end
-  return reply
 end
-keepResult('output:' .. id, ARGV[6])
-if step[ATTEMPT] > 1 then redis.call('HDEL', stepsKey, 'error:' .. id) end
-emit('step.completed', { step = id, attempt = step[ATTEMPT] })
-endStep(id, step, 'completed')
-if plan.stopping == '' then admit(settle(id, 'succeeded')) end
-finish()
-savePlan()
+inflight = inflight - 1 + #fresh
+if inflight > tonumber(cap) or #fresh > 1000 then return { 'unusual' } end
+if #fresh > 0 then
+  for _, state in ipairs(redis.call('HMGET', stepsKey, unpack(fresh))) do
+    if state then return { 'unusual' } end
+  end
+  if #fresh > 1 then table.sort(fresh, function(a, b) return routes[a].place < routes[b].place end) end
+end
+
+local function emit(type, step, attempt, data)
+  return redis.call('XADD', eventsKey, '*', 'e', type .. '|' .. step .. '|' .. attempt .. '|' .. revision .. '|', 'd', data)
+end
+
+local eventId = emit('step.completed', id, '1', '')
+local now = ARGV[2] ~= '' and ARGV[2] or string.match(eventId, '^%d+')
+for _, group in ipairs(counted) do redis.call('HINCRBY', waitsKey, group, -1) end
+for _, member in ipairs(fresh) do emit('step.ready', member, '', '') end
+for _, member in ipairs(fresh) do emit('step.queued', member, '', '{"delivery":1}') end
+local changes = {
+  '@', 'executing||' .. revision .. '|' .. cap .. '|' .. total .. '|' .. inflight .. '|0|' .. (running - 1) .. '|' .. (completed + 1) .. '|0|0|0|' .. now .. '|' .. taskId,
+  id, 'completed|1|' .. delivered .. '|' .. token .. '|' .. crashes .. '|0|' .. startedAt .. '|' .. now .. '||',
+  'output:' .. id, ARGV[6],
+}
+for _, member in ipairs(fresh) do
+  changes[#changes + 1] = member
+  changes[#changes + 1] = 'queued|0|1|1||0|0|0|0||'
+end
+redis.call('HSET', stepsKey, unpack(changes))
+for position = #fresh, 1, -1 do
+  addStepJob(fresh[position], routes[fresh[position]], { revision = revision, generation = '1', number = 1, at = now }, 0)
+end
 return { 'ok' }

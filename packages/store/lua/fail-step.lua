@@ -28,7 +28,7 @@ if retryable and step[ATTEMPT] < graphOf(id).attempts and plan.stopping == '' th
   emit('step.retrying', { step = id, attempt = step[ATTEMPT] }, '{"error":' .. errorText .. ',"delayMs":' .. delayMs .. ',"notBefore":' .. step[NOT_BEFORE] .. '}')
   if delayMs > 0 then
     step[DELIVERY] = step[DELIVERY] + 1
-    addStepJob(id, graphOf(id), step, delayMs)
+    addStepJob(id, graphOf(id), deliveryOf(step), delayMs)
     saveStep(id, step)
   else
     saveStep(id, step)

@@ -54,7 +54,10 @@ export function stepStore(connection: StoreConnection): StepStore {
       if (resolvedInput === null && (await looksHeld(hold))) return { ok: true };
       return record('begin-step', hold, [resolvedInput ?? '']);
     },
-    completeStep: (hold, output) => record('complete-step', hold, [output]),
+    async completeStep(hold, output) {
+      const reply = await record('complete-step', hold, [output]);
+      return !reply.ok && (reply.refusal as string) === 'unusual' ? record('complete-step-anyhow', hold, [output]) : reply;
+    },
     failStep: (hold, { error, delayMs }) => record('fail-step', hold, [JSON.stringify(error), error.retryable ? '1' : '0', delayMs]),
     releaseStep: (hold) => record('release-step', hold),
     async reportProgress(hold, progress) {

@@ -5,6 +5,10 @@ local function byPlace(a, b)
   return routeOf(a).place < routeOf(b).place
 end
 
+local function deliveryOf(step)
+  return { revision = plan.revision, generation = step[GENERATION], number = step[DELIVERY], at = timeText() }
+end
+
 local function joinReady(id)
   redis.call('ZADD', readyKey, routeOf(id).place, id)
   add('ready', 1)
@@ -24,7 +28,7 @@ local function queueSteps(ids)
     steps[position] = step
   end
   for position = #ids, 1, -1 do
-    addStepJob(ids[position], routeOf(ids[position]), steps[position], 0)
+    addStepJob(ids[position], routeOf(ids[position]), deliveryOf(steps[position]), 0)
   end
   add('inflight', #ids)
 end

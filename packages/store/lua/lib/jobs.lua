@@ -2,12 +2,13 @@
   Adds a step's job with BullMQ's own script. `addStandardJob` and `addDelayedJob` stand above: BullMQ's shipped text,
   each made a local function of (KEYS, ARGV) when the script is put together.
 ]]
-local function addStepJob(id, node, step, delayMs)
-  local base = prefix .. ':bull:' .. node.queue .. ':'
-  local jobId = planId .. '-' .. id .. '-' .. step[GENERATION]
-  if step[DELIVERY] > 1 then jobId = jobId .. '.' .. step[DELIVERY] end
-  local data = '{"planId":"' .. planId .. '","stepId":"' .. id .. '","revision":' .. plan.revision .. ',"generation":' .. step[GENERATION] .. ',"delivery":' .. step[DELIVERY] .. '}'
-  local args = cmsgpack.pack({ base, jobId, node.tool, timeText() })
+-- `route` is where the job goes: {place, tool, queue}. `at` is now, as text.
+local function addStepJob(id, route, delivery, delayMs)
+  local base = prefix .. ':bull:' .. route.queue .. ':'
+  local jobId = planId .. '-' .. id .. '-' .. delivery.generation
+  if delivery.number > 1 then jobId = jobId .. '.' .. delivery.number end
+  local data = '{"planId":"' .. planId .. '","stepId":"' .. id .. '","revision":' .. delivery.revision .. ',"generation":' .. delivery.generation .. ',"delivery":' .. delivery.number .. '}'
+  local args = cmsgpack.pack({ base, jobId, route.tool, delivery.at })
   if delayMs > 0 then
     addDelayedJob(
       { base .. 'marker', base .. 'meta', base .. 'id', base .. 'delayed', base .. 'completed', base .. 'events' },
