@@ -11,6 +11,7 @@
 
 local taskKey, recordKey, taskId = KEYS[1], KEYS[2], ARGV[3]
 --- include task
+--- include planning-job
 
 local replay = findReplay(recordKey, ARGV[4])
 if replay then return replay end
@@ -21,10 +22,5 @@ redis.call('ZADD', prefix .. ':tasks:queued', 0, taskId)
 rememberCall(recordKey, ARGV[4], taskId, ARGV[5])
 emitForTask(taskKey, 'task.queued', { task = taskId, actor = ARGV[6] })
 
--- A planner's job fails only while Redis can't be written: it is tried again until it can.
-local base = prefix .. ':bull:planning:'
-addStandardJob(
-  { base .. 'wait', base .. 'paused', base .. 'meta', base .. 'id', base .. 'completed', base .. 'delayed', base .. 'active', base .. 'events', base .. 'marker' },
-  { cmsgpack.pack({ base, taskId, 'plan', time() }), '{"taskId":"' .. taskId .. '"}', cmsgpack.pack({ attempts = 1000000, backoff = { type = 'fixed', delay = 1000 } }) }
-)
+addPlanningJob(taskId, 1)
 return { 'ok' }

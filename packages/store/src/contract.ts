@@ -145,6 +145,8 @@ export interface ToolCatalogue {
 export interface Answers {
   /** Keeps the answer of a call that named itself, so that repeating it gives the same one. */
   saveAnswer(idempotency: Idempotency, answer: { status: number; body: Json }): Promise<void>;
+  /** What a call of that name has led to before; null when there was none. Refused when its body was another one. */
+  findAnswer(idempotency: Idempotency): Promise<Outcome<Replay | null>>;
 }
 
 /** Redis could not do it: nothing was changed, or the reply was lost. Trying again is safe. */
@@ -208,4 +210,43 @@ export interface StepStore {
   onHalt(handler: (planId: string) => void): Promise<() => void>;
   /** Which of these plans have running steps that are to abort: cancelled, stopping, or gone. */
   haltedPlans(planIds: readonly string[]): Promise<string[]>;
+}
+
+/** Something that the reconciler put right: `what` it did, because it found `why`. */
+export interface Mending {
+  planId: string | null;
+  taskId: string | null;
+  stepId: string | null;
+  /**
+   * step_queued: a queued step got a new job. step_handed_back: a running one counts a crash and waits for a place again.
+   * step_failed: it did so too often. step_cancelled: its plan is stopping. step_readied: a waiting step can be admitted
+   * again. task_queued: a task got a new planning job.
+   */
+  what:
+    | 'step_queued'
+    | 'step_handed_back'
+    | 'step_failed'
+    | 'step_cancelled'
+    | 'step_readied'
+    | 'steps_admitted'
+    | 'plan_ended'
+    | 'task_queued';
+  why:
+    | 'job_missing'
+    | 'job_failed'
+    | 'job_completed'
+    | 'not_in_ready_set'
+    | 'room_under_cap'
+    | 'nothing_running'
+    | 'all_steps_ended';
+}
+
+/** What keeps plans and tasks going that lost a job; docs/engine.md says exactly what it does. */
+export interface Reconciler {
+  /**
+   * Looks at executing plans and at tasks without a plan that were at rest for `restMs` (5,000 when absent), and puts right
+   * what is wrong. One call looks at a part of them when there are many; the next one goes on. Safe to call at any time, also
+   * twice at once.
+   */
+  reconcile(options?: { restMs?: number }): Promise<Mending[]>;
 }

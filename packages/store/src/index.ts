@@ -25,5 +25,5 @@ export {
 } from './contract.ts';
 export { type EmbeddedRedis, type EmbeddedRedisOptions, startEmbeddedRedis } from './embedded-redis.ts';
 export { type OpenStoreOptions, openStore, type Store } from './open-store.ts';
-export type { ConsumeOptions, Consumer } from './queues.ts';
+export type { ConsumeOptions, Consumer, Lease } from './queues.ts';
 export { checkRedis, type RedisCheck, type RedisCheckLogger, type RedisFinding } from './redis-check.ts';

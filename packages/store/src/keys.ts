@@ -20,6 +20,7 @@
  *   approvals              zset    w: plan commands            while a plan waits for people
  *   events                 stream  w: every command            capped at about 10,000 entries, by reference
  *   idem:<hash>            hash    w: commands of people       24 hours; a minute for calls without an Idempotency-Key
+ *   reconcile              hash    w: the reconciler           for good: where its next sweep of each index goes on
  *   tools                  hash    w: executors at start       a contract stays until an executor announces another of its name
  *   bull:<queue>:*                 w: BullMQ, and its own scripts inside ours   finished jobs: the last 1,000 of each queue
  * Channel halt: a plan's running steps are to abort.
@@ -35,6 +36,7 @@ export interface Keys {
   plans(status?: string): string;
   approvals: string;
   idempotency(hash: string): string;
+  reconcile: string;
   tools: string;
   haltChannel: string;
 }
@@ -53,6 +55,7 @@ export function keysOf(prefix: string): Keys {
     plans: (status) => (status === undefined ? `${prefix}:plans` : `${prefix}:plans:${status}`),
     approvals: `${prefix}:approvals`,
     idempotency: (hash) => `${prefix}:idem:${hash}`,
+    reconcile: `${prefix}:reconcile`,
     tools: `${prefix}:tools`,
     haltChannel: `${prefix}:halt`,
   };

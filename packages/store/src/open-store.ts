@@ -7,7 +7,7 @@ import { eventLog } from './event-log.ts';
 import { DEFAULT_PREFIX } from './keys.ts';
 import { callRecord } from './outcome.ts';
 import { planStore } from './plan-store.ts';
-import { type ConsumeOptions, type Consumer, consumePlanning, consumeSteps, openQueues } from './queues.ts';
+import { type ConsumeOptions, type Consumer, consumePlanning, consumeSteps, type Lease, openQueues } from './queues.ts';
 import { stepStore } from './step-store.ts';
 import { taskStore } from './task-store.ts';
 import { toolCatalogue } from './tool-catalogue.ts';
@@ -31,7 +31,7 @@ export interface Store extends TaskStore, PlanStore, EventLog, StepStore, ToolCa
   /** BullMQ's queues, for the dashboard. */
   queues(): readonly Queue[];
   consumePlanning(handler: (job: PlanningJob, signal: AbortSignal) => Promise<unknown>, options: ConsumeOptions): Consumer;
-  consumeSteps(handler: (job: StepJob, signal: AbortSignal) => Promise<unknown>, options: ConsumeOptions & { queue?: string }): Consumer;
+  consumeSteps(handler: (job: StepJob, lease: Lease) => Promise<unknown>, options: ConsumeOptions & { queue?: string }): Consumer;
   close(): Promise<void>;
 }
 

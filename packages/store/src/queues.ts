@@ -25,17 +25,35 @@ const STALLED_CHECK_MS = 4_000;
 const NEVER_GIVE_UP = 1_000_000;
 const KEEP_FINISHED = 1_000;
 
-type Handler<Data> = (data: Data, signal: AbortSignal) => Promise<unknown>;
+/** A worker's hold on a job. When its lock could not be renewed, another worker may have the job by now. */
+export interface Lease {
+  whenLost(callback: () => void): void;
+}
+
+type Handler<Data> = (data: Data, lease: Lease) => Promise<unknown>;
 
 function consume<Data>(
   connection: StoreConnection,
   { queue, handler, options }: { queue: string; handler: Handler<Data>; options: ConsumeOptions },
 ): Consumer {
-  const redis = new Redis(connection.redisUrl, { maxRetriesPerRequest: null, retryStrategy: (times) => Math.min(50 * 2 ** times, 1_000) });
+  const redis = new Redis(connection.redisUrl, {
+    enableAutoPipelining: true,
+    maxRetriesPerRequest: null,
+    retryStrategy: (times) => Math.min(50 * 2 ** times, 1_000),
+  });
   redis.on('error', options.onError);
+  const lost = new Map<string, () => void>();
   const worker = new Worker<Data>(
     queue,
-    async (job: Job<Data>, _token?: string, signal?: AbortSignal) => handler(job.data, signal ?? new AbortController().signal),
+    // One parameter: with three, BullMQ makes an AbortController for every job.
+    async (job: Job<Data>) => {
+      const id = job.id ?? '';
+      try {
+        return await handler(job.data, { whenLost: (callback) => lost.set(id, callback) });
+      } finally {
+        lost.delete(id);
+      }
+    },
     {
       connection: redis,
       prefix: connection.keys.bullPrefix,
@@ -51,7 +69,7 @@ function consume<Data>(
   );
   worker.on('error', options.onError);
   worker.on('lockRenewalFailed', (jobIds: string[]) => {
-    for (const id of jobIds) worker.cancelJob(id, 'the lock was lost');
+    for (const id of jobIds) lost.get(id)?.();
   });
   return {
     async close() {
@@ -61,9 +79,21 @@ function consume<Data>(
   };
 }
 
-/** Takes planning jobs. A handler that throws (Redis can't be written) has its job tried again every second. */
-export const consumePlanning = (connection: StoreConnection, handler: Handler<PlanningJob>, options: ConsumeOptions): Consumer =>
-  consume(connection, { queue: PLANNING_QUEUE, handler, options });
+/** Takes planning jobs; the signal aborts when the job is lost. A handler that throws (Redis can't be written) has its job tried again every second. */
+export const consumePlanning = (
+  connection: StoreConnection,
+  handler: (job: PlanningJob, signal: AbortSignal) => Promise<unknown>,
+  options: ConsumeOptions,
+): Consumer =>
+  consume<PlanningJob>(connection, {
+    queue: PLANNING_QUEUE,
+    handler: (job, lease) => {
+      const controller = new AbortController();
+      lease.whenLost(() => controller.abort(new Error('the planning job was lost to another planner')));
+      return handler(job, controller.signal);
+    },
+    options,
+  });
 
 /** Takes step jobs of one queue. The handler never throws: what becomes of a step is recorded in the plan. */
 export const consumeSteps = (

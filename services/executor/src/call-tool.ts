@@ -2,7 +2,7 @@
 import { byteLength, type Json, LIMITS, STEP_ERROR_CODES, type StepError } from '@countersign/shared';
 import { type ToolContext, ToolError } from '@countersign/tools';
 import type { ToolCall } from './prepare-step.ts';
-import { causeOf, type StepInHand } from './steps-in-hand.ts';
+import type { StepInHand } from './steps-in-hand.ts';
 
 export type CallOutcome = { kind: 'completed'; output: string } | { kind: 'failed'; error: StepError } | { kind: 'released' };
 
@@ -40,20 +40,18 @@ function errorOf(thrown: unknown): StepError {
   };
 }
 
-/** Resolves when the tool settles, or some time after the signal aborted, with null. */
-function settle(call: Promise<Json>, signal: AbortSignal): Promise<Settled | null> {
+/** Resolves when the tool settles, or some time after it was told to abort, with null. */
+function settle(call: Promise<Json>, inHand: StepInHand): Promise<Settled | null> {
   return new Promise((resolve) => {
     let grace: NodeJS.Timeout | undefined;
-    const onAbort = (): void => {
-      grace = setTimeout(() => finish(null), ABORT_GRACE_MS);
-    };
     const finish = (settled: Settled | null): void => {
+      inHand.whenAborted(null);
       clearTimeout(grace);
-      signal.removeEventListener('abort', onAbort);
       resolve(settled);
     };
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) onAbort();
+    inHand.whenAborted(() => {
+      grace = setTimeout(() => finish(null), ABORT_GRACE_MS);
+    });
     call.then(
       (returned) => finish({ returned }),
       (threw: unknown) => finish({ threw }),
@@ -69,11 +67,12 @@ export async function callTool(
 ): Promise<CallOutcome> {
   const timer = setTimeout(() => inHand.abort('timeout'), timeoutMs);
   // An async function, so that a tool that throws at once is treated like one that rejects.
-  const settled = await settle((async () => tool.run(input, context))(), inHand.signal);
+  const settled = await settle((async () => tool.run(input, context))(), inHand);
   clearTimeout(timer);
-  const cause = causeOf(inHand.signal);
-  if (cause === 'timeout')
+  const { cause } = inHand;
+  if (cause === 'timeout') {
     return { kind: 'failed', error: { code: 'timeout', message: `no result within ${timeoutMs} ms`, retryable: true } };
+  }
   // A result that came all the same is recorded: what is done is done. The store refuses it where it may not count.
   if (settled !== null && 'returned' in settled) return outputText(settled.returned);
   if (cause !== null || settled === null) return { kind: 'released' };

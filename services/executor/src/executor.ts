@@ -1,5 +1,5 @@
 /** An executor: takes step jobs, runs them, aborts what was stopped, and lets go in good order. */
-import { contractDigest, STEPS_QUEUE } from '@countersign/shared';
+import { canonicalJson, STEPS_QUEUE, signedContract } from '@countersign/shared';
 import type { Consumer, Store } from '@countersign/store';
 import type { Tool } from '@countersign/tools';
 import { waitMs } from './persist.ts';
@@ -41,13 +41,13 @@ export async function startExecutor({
 }: ExecutorOptions): Promise<Executor> {
   const contracts = [...tools.values()].map(({ contract }) => contract);
   await store.announceTools(contracts);
-  const digests = new Map(await Promise.all(contracts.map(async (contract) => [contract.name, await contractDigest(contract)] as const)));
+  const canonical = new Map(contracts.map((contract) => [contract.name, canonicalJson(signedContract(contract))]));
   const inHand = stepsInHand();
   let closed = false;
   const scope: RunStepScope = {
     store,
     tools,
-    digests,
+    contracts: canonical,
     loadRevision: revisionCache(store),
     inHand,
     logger,
@@ -72,7 +72,7 @@ export async function startExecutor({
   const served = queues ?? [...new Set([STEPS_QUEUE, ...contracts.flatMap(({ queue }) => (queue === null ? [] : [queue]))])];
   const onError = (error: Error): void => logger.warn({ error: error.message }, 'queue connection');
   const consumers: Consumer[] = served.map((queue) =>
-    store.consumeSteps((job, signal) => runStep(job, signal, scope), { queue, concurrency, onError }),
+    store.consumeSteps((job, lease) => runStep(job, lease, scope), { queue, concurrency, onError }),
   );
   logger.info({ queues: served, concurrency, tools: contracts.map((contract) => contract.name) }, 'executor takes steps');
 

@@ -47,20 +47,20 @@ function evaluator(scope: ReferenceScope): (expression: string) => boolean {
   };
 }
 
-/** `digests` are those of this process's tools. */
+/** `contracts` are those of this process's tools, as canonical text. */
 export function prepareStep(
   step: Step,
   {
     revision,
     claim,
     tools,
-    digests,
-  }: { revision: LoadedRevision; claim: ClaimedStep; tools: ReadonlyMap<string, Tool>; digests: ReadonlyMap<string, string> },
+    contracts,
+  }: { revision: LoadedRevision; claim: ClaimedStep; tools: ReadonlyMap<string, Tool>; contracts: ReadonlyMap<string, string> },
 ): Prepared {
   const tool = tools.get(step.tool);
   if (tool === undefined)
     return refuse('unknown_tool', `this executor has no tool ${step.tool}; it has ${[...tools.keys()].sort().join(', ')}`);
-  if (digests.get(step.tool) !== revision.contracts.get(step.tool)) {
+  if (contracts.get(step.tool) !== revision.contracts.get(step.tool)) {
     return refuse(
       'tool_changed',
       `the contract of ${step.tool} is not the one that was approved: its description, schema, risk or defaults changed since`,

@@ -1,8 +1,8 @@
 /** The content of revisions, which never changes, with what running its steps needs worked out once. */
 import {
   CONDITION_TOOL,
+  canonicalJson,
   conditionReferences,
-  contractDigest,
   type PlanContent,
   parseCondition,
   type Reference,
@@ -20,7 +20,7 @@ export interface LoadedStep {
 export interface LoadedRevision {
   content: PlanContent;
   steps: ReadonlyMap<string, LoadedStep>;
-  /** digest of the signed contract, by tool */
+  /** the canonical text of the signed contracts, by tool */
   contracts: ReadonlyMap<string, string>;
 }
 
@@ -33,16 +33,17 @@ function stepReferences(step: Step): Reference[] {
   return parsed.ok ? conditionReferences(parsed.condition) : [];
 }
 
-async function loadContent(content: PlanContent): Promise<LoadedRevision> {
+function loadContent(content: PlanContent): LoadedRevision {
   const ids = new Set(content.steps.map(({ id }) => id));
   const loadStep = (step: Step): LoadedStep => ({
     step,
     references: [...new Set(stepReferences(step).map(({ root }) => root))].filter((root) => ids.has(root)),
   });
-  const contracts = await Promise.all(
-    Object.entries(content.tools).map(async ([name, contract]) => [name, await contractDigest(contract)] as const),
-  );
-  return { content, steps: new Map(content.steps.map((step) => [step.id, loadStep(step)])), contracts: new Map(contracts) };
+  return {
+    content,
+    steps: new Map(content.steps.map((step) => [step.id, loadStep(step)])),
+    contracts: new Map(Object.entries(content.tools).map(([name, contract]) => [name, canonicalJson(contract)])),
+  };
 }
 
 /** Loads a revision once; the least recently used ones are forgotten. Neither a failed load nor a missing one is remembered. */

@@ -1,7 +1,7 @@
 /** One delivered step from claim to record: claim -> prepare -> look once more -> call -> record. */
 import { randomUUID } from 'node:crypto';
-import { type Json, retryDelay, type Step, type StepError, type StepJob, stepIdempotencyKey } from '@countersign/shared';
-import type { ClaimedStep, ClaimReply, Hold, RecordReply, StepStore } from '@countersign/store';
+import { retryDelay, type Step, type StepError, type StepJob, stepIdempotencyKey } from '@countersign/shared';
+import type { ClaimedStep, ClaimReply, Hold, Lease, RecordReply, StepStore } from '@countersign/store';
 import type { Tool, ToolContext } from '@countersign/tools';
 import { type CallOutcome, callTool } from './call-tool.ts';
 import { type Persistence, persist } from './persist.ts';
@@ -10,19 +10,21 @@ import { progressReporter } from './progress.ts';
 import type { LoadedRevision } from './revision-cache.ts';
 import type { StepInHand, StepsInHand } from './steps-in-hand.ts';
 
+/** Writes a line with the ids of the step in hand. Making a child logger for each step costs more than most steps do. */
+export type StepLog = (level: 'debug' | 'info' | 'warn' | 'error', message: string, fields?: object) => void;
+
 export interface StepLogger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
-  child(fields: object): StepLogger;
 }
 
 export interface RunStepScope {
   store: StepStore;
   tools: ReadonlyMap<string, Tool>;
-  /** digests of the tools' contracts, by name */
-  digests: ReadonlyMap<string, string>;
+  /** the canonical text of the tools' contracts, by name */
+  contracts: ReadonlyMap<string, string>;
   loadRevision(planId: string, revision: number): Promise<LoadedRevision | null>;
   inHand: StepsInHand;
   logger: StepLogger;
@@ -50,11 +52,10 @@ async function claim(
 }
 
 /** Runs one delivery of a step. Never throws for what a tool does; only a closing store ends it early. */
-export async function runStep(job: StepJob, jobSignal: AbortSignal, scope: RunStepScope): Promise<Verdict> {
+export async function runStep(job: StepJob, lease: Lease, scope: RunStepScope): Promise<Verdict> {
   const { planId, stepId, revision: number } = job;
-  const log = scope.logger.child({ planId, stepId });
   const notTaken = (refusal: string): Verdict => {
-    log.info({ refusal }, 'step not taken');
+    scope.logger.info({ planId, stepId, refusal }, 'step not taken');
     return `not taken: ${refusal}`;
   };
   // The revision never changes, so it is read before the claim: it tells which outcomes the claim has to bring along.
@@ -66,19 +67,18 @@ export async function runStep(job: StepJob, jobSignal: AbortSignal, scope: RunSt
   const reply = await claim(job, token, { references: loaded.references, scope });
   if (!reply.ok) return notTaken(reply.refusal);
   const inHand = scope.inHand.take(planId);
-  const onLockLost = (): void => inHand.abort('lock_lost');
-  jobSignal.addEventListener('abort', onLockLost, { once: true });
+  lease.whenLost(() => inHand.abort('lock_lost'));
   try {
+    const { attempt, taskId } = reply.claim;
     const held: Held = {
       job,
       step: loaded.step,
       hold: { planId, stepId, token },
       inHand,
-      log: log.child({ attempt: reply.claim.attempt, taskId: reply.claim.taskId }),
+      log: (level, message, fields = {}) => scope.logger[level]({ planId, stepId, attempt, taskId, ...fields }, message),
     };
     return await runClaimed(reply.claim, { revision, held }, scope);
   } finally {
-    jobSignal.removeEventListener('abort', onLockLost);
     inHand.release();
   }
 }
@@ -88,7 +88,7 @@ interface Held {
   step: Step;
   hold: Hold;
   inHand: StepInHand;
-  log: StepLogger;
+  log: StepLog;
 }
 
 async function runClaimed(
@@ -98,16 +98,16 @@ async function runClaimed(
 ): Promise<Verdict> {
   const { step, hold, log } = held;
   const { store, persistence } = scope;
-  const prepared = prepareStep(step, { revision, claim: claimed, tools: scope.tools, digests: scope.digests });
+  const prepared = prepareStep(step, { revision, claim: claimed, tools: scope.tools, contracts: scope.contracts });
   if (!prepared.ok) return recordFailure(prepared.error, claimed.attempt, { held, scope });
 
   const look = await persist(() => store.beginStep(hold, prepared.call.resolvedInput), persistence);
   if (!look.ok) {
-    log.info({ refusal: look.refusal }, 'step not begun');
+    log('info', 'step not begun', { refusal: look.refusal });
     if (look.refusal === 'plan_stopping') await persist(() => store.releaseStep(hold), persistence);
     return `not taken: ${look.refusal}`;
   }
-  log.debug({ tool: step.tool }, 'step begun');
+  log('debug', 'step begun', { tool: step.tool });
   const outcome = await call(prepared.call, claimed.attempt, { held, scope });
   if (outcome.kind === 'failed') return recordFailure(outcome.error, claimed.attempt, { held, scope });
   const recorded = await persist(
@@ -122,7 +122,9 @@ async function call(toolCall: ToolCall, attempt: number, { held, scope }: { held
   const { job, step, hold, inHand, log } = held;
   const progress = progressReporter((report) => scope.store.reportProgress(hold, report), log);
   const context: ToolContext = {
-    signal: inHand.signal,
+    get signal() {
+      return inHand.signal;
+    },
     idempotencyKey: stepIdempotencyKey(job.planId, job.stepId, job.generation),
     planId: job.planId,
     stepId: job.stepId,
@@ -138,23 +140,23 @@ async function call(toolCall: ToolCall, attempt: number, { held, scope }: { held
   }
 }
 
-const toolLogger = (log: StepLogger): ToolContext['logger'] => ({
-  debug: (message, fields: Record<string, Json> = {}) => log.debug(fields, message),
-  info: (message, fields: Record<string, Json> = {}) => log.info(fields, message),
-  warn: (message, fields: Record<string, Json> = {}) => log.warn(fields, message),
-  error: (message, fields: Record<string, Json> = {}) => log.error(fields, message),
+const toolLogger = (log: StepLog): ToolContext['logger'] => ({
+  debug: (message, fields) => log('debug', message, fields),
+  info: (message, fields) => log('info', message, fields),
+  warn: (message, fields) => log('warn', message, fields),
+  error: (message, fields) => log('error', message, fields),
 });
 
 async function recordFailure(error: StepError, attempt: number, { held, scope }: { held: Held; scope: RunStepScope }): Promise<Verdict> {
   const delayMs = retryDelay(held.step.retry, attempt);
   const recorded = await persist(() => scope.store.failStep(held.hold, { error, delayMs }), scope.persistence);
-  held.log.warn({ code: error.code, error: error.message }, 'step attempt failed');
+  held.log('warn', 'step attempt failed', { code: error.code, error: error.message });
   logRecord(recorded, 'failed', held.log);
   return 'failed or retrying';
 }
 
 /** A refused record is no fault: the step was cancelled, or another executor holds it now. */
-function logRecord(reply: RecordReply, what: string, log: StepLogger): void {
-  if (reply.ok) log.debug({}, `step ${what}`);
-  else log.warn({ refusal: reply.refusal }, `late result refused: step ${what}`);
+function logRecord(reply: RecordReply, what: string, log: StepLog): void {
+  if (reply.ok) log('debug', `step ${what}`);
+  else log('warn', `late result refused: step ${what}`, { refusal: reply.refusal });
 }

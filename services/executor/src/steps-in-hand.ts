@@ -3,12 +3,66 @@
 /** Why a running tool is told to abort. */
 export type AbortCause = 'halt' | 'shutdown' | 'lock_lost' | 'timeout';
 
-export interface StepInHand {
-  signal: AbortSignal;
+const REASONS: Record<AbortCause, string> = {
+  halt: 'the plan was stopped',
+  shutdown: 'the executor shuts down',
+  lock_lost: 'the executor lost its hold on the step',
+  timeout: 'the step took too long',
+};
+
+/** What tools see as their signal's reason. */
+class StepAbortedError extends Error {
+  override readonly name = 'AbortError';
+
+  constructor(cause: AbortCause) {
+    super(REASONS[cause]);
+  }
+}
+
+/** One running step. Owns the signal of its tool. */
+export class StepInHand {
+  readonly #steps: Set<StepInHand>;
+  #controller: AbortController | null = null;
+  #cause: AbortCause | null = null;
+  #onAbort: (() => void) | null = null;
+
+  constructor(steps: Set<StepInHand>) {
+    this.#steps = steps;
+    steps.add(this);
+  }
+
+  /** Made when a tool first looks at it: most tools never do, and it is costly. */
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.#cause !== null) this.#controller.abort(new StepAbortedError(this.#cause));
+    }
+    return this.#controller.signal;
+  }
+
+  /** Why it was told to abort; null while it wasn't. */
+  get cause(): AbortCause | null {
+    return this.#cause;
+  }
+
+  /** Calls `callback` once when the step is told to abort, at once when it was already. One callback at a time. */
+  whenAborted(callback: (() => void) | null): void {
+    this.#onAbort = callback;
+    if (this.#cause !== null) callback?.();
+  }
+
   /** Aborts the tool; the first cause counts. */
-  abort(cause: AbortCause): void;
+  abort(cause: AbortCause): void {
+    if (this.#cause !== null) return;
+    this.#cause = cause;
+    this.#controller?.abort(new StepAbortedError(cause));
+    this.#onAbort?.();
+  }
+
   /** Lets go of it: the step has been recorded. */
-  release(): void;
+  release(): void {
+    this.#steps.delete(this);
+  }
 }
 
 export interface StepsInHand {
@@ -18,47 +72,18 @@ export interface StepsInHand {
   abortAll(cause: AbortCause): void;
 }
 
-export const causeOf = (signal: AbortSignal): AbortCause | null => (signal.aborted ? (signal.reason as AbortError).cause : null);
-
-/** What tools see as the signal's reason. */
-class AbortError extends Error {
-  override readonly name = 'AbortError';
-  override readonly cause: AbortCause;
-
-  constructor(cause: AbortCause) {
-    super(
-      {
-        halt: 'the plan was stopped',
-        shutdown: 'the executor shuts down',
-        lock_lost: 'the executor lost its hold on the step',
-        timeout: 'the step took too long',
-      }[cause],
-    );
-    this.cause = cause;
-  }
-}
-
 export function stepsInHand(): StepsInHand {
   const byPlan = new Map<string, Set<StepInHand>>();
   return {
     take(planId) {
-      const controller = new AbortController();
       const steps = byPlan.get(planId) ?? new Set();
       byPlan.set(planId, steps);
-      const step: StepInHand = {
-        signal: controller.signal,
-        abort: (cause) => {
-          if (!controller.signal.aborted) controller.abort(new AbortError(cause));
-        },
-        release: () => {
-          steps.delete(step);
-          if (steps.size === 0) byPlan.delete(planId);
-        },
-      };
-      steps.add(step);
-      return step;
+      return new StepInHand(steps);
     },
-    plans: () => [...byPlan.keys()],
+    plans() {
+      for (const [planId, steps] of byPlan) if (steps.size === 0) byPlan.delete(planId);
+      return [...byPlan.keys()];
+    },
     abortPlan: (planId) => {
       for (const step of byPlan.get(planId) ?? []) step.abort('halt');
     },

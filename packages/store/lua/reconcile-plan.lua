@@ -1,0 +1,113 @@
+--[[
+  Holds a plan that is at rest against BullMQ's jobs, and puts right what was lost: docs/engine.md, reconcile.
+
+  The states that it may meet, of a plan:
+    not executing         a person's turn, or ended: nothing can be lost
+    executing, moving     not at rest: left alone
+    executing, stopping   only running steps are left; with none it ends
+    executing, all ended  it ends
+    executing, room       steps that wait for the cap get the places that are free
+  and of a step of an executing plan:
+    pending               waits for steps before it: they decide about it when they end
+    ready                 stands in the ready set; else it joins it
+    queued                its job will be delivered; else it is delivered anew
+    running               its job is in an executor's hands, or will be delivered again once that one's lease has run out;
+                          else the executor went away with the job: as a takeover in claim, a crash too many fails the step
+    retrying, not due     its delayed job is waited for, and what became of it is looked at when it is due
+    retrying, due         its job will be delivered, or it stands in the ready set; else it joins it
+    ended                 done
+  All is read in the script that writes, so what moved on meanwhile is seen, and a second run finds nothing left to do.
+
+  KEYS[1] the plan's hash
+  ARGV    4 ms that the plan must have been at rest   5 crashes that are too many
+  Replies ok steps {what why step}... | busy | not_found | wrong_state status
+  Events  step.queued, step.retrying, step.cancelled, step.failed and what follows from them; plan.completed | partial | failed
+]]
+--- include context
+--- include events
+--- include plan
+--- include steps
+--- include jobs
+--- include admit
+--- include settle
+--- include finish
+--- include cancel
+--- include stop
+--- include release
+--- include lost
+
+local restMs, crashLimit = tonumber(ARGV[4]), tonumber(ARGV[5])
+local found, state = loadPlan('@')
+if not found then return { 'not_found' } end
+if plan.status ~= 'executing' then return { 'wrong_state', plan.status } end
+if time() - string.match(state, '|(%d+)|[^|]*$') < restMs then return { 'busy' } end
+
+local mended = { 'ok', plan.total }
+local function report(what, why, id)
+  mended[#mended + 1] = what
+  mended[#mended + 1] = why
+  mended[#mended + 1] = id or ''
+end
+
+local function lossOfStep(id, step)
+  local jobId = planId .. '-' .. id .. '-' .. step[GENERATION]
+  if step[DELIVERY] > 1 then jobId = jobId .. '.' .. step[DELIVERY] end
+  return lossOf(routeOf(id).queue, jobId)
+end
+
+local function deliverAnew(id, step, why)
+  step[DELIVERY] = step[DELIVERY] + 1
+  saveStep(id, step)
+  emit('step.queued', { step = id }, '{"delivery":' .. step[DELIVERY] .. '}')
+  addStepJob(id, routeOf(id), deliveryOf(step), 0)
+  report('step_queued', why, id)
+end
+
+local function countCrash(id, step, why)
+  local crashes = tonumber(step[CRASHES]) + 1
+  step[CRASHES] = string.format('%d', crashes)
+  step[TOKEN] = ''
+  if plan.stopping == '' and crashes >= crashLimit then
+    failStepForGood(id, step, cjson.encode({ code = 'tool_error', message = 'gave up: ' .. step[CRASHES] .. ' executors went away while they ran this step', retryable = false }))
+    report('step_failed', why, id)
+  else
+    report(plan.stopping == '' and 'step_handed_back' or 'step_cancelled', why, id)
+    release(id, step)
+  end
+end
+
+local joined = false
+local function join(id, why)
+  joinReady(id)
+  joined = true
+  report('step_readied', why, id)
+end
+
+local waits = {}
+for _, id in ipairs(redis.call('ZRANGE', readyKey, 0, -1)) do waits[id] = true end
+for _, id in ipairs(allSteps()) do
+  -- A failure of this very run may have ended the plan, or the step.
+  if plan.status ~= 'executing' then break end
+  local step = loadStep(id)
+  local status = step[STATUS]
+  if status == 'ready' then
+    if not waits[id] then join(id, 'not_in_ready_set') end
+  elseif status == 'queued' or status == 'running' or (status == 'retrying' and not waits[id] and tonumber(step[NOT_BEFORE]) <= time()) then
+    local why = lossOfStep(id, step)
+    if why and status == 'queued' then deliverAnew(id, step, why) end
+    if why and status == 'running' then countCrash(id, step, why) end
+    if why and status == 'retrying' then join(id, why) end
+  end
+end
+
+if plan.status == 'executing' then
+  -- Where the set itself was lost, its count was not.
+  if joined then plan.ready = redis.call('ZCARD', readyKey) end
+  local inflight = plan.inflight
+  admit({})
+  if not joined and plan.inflight > inflight then report('steps_admitted', 'room_under_cap') end
+  finish()
+end
+if plan.status ~= 'executing' then report('plan_ended', plan.stopping ~= '' and 'nothing_running' or 'all_steps_ended') end
+if #mended > 2 then savePlan() end
+return mended
