@@ -57,7 +57,17 @@ export {
 export { effectsText, planMarkdown } from './plan-markdown.ts';
 export { planMermaid } from './plan-mermaid.ts';
 export { decidePolicy, type PolicyDecision } from './policy.ts';
-export { MAINTENANCE_QUEUE, PLANNING_QUEUE, type PlanningJob, QUEUE_NAME, STEPS_QUEUE, type StepJob } from './queues.ts';
+export {
+  DUTIES,
+  type Duty,
+  MAINTENANCE_QUEUE,
+  type MaintenanceJob,
+  PLANNING_QUEUE,
+  type PlanningJob,
+  QUEUE_NAME,
+  STEPS_QUEUE,
+  type StepJob,
+} from './queues.ts';
 export {
   hasPlaceholder,
   lookUp,

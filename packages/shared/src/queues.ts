@@ -9,6 +9,14 @@ export const MAINTENANCE_QUEUE = 'maintenance';
 
 export const QUEUE_NAME = /^[a-z][a-z0-9-]{0,40}$/;
 
+/** What a clock drives: one job scheduler each. */
+export const DUTIES = ['reconcile'] as const;
+export type Duty = (typeof DUTIES)[number];
+
+export interface MaintenanceJob {
+  duty: Duty;
+}
+
 export interface PlanningJob {
   taskId: string;
 }

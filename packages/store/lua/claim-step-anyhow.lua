@@ -2,8 +2,7 @@
   An executor takes a step that the queue delivered to it, whatever state it is in. docs/engine.md, claim.
   KEYS[1] the plan's hash
   ARGV    4 step   5 generation   6 delivery   7 token   8 executor, JSON text   9 crashes that are too many
-          10... the steps that its references name
-  Replies claimed revision attempt taskId {step status output error}...
+  Replies claimed revision attempt taskId |
           not_due at in | parked | not_found | plan_not_executing | stale_delivery | not_queued | plan_stopping | too_many_crashes
   Events  step.queued, step.started; step.cancelled, step.failed and what follows from them
 ]]
@@ -27,16 +26,7 @@ local step = loadStep(id)
 if step[GENERATION] ~= generation or step[DELIVERY] ~= delivery then return { 'stale_delivery' } end
 
 local function claimed()
-  local reply = { 'claimed', plan.revision, step[ATTEMPT], plan.taskId }
-  for i = 10, #ARGV do
-    local other = ARGV[i]
-    local results = redis.call('HMGET', stepsKey, 'output:' .. other, 'error:' .. other)
-    reply[#reply + 1] = other
-    reply[#reply + 1] = loadStep(other)[STATUS]
-    reply[#reply + 1] = results[1] or ''
-    reply[#reply + 1] = results[2] or ''
-  end
-  return reply
+  return { 'claimed', plan.revision, step[ATTEMPT], plan.taskId }
 end
 
 local function start(data)

@@ -3,8 +3,7 @@
   executing plan is left to claim-step-anyhow.
   KEYS[1] the plan's hash
   ARGV    1 prefix   2 now   3 the plan's id   4 step   5 generation   6 delivery   7 token   8 executor, JSON text
-          9 -   10... the steps that its references name
-  Replies claimed revision attempt taskId {step status output error}... | unusual
+  Replies claimed revision attempt taskId | unusual
   Events  step.started
 ]]
 local planKey, prefix, planId, id = KEYS[1], ARGV[1], ARGV[3], ARGV[4]
@@ -28,13 +27,4 @@ redis.call('HSET', stepsKey,
   id, 'running|' .. attempt .. '|' .. ARGV[5] .. '|' .. ARGV[6] .. '|' .. ARGV[7] .. '|' .. crashes .. '|0|' .. startedAt .. '|0||',
   '@', head .. revision .. places .. (running + 1) .. tail .. now .. '|' .. taskId)
 
-local reply = { 'claimed', revision, attempt, taskId }
-for i = 10, #ARGV do
-  local other = ARGV[i]
-  local results = redis.call('HMGET', stepsKey, 'output:' .. other, 'error:' .. other)
-  reply[#reply + 1] = other
-  reply[#reply + 1] = string.match(redis.call('HGET', stepsKey, other) or 'pending|', '^[^|]*')
-  reply[#reply + 1] = results[1] or ''
-  reply[#reply + 1] = results[2] or ''
-end
-return reply
+return { 'claimed', revision, attempt, taskId }

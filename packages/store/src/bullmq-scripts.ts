@@ -12,6 +12,7 @@ const PINNED_VERSION = '6.7.0';
 const PINNED = {
   addStandardJob: { file: 'addStandardJob-9', keys: 9, sha256: '2eee45c9ffc54d24681b737f926016a7f7464f0d32a5f87f623bffa2fc55413c' },
   addDelayedJob: { file: 'addDelayedJob-6', keys: 6, sha256: 'e47c0db3c46bd84afab98fae90bba3b98cf6554e74df840801c39baccc627c4c' },
+  moveToFinished: { file: 'moveToFinished-14', keys: 14, sha256: '8e744ec5d65dbe9e7ffb6e39a96c0268bba65e4f0b1d04e2d2a42ccb71b45a6d' },
 } as const;
 
 export type BullScriptName = keyof typeof PINNED;

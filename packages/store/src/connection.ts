@@ -77,7 +77,7 @@ export class StoreConnection {
   }
 
   /** Runs the Lua command of that name with the arguments that every command takes before its own. */
-  run(name: string, input: { keys: string[]; id: string; args?: (string | number)[] }): Promise<ScriptReply> {
+  run(name: string, input: { keys: string[]; id: string; args?: (string | number | Buffer)[] }): Promise<ScriptReply> {
     const script = this.#scripts.get(name);
     if (script === undefined) throw new Error(`there is no script ${name}`);
     const now = this.#options.clock === undefined ? '' : this.#options.clock();

@@ -183,8 +183,13 @@ export interface ClaimedStep {
   revision: number;
   attempt: number;
   taskId: string | null;
-  /** status, and the JSON texts of output and error, of the steps that were asked for */
-  referenced: Map<string, { status: string; output: string | null; error: string | null }>;
+}
+
+/** How a step ended, for the references of those behind it. `output` and `error` are JSON texts. */
+export interface StepOutcome {
+  status: string;
+  output: string | null;
+  error: string | null;
 }
 
 export type ClaimReply = { ok: true; claim: ClaimedStep } | { ok: false; refusal: ClaimRefusal; notBefore?: number; dueInMs?: number };
@@ -194,8 +199,9 @@ export type RecordReply = { ok: true } | { ok: false; refusal: RecordRefusal };
 
 /** What executors do to steps; docs/engine.md says exactly what each does. */
 export interface StepStore {
-  /** `references`: the steps whose outcome the claimed step wants to see. */
-  claimStep(delivery: Delivery, input: { token: string; executor: string; references?: readonly string[] }): Promise<ClaimReply>;
+  claimStep(delivery: Delivery, input: { token: string; executor: string }): Promise<ClaimReply>;
+  /** The outcomes of steps that the claimed step's references name: they have ended, so they don't change any more. */
+  readOutcomes(planId: string, stepIds: readonly string[]): Promise<ReadonlyMap<string, StepOutcome>>;
   /** The last look before a tool is called. `resolvedInput` is JSON text, or null when the input had no references. */
   beginStep(hold: Hold, resolvedInput: string | null): Promise<RecordReply>;
   /** `output` is JSON text. */
@@ -231,22 +237,15 @@ export interface Mending {
     | 'steps_admitted'
     | 'plan_ended'
     | 'task_queued';
-  why:
-    | 'job_missing'
-    | 'job_failed'
-    | 'job_completed'
-    | 'not_in_ready_set'
-    | 'room_under_cap'
-    | 'nothing_running'
-    | 'all_steps_ended';
+  why: 'job_missing' | 'job_failed' | 'job_completed' | 'not_in_ready_set' | 'room_under_cap' | 'nothing_running' | 'all_steps_ended';
 }
 
 /** What keeps plans and tasks going that lost a job; docs/engine.md says exactly what it does. */
 export interface Reconciler {
   /**
-   * Looks at executing plans and at tasks without a plan that were at rest for `restMs` (5,000 when absent), and puts right
-   * what is wrong. One call looks at a part of them when there are many; the next one goes on. Safe to call at any time, also
-   * twice at once.
+   * Looks at executing plans and at tasks without a plan that were at rest for `restMs` (5,000 when absent), puts right what
+   * is wrong and gives what it did, as it goes. One call looks at a part of them when there are many; the next one goes on.
+   * Safe to call at any time, also twice at once.
    */
-  reconcile(options?: { restMs?: number }): Promise<Mending[]>;
+  reconcile(options?: { restMs?: number }): AsyncIterable<Mending>;
 }

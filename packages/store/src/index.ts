@@ -10,14 +10,17 @@ export {
   type EventLog,
   type Hold,
   type Idempotency,
+  type Mending,
   type NewPlan,
   type Outcome,
   type PageRequest,
   type PlanStore,
+  type Reconciler,
   type RecordRefusal,
   type RecordReply,
   type Refusal,
   type Replay,
+  type StepOutcome,
   type StepStore,
   StoreUnavailableError,
   type TaskStore,
@@ -25,5 +28,6 @@ export {
 } from './contract.ts';
 export { type EmbeddedRedis, type EmbeddedRedisOptions, startEmbeddedRedis } from './embedded-redis.ts';
 export { type OpenStoreOptions, openStore, type Store } from './open-store.ts';
-export type { ConsumeOptions, Consumer, Lease } from './queues.ts';
+export type { ConsumeOptions, ConsumeStepsOptions, Consumer, Lease, StepHandler, StepVerdict } from './queues.ts';
 export { checkRedis, type RedisCheck, type RedisCheckLogger, type RedisFinding } from './redis-check.ts';
+export type { Completion, EarlyClaim } from './step-worker.ts';

@@ -1,13 +1,16 @@
 /** Opens the plan store. */
-import type { PlanningJob, StepJob } from '@countersign/shared';
+import type { Duty, MaintenanceJob, PlanningJob } from '@countersign/shared';
 import type { Queue } from 'bullmq';
+import { storedAnswers } from './answers.ts';
 import { StoreConnection } from './connection.ts';
-import type { Answers, EventLog, PlanStore, StepStore, TaskStore, ToolCatalogue } from './contract.ts';
+import type { Answers, EventLog, PlanStore, Reconciler, StepStore, TaskStore, ToolCatalogue } from './contract.ts';
 import { eventLog } from './event-log.ts';
 import { DEFAULT_PREFIX } from './keys.ts';
-import { callRecord } from './outcome.ts';
 import { planStore } from './plan-store.ts';
-import { type ConsumeOptions, type Consumer, consumePlanning, consumeSteps, type Lease, openQueues } from './queues.ts';
+import { type ConsumeOptions, type Consumer, consumeMaintenance, consumePlanning, consumeSteps, type ConsumeStepsOptions, type StepHandler, OpenQueues } from './queues.ts';
+import { reconciler } from './reconciler.ts';
+import type { RedisCheck, RedisCheckLogger } from './redis-check.ts';
+import { waitAndCheck } from './redis-wait.ts';
 import { stepStore } from './step-store.ts';
 import { taskStore } from './task-store.ts';
 import { toolCatalogue } from './tool-catalogue.ts';
@@ -25,13 +28,21 @@ export interface OpenStoreOptions {
   onError?: (error: Error) => void;
 }
 
-export interface Store extends TaskStore, PlanStore, EventLog, StepStore, ToolCatalogue, Answers {
+export interface Store extends TaskStore, PlanStore, EventLog, StepStore, ToolCatalogue, Answers, Reconciler {
   /** Resolves when Redis answers; else StoreUnavailableError. */
   ping(): Promise<void>;
-  /** BullMQ's queues, for the dashboard. */
-  queues(): readonly Queue[];
+  /**
+   * Waits until Redis answers and looks at what it is, before anything is entrusted to it; logs what it finds. With `ok`
+   * false the service must not start. Rejects with the signal's reason when that aborts first.
+   */
+  check(logger: RedisCheckLogger, signal: AbortSignal): Promise<RedisCheck>;
+  /** BullMQ's queues, for the dashboard: those that there always are, and those that are named (by tools). */
+  queues(named?: readonly string[]): readonly Queue[];
+  /** Has `consumeDuties` of one process of the fleet called every `everyMs`. Safe to repeat. */
+  scheduleDuty(duty: Duty, everyMs: number): Promise<void>;
+  consumeDuties(handler: (job: MaintenanceJob) => Promise<unknown>, options: ConsumeOptions): Consumer;
   consumePlanning(handler: (job: PlanningJob, signal: AbortSignal) => Promise<unknown>, options: ConsumeOptions): Consumer;
-  consumeSteps(handler: (job: StepJob, lease: Lease) => Promise<unknown>, options: ConsumeOptions & { queue?: string }): Consumer;
+  consumeSteps(handler: StepHandler, options: ConsumeStepsOptions): Consumer;
   close(): Promise<void>;
 }
 
@@ -45,29 +56,27 @@ export function openStore({
 }: OpenStoreOptions): Store {
   const connection = new StoreConnection({ redisUrl, prefix, clock, commandTimeoutMs, onError });
   const events = eventLog(connection);
-  let queues: Queue[] | null = null;
+  const steps = stepStore(connection);
+  const queues = new OpenQueues(connection);
   return {
     ...taskStore(connection),
     ...planStore(connection, events),
     ...events,
-    ...stepStore(connection),
+    ...steps,
     ...toolCatalogue(connection),
-    async saveAnswer(idempotency, answer) {
-      const key = connection.keys.idempotency(callRecord(idempotency).hash);
-      // Only the first answer counts: a repeated call may be here at the same time.
-      await connection.attempt(() => connection.redis.hsetnx(key, 'answer', JSON.stringify(answer)));
-    },
+    ...storedAnswers(connection),
+    ...reconciler(connection),
     async ping() {
       await connection.attempt(() => connection.redis.ping());
     },
-    queues() {
-      queues ??= openQueues(connection);
-      return queues;
-    },
+    check: (logger, signal) => waitAndCheck(connection, logger, signal),
+    queues: (named) => queues.list(named),
+    scheduleDuty: (duty, everyMs) => connection.attempt(() => queues.scheduleDuty(duty, everyMs)),
+    consumeDuties: (handler, options) => consumeMaintenance(connection, handler, options),
     consumePlanning: (handler, options) => consumePlanning(connection, handler, options),
-    consumeSteps: (handler, options) => consumeSteps(connection, handler, options),
+    consumeSteps: (handler, options) => consumeSteps(connection, handler, { ...options, store: steps }),
     async close() {
-      await Promise.all((queues ?? []).map((queue) => queue.close()));
+      await queues.close();
       await connection.close();
     },
   };

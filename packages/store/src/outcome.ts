@@ -26,6 +26,9 @@ export const refused = (code: Refusal['code'], message: string, detail: Record<s
   refusal: { code, message, detail },
 });
 
+/** The answer to a call whose name another call has already. */
+export const IDEMPOTENCY_CONFLICT = 'this Idempotency-Key was used before with another body; use a new key for a new call';
+
 /** `named` says whether the caller gave an Idempotency-Key: only then is a repeated call told that it is one. */
 export function outcomeOf(
   reply: ScriptReply,
@@ -40,7 +43,7 @@ export function outcomeOf(
       if (!named) return { ok: true, value: { id: first ?? id, replay: null } };
       return { ok: true, value: { id: first ?? id, replay: { resourceId: first ?? id, answer: second ? JSON.parse(second) : null } } };
     case 'idempotency_conflict':
-      return refused('idempotency_conflict', 'this Idempotency-Key was used before with another body; use a new key for a new call');
+      return refused('idempotency_conflict', IDEMPOTENCY_CONFLICT);
     case 'not_found':
       return refused('not_found', `there is no ${what} ${id}`);
     case 'wrong_state':

@@ -1,8 +1,18 @@
-/** The BullMQ side: workers that take jobs, and the queues as the dashboard shows them. */
-import { MAINTENANCE_QUEUE, PLANNING_QUEUE, type PlanningJob, STEPS_QUEUE, type StepJob } from '@countersign/shared';
-import { type Job, Queue, Worker } from 'bullmq';
+/** The BullMQ side: workers that take jobs, and the queues as the dashboard and the duties need them. */
+import {
+  type Duty,
+  MAINTENANCE_QUEUE,
+  type MaintenanceJob,
+  PLANNING_QUEUE,
+  type PlanningJob,
+  QUEUE_NAME,
+  STEPS_QUEUE,
+  type StepJob,
+} from '@countersign/shared';
+import { type BackendFactory, createRedisBackend, type Job, Queue, type RedisQueueBackend, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import type { StoreConnection } from './connection.ts';
+import { type Completion, type EarlyClaim, StepWorker, type StepWorkerOptions } from './step-worker.ts';
 
 export interface ConsumeOptions {
   concurrency: number;
@@ -32,10 +42,14 @@ export interface Lease {
 
 type Handler<Data> = (data: Data, lease: Lease) => Promise<unknown>;
 
-function consume<Data>(
-  connection: StoreConnection,
-  { queue, handler, options }: { queue: string; handler: Handler<Data>; options: ConsumeOptions },
-): Consumer {
+interface Consumption<Data> {
+  queue: string;
+  process(job: Job<Data>, lease: Lease): Promise<unknown>;
+  options: ConsumeOptions;
+  backendFactory?: BackendFactory<RedisQueueBackend>;
+}
+
+function consume<Data>(connection: StoreConnection, { queue, process, options, backendFactory = createRedisBackend }: Consumption<Data>): Consumer {
   const redis = new Redis(connection.redisUrl, {
     enableAutoPipelining: true,
     maxRetriesPerRequest: null,
@@ -49,7 +63,7 @@ function consume<Data>(
     async (job: Job<Data>) => {
       const id = job.id ?? '';
       try {
-        return await handler(job.data, { whenLost: (callback) => lost.set(id, callback) });
+        return await process(job, { whenLost: (callback) => lost.set(id, callback) });
       } finally {
         lost.delete(id);
       }
@@ -66,6 +80,7 @@ function consume<Data>(
       removeOnComplete: { count: KEEP_FINISHED },
       removeOnFail: { count: KEEP_FINISHED },
     },
+    backendFactory,
   );
   worker.on('error', options.onError);
   worker.on('lockRenewalFailed', (jobIds: string[]) => {
@@ -87,28 +102,83 @@ export const consumePlanning = (
 ): Consumer =>
   consume<PlanningJob>(connection, {
     queue: PLANNING_QUEUE,
-    handler: (job, lease) => {
+    process: ({ data }, lease) => {
       const controller = new AbortController();
       lease.whenLost(() => controller.abort(new Error('the planning job was lost to another planner')));
-      return handler(job, controller.signal);
+      return handler(data, controller.signal);
     },
     options,
   });
 
-/** Takes step jobs of one queue. The handler never throws: what becomes of a step is recorded in the plan. */
-export const consumeSteps = (
-  connection: StoreConnection,
-  handler: Handler<StepJob>,
-  { queue = STEPS_QUEUE, ...options }: ConsumeOptions & { queue?: string },
-): Consumer => consume(connection, { queue, handler, options });
+/** What a handler of steps gives back: a word for the dashboard, and the result that is recorded with the job's end. */
+export interface StepVerdict {
+  word: string;
+  completion?: Completion;
+}
 
-/** The queues as the dashboard shows them. Close them with the store. */
-export function openQueues(
+export type StepHandler = (job: StepJob, lease: Lease, early: EarlyClaim | null) => Promise<StepVerdict>;
+
+export interface ConsumeStepsOptions extends ConsumeOptions, Pick<StepWorkerOptions, 'executor' | 'persist'> {
+  /** `steps` when absent */
+  queue?: string;
+}
+
+/** Takes step jobs of one queue. The handler never throws: what becomes of a step is recorded in the plan. */
+export function consumeSteps(
   connection: StoreConnection,
-  names: readonly string[] = [PLANNING_QUEUE, STEPS_QUEUE, MAINTENANCE_QUEUE],
-): Queue[] {
-  return names.map((name) => {
-    const queue = new Queue(name, { connection: connection.redis, prefix: connection.keys.bullPrefix });
-    return queue;
+  handler: StepHandler,
+  { store, queue = STEPS_QUEUE, ...options }: ConsumeStepsOptions & Pick<StepWorkerOptions, 'store'>,
+): Consumer {
+  const worker = new StepWorker({ connection, store, executor: options.executor, persist: options.persist });
+  return consume<StepJob>(connection, {
+    queue,
+    options,
+    backendFactory: worker.backendFactory,
+    process: async ({ id = '', data }, lease) => {
+      const { word, completion } = await handler(data, lease, worker.takeClaim(id));
+      if (completion !== undefined) worker.willComplete(id, completion);
+      return word;
+    },
   });
+}
+
+/** Takes the ticks of duties. A handler that throws leaves its tick undone; the next one comes as planned. */
+export const consumeMaintenance = (connection: StoreConnection, handler: Handler<MaintenanceJob>, options: ConsumeOptions): Consumer =>
+  consume<MaintenanceJob>(connection, { queue: MAINTENANCE_QUEUE, process: ({ data }, lease) => handler(data, lease), options });
+
+/** The queues as producers see them, opened when first asked for. Owns no connection: it uses the store's. */
+export class OpenQueues {
+  readonly #connection: StoreConnection;
+  readonly #open = new Map<string, Queue>();
+
+  constructor(connection: StoreConnection) {
+    this.#connection = connection;
+  }
+
+  #queue(name: string): Queue {
+    const known = this.#open.get(name);
+    if (known !== undefined) return known;
+    const queue = new Queue(name, { connection: this.#connection.redis, prefix: this.#connection.keys.bullPrefix });
+    this.#open.set(name, queue);
+    return queue;
+  }
+
+  /** Those that there always are, and those named besides. A name that is none has no queue. */
+  list(further: readonly string[] = []): Queue[] {
+    const named = [...new Set(further)].filter((name) => QUEUE_NAME.test(name)).sort();
+    return [...new Set([PLANNING_QUEUE, STEPS_QUEUE, MAINTENANCE_QUEUE, ...named])].map((name) => this.#queue(name));
+  }
+
+  /**
+   * Has a tick of the duty added every `everyMs`, once for the whole fleet; the last caller's interval counts. Repeating it
+   * neither adds a second schedule nor moves the next tick, and brings back a schedule that was lost.
+   */
+  async scheduleDuty(duty: Duty, everyMs: number): Promise<void> {
+    const data: MaintenanceJob = { duty };
+    await this.#queue(MAINTENANCE_QUEUE).upsertJobScheduler(duty, { every: everyMs }, { name: duty, data });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#open.values()].map((queue) => queue.close()));
+  }
 }

@@ -41,8 +41,7 @@ export function reconciler(connection: StoreConnection): Reconciler {
    * Goes through an index by id, one look after the other, because a script holds up everybody. Where the budget ends it
    * leaves a mark and the next sweep goes on, so that many plans that only wait their turn don't hide the others.
    */
-  const sweep = async (index: string, look: (id: string) => Promise<Look>): Promise<Mending[]> => {
-    const mended: Mending[] = [];
+  const sweep = async function* (index: string, look: (id: string) => Promise<Look>): AsyncGenerator<Mending> {
     let mark = (await connection.attempt(() => redis.hget(keys.reconcile, index))) ?? '';
     let budget = BUDGET_STEPS;
     let page: string[];
@@ -51,22 +50,20 @@ export function reconciler(connection: StoreConnection): Reconciler {
       for (const id of page) {
         if (budget <= 0) break;
         const seen = await look(id);
-        mended.push(...seen.mended);
+        yield* seen.mended;
         budget -= LOOK_STEPS + seen.steps;
         mark = id;
       }
     } while (page.length === PAGE && budget > 0);
     if (budget > 0) mark = '';
     await connection.attempt(() => redis.hset(keys.reconcile, index, mark));
-    return mended;
   };
 
   return {
-    async reconcile({ restMs = REST_MS } = {}) {
-      const plans = await sweep(keys.plans('executing'), (id) => lookAtPlan(id, restMs));
-      const queued = await sweep(keys.tasks('queued'), (id) => lookAtTask(id, restMs));
-      const planning = await sweep(keys.tasks('planning'), (id) => lookAtTask(id, restMs));
-      return [...plans, ...queued, ...planning];
+    async *reconcile({ restMs = REST_MS } = {}) {
+      yield* sweep(keys.plans('executing'), (id) => lookAtPlan(id, restMs));
+      yield* sweep(keys.tasks('queued'), (id) => lookAtTask(id, restMs));
+      yield* sweep(keys.tasks('planning'), (id) => lookAtTask(id, restMs));
     },
   };
 }

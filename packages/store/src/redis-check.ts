@@ -17,6 +17,8 @@ export interface RedisCheck {
   /** whether it is a node of a Redis Cluster */
   cluster: boolean;
   findings: RedisFinding[];
+  /** the messages of those that refuse */
+  refusals: string[];
 }
 
 export interface RedisCheckLogger {
@@ -80,7 +82,8 @@ export function judgeRedis(info: string): RedisCheck {
       message: `Redis is a read-only replica of ${fields.get('master_host') ?? 'another'}; point REDIS_URL at the primary`,
     });
 
-  return { ok: findings.every(({ severity }) => severity !== 'refuse'), version, cluster: fields.get('cluster_enabled') === '1', findings };
+  const refusals = findings.filter(({ severity }) => severity === 'refuse').map(({ message }) => message);
+  return { ok: refusals.length === 0, version, cluster: fields.get('cluster_enabled') === '1', findings, refusals };
 }
 
 /**
@@ -93,7 +96,7 @@ export async function checkRedis(redis: Redis, logger: RedisCheckLogger): Promis
     check = judgeRedis(await redis.info());
   } catch (error) {
     if (!(error instanceof Error) || !/NOPERM|unknown command/i.test(error.message)) throw error;
-    check = { ok: true, version: null, cluster: false, findings: [unreadable('INFO')] };
+    check = { ok: true, version: null, cluster: false, findings: [unreadable('INFO')], refusals: [] };
   }
   for (const { severity, code, message } of check.findings) {
     if (severity === 'refuse') logger.error({ code }, message);

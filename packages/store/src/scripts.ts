@@ -13,12 +13,21 @@ export interface Script {
 
 const read = (name: string): string => readFileSync(new URL(name, FOLDER), 'utf8');
 
-/** A script's text with its includes in place, and BullMQ's scripts above it where it adds jobs. */
+const BULL_SCRIPTS = ['addStandardJob', 'addDelayedJob', 'moveToFinished'] as const;
+
+const ownText = (name: string): string =>
+  read(`${name}.lua`)
+    .replace(/^--- include (\S+)$/gm, (_line, file: string) => read(`lib/${file}.lua`))
+    .replace(/^--- function (\S+) (\S+)$/gm, (_line, as: string, command: string) => asFunction(as, ownText(command)));
+
+/** A whole script as a function of its keys and arguments, to be called by another one. */
+const asFunction = (name: string, text: string): string => `local function ${name}(KEYS, ARGV)\n${text}\nend\n`;
+
+/** A script's text with its includes in place, and above it the scripts of BullMQ that it calls. */
 export function composeScript(name: string): string {
-  const text = read(`${name}.lua`).replace(/^--- include (\S+)$/gm, (_line, file: string) => read(`lib/${file}.lua`));
-  const used = (['addStandardJob', 'addDelayedJob'] as const).filter((bull) => text.includes(`${bull}(`));
-  const bull = used.map((script) => `local function ${script}(KEYS, ARGV)\n${bullScript(script)}\nend\n`);
-  return bull.join('') + text;
+  const text = ownText(name);
+  const used = BULL_SCRIPTS.filter((bull) => text.includes(`${bull}(`));
+  return used.map((bull) => asFunction(bull, bullScript(bull))).join('') + text;
 }
 
 /** All commands by name. Throws when BullMQ isn't the version that they were built for. */
@@ -39,7 +48,7 @@ export type ScriptReply = (string | number)[];
 export async function runScript(
   redis: Redis,
   script: Script,
-  { keys, args }: { keys: string[]; args: (string | number)[] },
+  { keys, args }: { keys: string[]; args: (string | number | Buffer)[] },
 ): Promise<ScriptReply> {
   try {
     return (await redis.evalsha(script.sha, keys.length, ...keys, ...args)) as ScriptReply;

@@ -1,18 +1,14 @@
 /** Steps on Redis: what executors do to them. docs/engine.md says exactly what each command does. */
 import { LIMITS } from '@countersign/shared';
 import type { StoreConnection } from './connection.ts';
-import type { ClaimedStep, ClaimRefusal, Hold, RecordRefusal, RecordReply, StepStore } from './contract.ts';
+import type { ClaimedStep, ClaimRefusal, Hold, RecordRefusal, RecordReply, StepOutcome, StepStore } from './contract.ts';
 import { parsePlanState } from './plan-state.ts';
 
 const recordReply = ([word]: readonly (string | number)[]): RecordReply =>
   word === 'ok' ? { ok: true } : { ok: false, refusal: word as RecordRefusal };
 
-function readClaim([, revision, attempt, taskId, ...rest]: readonly string[]): ClaimedStep {
-  const referenced: ClaimedStep['referenced'] = new Map();
-  for (let i = 0; i < rest.length; i += 4) {
-    referenced.set(rest[i] as string, { status: rest[i + 1] as string, output: rest[i + 2] || null, error: rest[i + 3] || null });
-  }
-  return { revision: Number(revision), attempt: Number(attempt), taskId: taskId || null, referenced };
+export function readClaim([, revision, attempt, taskId]: readonly string[]): ClaimedStep {
+  return { revision: Number(revision), attempt: Number(attempt), taskId: taskId || null };
 }
 
 /** Whether running steps of a plan in this state are to abort. */
@@ -35,11 +31,11 @@ export function stepStore(connection: StoreConnection): StepStore {
   };
 
   return {
-    async claimStep({ planId, stepId, generation, delivery }, { token, executor, references = [] }) {
+    async claimStep({ planId, stepId, generation, delivery }, { token, executor }) {
       const call = {
         keys: [keys.plan(planId)],
         id: planId,
-        args: [stepId, generation, delivery, token, JSON.stringify(executor), LIMITS.crashes, ...references],
+        args: [stepId, generation, delivery, token, JSON.stringify(executor), LIMITS.crashes],
       };
       let reply = await connection.run('claim-step', call);
       if (reply[0] === 'unusual') reply = await connection.run('claim-step-anyhow', call);
@@ -48,6 +44,17 @@ export function stepStore(connection: StoreConnection): StepStore {
       return refusal === 'not_due'
         ? { ok: false, refusal, notBefore: Number(reply[1]), dueInMs: Number(reply[2]) }
         : { ok: false, refusal };
+    },
+    async readOutcomes(planId, stepIds) {
+      const outcomes = new Map<string, StepOutcome>();
+      if (stepIds.length === 0) return outcomes;
+      const fields = stepIds.flatMap((id) => [id, `output:${id}`, `error:${id}`]);
+      const values = await connection.attempt(() => redis.hmget(keys.planSteps(planId), ...fields));
+      stepIds.forEach((id, index) => {
+        const [state, output, error] = values.slice(index * 3, index * 3 + 3);
+        outcomes.set(id, { status: state?.split('|')[0] ?? 'pending', output: output ?? null, error: error ?? null });
+      });
+      return outcomes;
     },
     async beginStep(hold, resolvedInput) {
       // Nothing to write: a plain read is quicker than a script, and what refuses is the script all the same.

@@ -20,12 +20,14 @@ import { send } from './send.ts';
 const HEARTBEAT_MS = 15_000;
 
 export interface AppOptions {
-  store: ApiStore & { queues(): readonly Queue[] };
+  store: ApiStore & { queues(named?: readonly string[]): readonly Queue[] };
   logger: Logger;
   /** null: there are none, and only this machine may call */
   keys: readonly ApiKey[] | null;
   /** aborts when the process is asked to end: it is no longer ready, and event streams end */
   draining: AbortSignal;
+  /** whether Redis has been looked at and found fit; when absent it is taken to be */
+  checked?: () => boolean;
   heartbeatMs?: number;
 }
 
@@ -61,12 +63,13 @@ const failed: ErrorRequestHandler = (error: unknown, request, response, _next) =
 };
 
 /** Makes the application. Nothing of it touches the store before the first request. */
-export function createApp({ store, logger, keys, draining, heartbeatMs = HEARTBEAT_MS }: AppOptions): Express {
+export function createApp({ store, logger, keys, draining, checked = () => true, heartbeatMs = HEARTBEAT_MS }: AppOptions): Express {
   const document = openapiDocument(OPERATIONS);
   const context: ApiContext = {
     store,
     tools: knownTools(store),
     draining,
+    checked,
     heartbeatMs,
     document: { json: document, ...docsPage(document) },
   };
@@ -95,13 +98,16 @@ export function createApp({ store, logger, keys, draining, heartbeatMs = HEARTBE
     const answer = problem('method_not_allowed', 'the dashboard only shows; act on plans through the API');
     return send(request, response, withHeaders(answer, { Allow: 'GET, HEAD' }));
   };
+  const board = dashboard();
   // What the dashboard reads, it reads past the store's commands; without Redis it would answer errors of its own.
-  const needsStore: RequestHandler = async (_request, _response, next) => {
+  const showQueues: RequestHandler = async (_request, _response, next) => {
     await store.ping();
+    const tools = await context.tools.byName();
+    board.show(store.queues([...tools.values()].flatMap(({ queue }) => queue ?? [])));
     next();
   };
-  app.use(`${DASHBOARD_PATH}/api`, admitToDashboard, needsStore);
-  app.use(DASHBOARD_PATH, admitToDashboard, dashboardHeaders(), dashboard(store.queues()));
+  app.use(`${DASHBOARD_PATH}/api`, admitToDashboard, showQueues);
+  app.use(DASHBOARD_PATH, admitToDashboard, dashboardHeaders(), board.router);
 
   app.use(notFound);
   app.use(failed);

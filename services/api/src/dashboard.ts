@@ -21,24 +21,43 @@ export function jobLink(data: unknown): JobLink | undefined {
   return undefined;
 }
 
-/** The dashboard of these queues, to be mounted at DASHBOARD_PATH. */
-export function dashboard(queues: readonly Queue[]): Express {
+export interface Dashboard {
+  /** to be mounted at DASHBOARD_PATH */
+  router: Express;
+  /** Sets which queues there are, from the next request on. */
+  show(queues: readonly Queue[]): void;
+}
+
+const adapterOf = (queue: Queue): BullMQAdapter =>
+  new BullMQAdapter(queue, {
+    readOnlyMode: true,
+    allowRetries: false,
+    // The adapter's type wants a link for every job; its code leaves the link out where there is none.
+    externalJobUrl: (job) => jobLink(job.data) as JobLink,
+  });
+
+/** A dashboard without queues. */
+export function dashboard(): Dashboard {
   const serverAdapter = new ExpressAdapter();
   serverAdapter.setBasePath(DASHBOARD_PATH);
-  createBullBoard({
-    queues: queues.map(
-      (queue) =>
-        new BullMQAdapter(queue, {
-          readOnlyMode: true,
-          allowRetries: false,
-          // The adapter's type wants a link for every job; its code leaves the link out where there is none.
-          externalJobUrl: (job) => jobLink(job.data) as JobLink,
-        }),
-    ),
+  const board = createBullBoard({
+    queues: [],
     serverAdapter,
     options: { uiConfig: { boardTitle: 'Countersign', hideDocsLink: true, miscLinks: [{ text: 'API', url: '/docs' }] } },
   });
-  const app = serverAdapter.getRouter() as Express;
-  app.disable('x-powered-by');
-  return app;
+  const adapters = new Map<Queue, BullMQAdapter>();
+  const router = serverAdapter.getRouter() as Express;
+  router.disable('x-powered-by');
+  return {
+    router,
+    show(queues) {
+      board.replaceQueues(
+        queues.map((queue) => {
+          const adapter = adapters.get(queue) ?? adapterOf(queue);
+          adapters.set(queue, adapter);
+          return adapter;
+        }),
+      );
+    },
+  };
 }

@@ -7,7 +7,7 @@ import { type Access, mayDo, rolesFor } from './access.ts';
 import type { Identify } from './actors.ts';
 import { type Answer, problem } from './answer.ts';
 import { readBody } from './body.ts';
-import { readIdempotency } from './idempotency.ts';
+import { answerGiven, readIdempotency } from './idempotency.ts';
 import { issuesOf, summaryOf } from './issues.ts';
 import type { ApiContext, Operation } from './operation.ts';
 import { isStoreFailure, storeUnavailable } from './refusals.ts';
@@ -63,18 +63,10 @@ async function run(
     return problem('invalid_request', summaryOf(issues, 'the query'), { issues });
   }
   let body: Json = {};
-  let parsedBody: unknown;
   if (definition.body !== undefined) {
     const reading = await readBody(request);
     if (!reading.ok) return reading.answer;
     body = reading.value === undefined ? {} : reading.value;
-    const parsed = isObject(body) ? definition.body.schema.safeParse(body) : null;
-    if (parsed?.success !== true) {
-      const issues =
-        parsed === null ? [{ path: '', code: 'bad_input' as const, message: 'must be a JSON object' }] : issuesOf(parsed.error);
-      return problem('invalid_request', summaryOf(issues, 'the body'), { issues });
-    }
-    parsedBody = parsed.data;
   }
   const named = await readIdempotency(definition.idempotent ? request.headers['idempotency-key'] : undefined, {
     actor,
@@ -83,13 +75,21 @@ async function run(
     body,
   });
   if (!named.ok) return named.answer;
+  // Before the body is checked: what was right when it was first said may be wrong by now, and was carried out all the same.
+  const given = await answerGiven(context, named.idempotency);
+  if (given !== null) return given;
+  const parsed = isObject(body) ? definition.body?.schema.safeParse(body) : null;
+  if (parsed?.success === false || parsed === null) {
+    const issues = parsed === null ? [{ path: '', code: 'bad_input' as const, message: 'must be a JSON object' }] : issuesOf(parsed.error);
+    return problem('invalid_request', summaryOf(issues, 'the body'), { issues });
+  }
   const { log } = notesOf(response);
   return definition.handle({
     context,
     actor,
     params,
     query: query?.data,
-    body: parsedBody,
+    body: parsed?.data,
     idempotency: named.idempotency,
     log,
     request,

@@ -1,8 +1,8 @@
 /** Idempotency-Key: the same call, sent again, gives the first answer again. */
 import { type Actor, digestOf, type Json } from '@countersign/shared';
-import type { Accepted, Idempotency, Outcome } from '@countersign/store';
+import type { Accepted, Idempotency, Outcome, Replay } from '@countersign/store';
 import { type Answer, problem, type Resource, resource } from './answer.ts';
-import type { Call } from './operation.ts';
+import type { ApiContext, Call } from './operation.ts';
 import { refusalAnswer } from './refusals.ts';
 
 export type IdempotencyReading = { ok: true; idempotency: Idempotency | undefined } | { ok: false; answer: Answer };
@@ -22,6 +22,17 @@ export async function readIdempotency(
   return { ok: true, idempotency: { key, fingerprint } };
 }
 
+const repeated = ({ status, body }: NonNullable<Replay['answer']>): Answer =>
+  resource(status, body as Resource, { 'Idempotent-Replayed': 'true' });
+
+/** The answer that this call was given before, or why its name is not its own; null when it has not been answered yet. */
+export async function answerGiven({ store }: Pick<ApiContext, 'store'>, idempotency: Idempotency | undefined): Promise<Answer | null> {
+  if (idempotency === undefined) return null;
+  const found = await store.findAnswer(idempotency);
+  if (!found.ok) return refusalAnswer(found.refusal);
+  return found.value?.answer ? repeated(found.value.answer) : null;
+}
+
 /**
  * Answers a creating or deciding call from what the store says of it: its refusal, the answer given before, or `give`,
  * which is kept for the next time.
@@ -33,7 +44,7 @@ export async function answerOnce(
 ): Promise<Answer> {
   if (!outcome.ok) return refusalAnswer(outcome.refusal);
   const { id, replay } = outcome.value;
-  if (replay?.answer) return resource(replay.answer.status, replay.answer.body as Resource, { 'Idempotent-Replayed': 'true' });
+  if (replay?.answer) return repeated(replay.answer);
   const answer = await give(id);
   if (answer.kind !== 'json') return answer;
   // The first call has not come to its answer: it may still be on its way, so its answer is not ours to keep.

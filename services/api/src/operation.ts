@@ -17,6 +17,8 @@ export interface ApiContext {
   tools: KnownTools;
   /** aborts when the process is asked to end */
   draining: AbortSignal;
+  /** whether Redis has been looked at and found fit */
+  checked(): boolean;
   /** milliseconds between two comments on a silent event stream */
   heartbeatMs: number;
   /** the OpenAPI document and the page made from it */

@@ -46,7 +46,7 @@ export const serviceOperations: readonly Operation[] = [
     path: '/readyz',
     id: 'readiness',
     tag: 'service',
-    summary: 'Whether calls can be answered: Redis answers and the process is not shutting down',
+    summary: 'Whether calls can be answered: Redis answers, was found fit at the start, and the process is not shutting down',
     access: 'open',
     answers: {
       200: { description: 'They can.', content: jsonContent(z.strictObject({ status: z.literal('ready') }), { status: 'ready' }) },
@@ -56,6 +56,7 @@ export const serviceOperations: readonly Operation[] = [
       if (context.draining.aborted) return problem('shutting_down', 'this process is shutting down; another one answers');
       try {
         await context.store.ping();
+        if (!context.checked()) return problem('store_unavailable', 'Redis has not been looked at yet');
         return json(200, { status: 'ready' });
       } catch (error) {
         if (!isStoreFailure(error)) log.error({ err: error }, 'the check of Redis failed unexpectedly');

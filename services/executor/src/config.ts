@@ -16,6 +16,8 @@ export const configSchema = z.object({
   EXECUTOR_CONCURRENCY: z.coerce.number().int().min(1).max(1_000).default(10),
   /** the queues that it serves; absent: `steps` and those that its tools name */
   EXECUTOR_QUEUES: list.optional(),
+  /** ms between two looks for plans and tasks that lost a job; one executor of the fleet looks, the last one to start sets the pace */
+  RECONCILE_EVERY_MS: z.coerce.number().int().min(100).max(3_600_000).default(10_000),
   EXECUTOR_NAME: z.string().default(() => `${hostname()}-${process.pid}`),
   WORKSPACE_ROOT: z.string().default(() => process.cwd()),
   TOOLS_DIR: z.string().optional(),

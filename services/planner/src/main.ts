@@ -1,7 +1,7 @@
 /** The planner's process. */
 import { randomUUID } from 'node:crypto';
 import { createModel } from '@countersign/llm';
-import { type RunningService, runService } from '@countersign/service';
+import { ConfigError, type RunningService, runService } from '@countersign/service';
 import { openStore } from '@countersign/store';
 import { type PlannerConfig, plannerConfigSchema } from './config.ts';
 import { createOpenaiPlanner } from './openai-planner.ts';
@@ -30,6 +30,13 @@ await runService({
     const planner = createPlanner(config);
     const onError = (error: Error): void => logger.warn({ err: error }, 'no connection to Redis; trying again');
     const store = openStore({ redisUrl: config.REDIS_URL, onError });
+    try {
+      const redis = await store.check(logger, signal);
+      if (!redis.ok) throw new ConfigError(redis.refusals.map((refusal) => `REDIS_URL: ${refusal}`));
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
     const consumer = store.consumePlanning(
       async ({ taskId }, lost) => {
         const log = logger.child({ taskId });

@@ -1,0 +1,73 @@
+/** Duties that a clock drives. Each has one schedule for the whole fleet, and any one executor takes each of its ticks. */
+import { DUTIES, type Duty } from '@countersign/shared';
+import type { Consumer, Mending, Store } from '@countersign/store';
+import type { StepLogger } from './run-step.ts';
+
+export interface DutyOptions {
+  store: Pick<Store, 'scheduleDuty' | 'consumeDuties' | 'reconcile'>;
+  logger: StepLogger;
+  /** ms between two ticks */
+  everyMs: Readonly<Record<Duty, number>>;
+}
+
+/** A schedule can be lost with its queue: it is laid down again this often, in ms. */
+const SCHEDULE_AGAIN_MS = 60_000;
+
+const WHAT: Record<Mending['what'], string> = {
+  step_queued: 'step queued again',
+  step_handed_back: 'step handed back to the queue, as after a crash',
+  step_failed: 'step given up after too many crashes',
+  step_cancelled: 'step of a stopping plan cancelled',
+  step_readied: 'step put back among those that wait for a place',
+  steps_admitted: 'waiting steps queued',
+  plan_ended: 'plan ended',
+  task_queued: 'planning of a task queued again',
+};
+
+const WHY: Record<Mending['why'], string> = {
+  job_missing: 'its job is gone',
+  job_failed: 'its job failed without a record',
+  job_completed: 'its job completed without a record',
+  not_in_ready_set: 'it was not among them any more',
+  room_under_cap: 'there are free places',
+  nothing_running: 'it was stopping and nothing runs any more',
+  all_steps_ended: 'all its steps have ended',
+};
+
+async function reconcile({ store, logger }: Pick<DutyOptions, 'store' | 'logger'>): Promise<void> {
+  for await (const { what, why, ...ids } of store.reconcile()) logger.warn({ ...ids, what, why }, `${WHAT[what]}: ${WHY[why]}`);
+}
+
+/** Lays down the schedules and takes ticks until it is closed; a tick in hand is finished first. */
+export async function startDuties(options: DutyOptions): Promise<Consumer> {
+  const { store, logger, everyMs } = options;
+  const duties: Record<Duty, () => Promise<void>> = { reconcile: () => reconcile(options) };
+  const schedule = async (): Promise<void> => {
+    for (const duty of DUTIES) await store.scheduleDuty(duty, everyMs[duty]);
+  };
+  await schedule();
+  const again = setInterval(() => {
+    schedule().catch((error: Error) => logger.warn({ error: error.message }, 'could not lay down the schedule of duties'));
+  }, SCHEDULE_AGAIN_MS);
+
+  const consumer = store.consumeDuties(
+    async ({ duty }) => {
+      try {
+        // While a fleet is renewed, an older executor may get a tick of a duty that it doesn't know yet.
+        const run = duties[duty] as (() => Promise<void>) | undefined;
+        if (run === undefined) throw new Error(`this executor has no duty ${duty}; it has ${DUTIES.join(', ')}`);
+        await run();
+      } catch (error) {
+        logger.warn({ duty, error: (error as Error).message }, 'a duty was not finished: its next tick goes on');
+        throw error;
+      }
+    },
+    { concurrency: 1, onError: (error) => logger.warn({ error: error.message }, 'queue connection') },
+  );
+  return {
+    async close() {
+      clearInterval(again);
+      await consumer.close();
+    },
+  };
+}
