@@ -106,7 +106,7 @@ async function runOnStore(store: Store, planId: string, command: Command): Promi
   }
 }
 
-/** The steps whose outcome a claim asks for, as an executor would. */
+/** The steps whose outcome an executor asks for. */
 async function referencesOf(store: Store, planId: string, stepId: string): Promise<string[]> {
   const revision = await store.getRevision(planId, 1);
   const step = revision?.content.steps.find(({ id }) => id === stepId);
@@ -119,13 +119,13 @@ async function runStepOnStore(store: Store, planId: string, command: Extract<Com
   switch (command.do) {
     case 'claim': {
       const { generation, delivery, executor } = command;
-      const references = await referencesOf(store, planId, stepId);
-      const reply = await store.claimStep({ planId, stepId, generation, delivery }, { token, executor, references });
+      const reply = await store.claimStep({ planId, stepId, generation, delivery }, { token, executor });
       if (!reply.ok) {
         const { refusal, notBefore } = reply;
         return { ok: false, refusal, ...(notBefore === undefined ? {} : { notBefore }) };
       }
-      const referenced = Object.fromEntries([...reply.claim.referenced].map(([id, { output }]) => [id, output]));
+      const outcomes = await store.readOutcomes(planId, await referencesOf(store, planId, stepId));
+      const referenced = Object.fromEntries([...outcomes].map(([id, { output }]) => [id, output]));
       return { ok: true, attempt: reply.claim.attempt, referenced };
     }
     case 'begin':

@@ -102,7 +102,7 @@ end
 
 if plan.status == 'executing' then
   -- Where the set itself was lost, its count was not.
-  if joined then plan.ready = redis.call('ZCARD', readyKey) end
+  
   local inflight = plan.inflight
   admit({})
   if not joined and plan.inflight > inflight then report('steps_admitted', 'room_under_cap') end

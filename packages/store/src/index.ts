@@ -28,6 +28,6 @@ export {
 } from './contract.ts';
 export { type EmbeddedRedis, type EmbeddedRedisOptions, startEmbeddedRedis } from './embedded-redis.ts';
 export { type OpenStoreOptions, openStore, type Store } from './open-store.ts';
-export type { ConsumeOptions, ConsumeStepsOptions, Consumer, Lease, StepHandler, StepVerdict } from './queues.ts';
+export type { ConsumeOptions, Consumer, ConsumeStepsOptions, Lease, StepHandler, StepVerdict } from './queues.ts';
 export { checkRedis, type RedisCheck, type RedisCheckLogger, type RedisFinding } from './redis-check.ts';
 export type { Completion, EarlyClaim } from './step-worker.ts';

@@ -7,7 +7,16 @@ import type { Answers, EventLog, PlanStore, Reconciler, StepStore, TaskStore, To
 import { eventLog } from './event-log.ts';
 import { DEFAULT_PREFIX } from './keys.ts';
 import { planStore } from './plan-store.ts';
-import { type ConsumeOptions, type Consumer, consumeMaintenance, consumePlanning, consumeSteps, type ConsumeStepsOptions, type StepHandler, OpenQueues } from './queues.ts';
+import {
+  type ConsumeOptions,
+  type Consumer,
+  type ConsumeStepsOptions,
+  consumeMaintenance,
+  consumePlanning,
+  consumeSteps,
+  OpenQueues,
+  type StepHandler,
+} from './queues.ts';
 import { reconciler } from './reconciler.ts';
 import type { RedisCheck, RedisCheckLogger } from './redis-check.ts';
 import { waitAndCheck } from './redis-wait.ts';

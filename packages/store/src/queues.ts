@@ -49,7 +49,10 @@ interface Consumption<Data> {
   backendFactory?: BackendFactory<RedisQueueBackend>;
 }
 
-function consume<Data>(connection: StoreConnection, { queue, process, options, backendFactory = createRedisBackend }: Consumption<Data>): Consumer {
+function consume<Data>(
+  connection: StoreConnection,
+  { queue, process, options, backendFactory = createRedisBackend }: Consumption<Data>,
+): Consumer {
   const redis = new Redis(connection.redisUrl, {
     enableAutoPipelining: true,
     maxRetriesPerRequest: null,

@@ -188,7 +188,8 @@ export function completeSteps(store: Store, output: Json): { close(): Promise<vo
       if (!claimed.ok) throw new Error(`${job.stepId} could not be claimed: ${claimed.refusal}`);
       await store.beginStep(hold, null);
       await store.completeStep(hold, JSON.stringify(output));
+      return { word: 'completed' };
     },
-    { concurrency: 2, onError: () => {} },
+    { concurrency: 2, executor: 'test', persist: (call) => call(), onError: () => {} },
   );
 }

@@ -2,7 +2,7 @@
 import { canonicalJson, STEPS_QUEUE, signedContract } from '@countersign/shared';
 import type { Consumer, Store } from '@countersign/store';
 import type { Tool } from '@countersign/tools';
-import { waitMs } from './persist.ts';
+import { persist, waitMs } from './persist.ts';
 import { revisionCache } from './revision-cache.ts';
 import { type RunStepScope, runStep, type StepLogger } from './run-step.ts';
 import { stepsInHand } from './steps-in-hand.ts';
@@ -72,7 +72,13 @@ export async function startExecutor({
   const served = queues ?? [...new Set([STEPS_QUEUE, ...contracts.flatMap(({ queue }) => (queue === null ? [] : [queue]))])];
   const onError = (error: Error): void => logger.warn({ error: error.message }, 'queue connection');
   const consumers: Consumer[] = served.map((queue) =>
-    store.consumeSteps((job, lease) => runStep(job, lease, scope), { queue, concurrency, onError }),
+    store.consumeSteps((job, lease, early) => runStep({ job, lease, early }, scope), {
+      queue,
+      concurrency,
+      executor: name,
+      persist: (call) => persist(call, scope.persistence),
+      onError,
+    }),
   );
   logger.info({ queues: served, concurrency, tools: contracts.map((contract) => contract.name) }, 'executor takes steps');
 

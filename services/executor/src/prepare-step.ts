@@ -11,7 +11,7 @@ import {
   type Step,
   type StepError,
 } from '@countersign/shared';
-import type { ClaimedStep } from '@countersign/store';
+import type { StepOutcome } from '@countersign/store';
 import { type Tool, ToolError } from '@countersign/tools';
 import type { LoadedRevision } from './revision-cache.ts';
 
@@ -30,11 +30,15 @@ const refuse = (code: StepError['code'], message: string): Prepared => ({ ok: fa
 
 const parse = (text: string | null): Json => (text === null ? null : (JSON.parse(text) as Json));
 
-function scopeOf(content: PlanContent, claim: ClaimedStep): ReferenceScope {
-  const steps = [...claim.referenced].map(
+/** What a step's references see. */
+export function scopeOf(
+  content: PlanContent,
+  { taskId, outcomes }: { taskId: string | null; outcomes: ReadonlyMap<string, StepOutcome> },
+): ReferenceScope {
+  const steps = [...outcomes].map(
     ([id, { status, output, error }]) => [id, { status, output: parse(output), error: parse(error) }] as const,
   );
-  return { input: content.input, task: { id: claim.taskId, objective: content.objective }, steps: new Map(steps) };
+  return { input: content.input, task: { id: taskId, objective: content.objective }, steps: new Map(steps) };
 }
 
 function evaluator(scope: ReferenceScope): (expression: string) => boolean {
@@ -47,16 +51,15 @@ function evaluator(scope: ReferenceScope): (expression: string) => boolean {
   };
 }
 
-/** `contracts` are those of this process's tools, as canonical text. */
-export function prepareStep(
-  step: Step,
-  {
-    revision,
-    claim,
-    tools,
-    contracts,
-  }: { revision: LoadedRevision; claim: ClaimedStep; tools: ReadonlyMap<string, Tool>; contracts: ReadonlyMap<string, string> },
-): Prepared {
+export interface PrepareOptions {
+  revision: LoadedRevision;
+  references: ReferenceScope;
+  tools: ReadonlyMap<string, Tool>;
+  /** those of this process's tools, as canonical text */
+  contracts: ReadonlyMap<string, string>;
+}
+
+export function prepareStep(step: Step, { revision, references, tools, contracts }: PrepareOptions): Prepared {
   const tool = tools.get(step.tool);
   if (tool === undefined)
     return refuse('unknown_tool', `this executor has no tool ${step.tool}; it has ${[...tools.keys()].sort().join(', ')}`);
@@ -66,14 +69,13 @@ export function prepareStep(
       `the contract of ${step.tool} is not the one that was approved: its description, schema, risk or defaults changed since`,
     );
   }
-  const scope = scopeOf(revision.content, claim);
   // A condition's expression is not a template: a value can never become part of it.
   const hasReferences = step.tool !== CONDITION_TOOL && referencesIn(step.input).length > 0;
-  const input = step.tool === CONDITION_TOOL ? step.input : resolveReferences(step.input, scope);
+  const input = step.tool === CONDITION_TOOL ? step.input : resolveReferences(step.input, references);
   const checked = tool.check(input);
   if (!checked.ok) return refuse('invalid_input', checked.message);
   return {
     ok: true,
-    call: { tool, input: checked.value, resolvedInput: hasReferences ? JSON.stringify(input) : null, evaluate: evaluator(scope) },
+    call: { tool, input: checked.value, resolvedInput: hasReferences ? JSON.stringify(input) : null, evaluate: evaluator(references) },
   };
 }

@@ -1,13 +1,13 @@
 /** One delivered step from claim to record: claim -> prepare -> look once more -> call -> record. */
 import { randomUUID } from 'node:crypto';
-import { retryDelay, type Step, type StepError, type StepJob, stepIdempotencyKey } from '@countersign/shared';
-import type { ClaimedStep, ClaimReply, Hold, Lease, RecordReply, StepStore } from '@countersign/store';
+import { retryDelay, type StepError, type StepJob, stepIdempotencyKey } from '@countersign/shared';
+import type { ClaimedStep, ClaimReply, EarlyClaim, Hold, Lease, RecordReply, StepStore, StepVerdict } from '@countersign/store';
 import type { Tool, ToolContext } from '@countersign/tools';
 import { type CallOutcome, callTool } from './call-tool.ts';
 import { type Persistence, persist } from './persist.ts';
-import { prepareStep, type ToolCall } from './prepare-step.ts';
+import { prepareStep, scopeOf, type ToolCall } from './prepare-step.ts';
 import { progressReporter } from './progress.ts';
-import type { LoadedRevision } from './revision-cache.ts';
+import type { LoadedRevision, LoadedStep } from './revision-cache.ts';
 import type { StepInHand, StepsInHand } from './steps-in-hand.ts';
 
 /** Writes a line with the ids of the step in hand. Making a child logger for each step costs more than most steps do. */
@@ -34,45 +34,43 @@ export interface RunStepScope {
   persistence: Persistence;
 }
 
-/** What became of a delivery, for the queue's dashboard. */
-export type Verdict = 'completed' | 'failed or retrying' | 'handed back' | `not taken: ${string}`;
-
 /** Claims the step; one that is not due yet is waited for here, because clocks of machines differ by a little. */
-async function claim(
-  job: StepJob,
-  token: string,
-  { references, scope }: { references: readonly string[]; scope: RunStepScope },
-): Promise<ClaimReply> {
-  const { store, executor, persistence } = scope;
+async function claim(job: StepJob, token: string, { store, executor, persistence }: RunStepScope): Promise<ClaimReply> {
   for (;;) {
-    const reply = await persist(() => store.claimStep(job, { token, executor, references }), persistence);
+    const reply = await persist(() => store.claimStep(job, { token, executor }), persistence);
     if (reply.ok || reply.refusal !== 'not_due') return reply;
     await persistence.wait(Math.min(Math.max(reply.dueInMs ?? 0, 1), 1_000));
   }
 }
 
-/** Runs one delivery of a step. Never throws for what a tool does; only a closing store ends it early. */
-export async function runStep(job: StepJob, lease: Lease, scope: RunStepScope): Promise<Verdict> {
-  const { planId, stepId, revision: number } = job;
-  const notTaken = (refusal: string): Verdict => {
-    scope.logger.info({ planId, stepId, refusal }, 'step not taken');
-    return `not taken: ${refusal}`;
-  };
-  // The revision never changes, so it is read before the claim: it tells which outcomes the claim has to bring along.
-  const revision = await persist(() => scope.loadRevision(planId, number), scope.persistence);
-  const loaded = revision?.steps.get(stepId);
-  if (revision == null || loaded === undefined) return notTaken('not_found');
+/** What a delivery brings: the job, the hold on it, and the claim if it came along. */
+export interface StepDelivery {
+  job: StepJob;
+  lease: Lease;
+  early: EarlyClaim | null;
+}
 
-  const token = randomUUID();
-  const reply = await claim(job, token, { references: loaded.references, scope });
+/** Runs one delivery of a step. Never throws for what a tool does; only a closing store ends it early. */
+export async function runStep({ job, lease, early }: StepDelivery, scope: RunStepScope): Promise<StepVerdict> {
+  const { planId, stepId } = job;
+  const notTaken = (refusal: string): StepVerdict => {
+    scope.logger.info({ planId, stepId, refusal }, 'step not taken');
+    return { word: `not taken: ${refusal}` };
+  };
+  const token = early?.token ?? randomUUID();
+  const reply = early?.reply ?? (await claim(job, token, scope));
   if (!reply.ok) return notTaken(reply.refusal);
   const inHand = scope.inHand.take(planId);
   lease.whenLost(() => inHand.abort('lock_lost'));
   try {
-    const { attempt, taskId } = reply.claim;
+    const { attempt, taskId, revision: number } = reply.claim;
+    const revision = await persist(() => scope.loadRevision(planId, number), scope.persistence);
+    const loaded = revision?.steps.get(stepId);
+    // The plan was deleted since the claim: there is nothing left to record.
+    if (revision == null || loaded === undefined) return notTaken('not_found');
     const held: Held = {
       job,
-      step: loaded.step,
+      loaded,
       hold: { planId, stepId, token },
       inHand,
       log: (level, message, fields = {}) => scope.logger[level]({ planId, stepId, attempt, taskId, ...fields }, message),
@@ -85,7 +83,7 @@ export async function runStep(job: StepJob, lease: Lease, scope: RunStepScope): 
 
 interface Held {
   job: StepJob;
-  step: Step;
+  loaded: LoadedStep;
   hold: Hold;
   inHand: StepInHand;
   log: StepLog;
@@ -95,31 +93,32 @@ async function runClaimed(
   claimed: ClaimedStep,
   { revision, held }: { revision: LoadedRevision; held: Held },
   scope: RunStepScope,
-): Promise<Verdict> {
-  const { step, hold, log } = held;
+): Promise<StepVerdict> {
+  const { loaded, hold, log } = held;
   const { store, persistence } = scope;
-  const prepared = prepareStep(step, { revision, claim: claimed, tools: scope.tools, contracts: scope.contracts });
+  const outcomes = await persist(() => store.readOutcomes(hold.planId, loaded.references), persistence);
+  const references = scopeOf(revision.content, { taskId: claimed.taskId, outcomes });
+  const prepared = prepareStep(loaded.step, { revision, references, tools: scope.tools, contracts: scope.contracts });
   if (!prepared.ok) return recordFailure(prepared.error, claimed.attempt, { held, scope });
 
   const look = await persist(() => store.beginStep(hold, prepared.call.resolvedInput), persistence);
   if (!look.ok) {
     log('info', 'step not begun', { refusal: look.refusal });
     if (look.refusal === 'plan_stopping') await persist(() => store.releaseStep(hold), persistence);
-    return `not taken: ${look.refusal}`;
+    return { word: `not begun: ${look.refusal}` };
   }
-  log('debug', 'step begun', { tool: step.tool });
+  log('debug', 'step begun', { tool: loaded.step.tool });
   const outcome = await call(prepared.call, claimed.attempt, { held, scope });
   if (outcome.kind === 'failed') return recordFailure(outcome.error, claimed.attempt, { held, scope });
-  const recorded = await persist(
-    () => (outcome.kind === 'completed' ? store.completeStep(hold, outcome.output) : store.releaseStep(hold)),
-    persistence,
-  );
-  logRecord(recorded, outcome.kind, log);
-  return outcome.kind === 'completed' ? 'completed' : 'handed back';
+  if (outcome.kind === 'released') {
+    logRecord(await persist(() => store.releaseStep(hold), persistence), 'released', log);
+    return { word: 'handed back' };
+  }
+  return { word: 'completed', completion: { hold, output: outcome.output, onReply: (reply) => logRecord(reply, 'completed', log) } };
 }
 
 async function call(toolCall: ToolCall, attempt: number, { held, scope }: { held: Held; scope: RunStepScope }): Promise<CallOutcome> {
-  const { job, step, hold, inHand, log } = held;
+  const { job, loaded, hold, inHand, log } = held;
   const progress = progressReporter((report) => scope.store.reportProgress(hold, report), log);
   const context: ToolContext = {
     get signal() {
@@ -134,7 +133,7 @@ async function call(toolCall: ToolCall, attempt: number, { held, scope }: { held
     evaluate: toolCall.evaluate,
   };
   try {
-    return await callTool(toolCall, context, { inHand, timeoutMs: step.timeoutMs });
+    return await callTool(toolCall, context, { inHand, timeoutMs: loaded.step.timeoutMs });
   } finally {
     progress.stop();
   }
@@ -147,12 +146,16 @@ const toolLogger = (log: StepLog): ToolContext['logger'] => ({
   error: (message, fields) => log('error', message, fields),
 });
 
-async function recordFailure(error: StepError, attempt: number, { held, scope }: { held: Held; scope: RunStepScope }): Promise<Verdict> {
-  const delayMs = retryDelay(held.step.retry, attempt);
+async function recordFailure(
+  error: StepError,
+  attempt: number,
+  { held, scope }: { held: Held; scope: RunStepScope },
+): Promise<StepVerdict> {
+  const delayMs = retryDelay(held.loaded.step.retry, attempt);
   const recorded = await persist(() => scope.store.failStep(held.hold, { error, delayMs }), scope.persistence);
   held.log('warn', 'step attempt failed', { code: error.code, error: error.message });
   logRecord(recorded, 'failed', held.log);
-  return 'failed or retrying';
+  return { word: 'failed or retrying' };
 }
 
 /** A refused record is no fault: the step was cancelled, or another executor holds it now. */
