@@ -66,7 +66,6 @@ end
 local function countCrash(id, step, why)
   local crashes = tonumber(step[CRASHES]) + 1
   step[CRASHES] = string.format('%d', crashes)
-  step[TOKEN] = ''
   if plan.stopping == '' and crashes >= crashLimit then
     failStepForGood(id, step, cjson.encode({ code = 'tool_error', message = 'gave up: ' .. step[CRASHES] .. ' executors went away while they ran this step', retryable = false }))
     report('step_failed', why, id)
@@ -102,7 +101,7 @@ end
 
 if plan.status == 'executing' then
   -- Where the set itself was lost, its count was not.
-  
+  if joined then plan.ready = redis.call('ZCARD', readyKey) end
   local inflight = plan.inflight
   admit({})
   if not joined and plan.inflight > inflight then report('steps_admitted', 'room_under_cap') end
