@@ -19,12 +19,18 @@ export const allPages = (): string[] => [
 
 /** What stands between a heading and the next one of the same or a higher level. Throws when there is no such heading. */
 export function sectionOf(page: string, heading: string): string {
-  const level = heading.indexOf(' ');
+  const ends = new RegExp(`^#{1,${heading.indexOf(' ')}} `);
   const lines = page.split('\n');
   const start = lines.indexOf(heading);
   if (start === -1) throw new Error(`the page has no heading "${heading}"`);
-  const length = lines.slice(start + 1).findIndex((line) => new RegExp(`^#{1,${level}} `).test(line));
-  return lines.slice(start + 1, length === -1 ? undefined : start + 1 + length).join('\n');
+  const section: string[] = [];
+  let fenced = false;
+  for (const line of lines.slice(start + 1)) {
+    if (line.startsWith('```')) fenced = !fenced;
+    if (!fenced && ends.test(line)) break;
+    section.push(line);
+  }
+  return section.join('\n');
 }
 
 /** The rows of a section's first table as cells without their backticks; the heading row is left out. */

@@ -2,7 +2,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
-import { z } from 'zod';
 import { pathFromRoot, readPage, sectionOf, tableRows } from './pages.ts';
 
 const rows = tableRows(sectionOf(readPage('README.md'), '## Settings'));
@@ -21,16 +20,21 @@ const read = [...sources('packages'), ...sources('services')].flatMap((path) => 
     : [];
 });
 
-/** The schemas of the services, by service, as what they take. */
+interface Schema {
+  toJSONSchema(options: { io: 'input'; unrepresentable: 'any' }): { properties?: Record<string, { default?: unknown }> };
+}
+
+const isSchema = (value: unknown): value is Schema => typeof value === 'object' && value !== null && 'toJSONSchema' in value;
+
+/** The settings of each service, as its schema takes them. */
 const schemas = await Promise.all(
   readdirSync(pathFromRoot('services'))
     .filter((name) => existsSync(pathFromRoot(`services/${name}/src/config.ts`)))
     .map(async (name) => {
       const module = (await import(pathToFileURL(pathFromRoot(`services/${name}/src/config.ts`)).href)) as Record<string, unknown>;
-      const schema = Object.values(module).find((value) => value instanceof z.ZodType);
+      const schema = Object.values(module).find(isSchema);
       if (schema === undefined) throw new Error(`services/${name}/src/config.ts exports no schema`);
-      const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
-      return { name, properties: (json.properties ?? {}) as Record<string, { default?: unknown }> };
+      return { name, properties: schema.toJSONSchema({ io: 'input', unrepresentable: 'any' }).properties ?? {} };
     }),
 );
 
