@@ -228,7 +228,7 @@ export function percentOf(ended: number, total: number, status: PlanStatus): num
   return total === 0 ? 0 : Math.min(99, Math.floor((ended * 100) / total));
 }
 
-export const emptyEffects = (): Effects => ({ read: 0, write: 0, destructive: 0 });
+const emptyEffects = (): Effects => ({ read: 0, write: 0, destructive: 0 });
 
 /** How many steps of each risk a plan has. */
 export function effectsOf(content: Pick<PlanContent, 'steps' | 'tools'>): Effects {

@@ -24,7 +24,7 @@ const ownText = (name: string): string =>
 const asFunction = (name: string, text: string): string => `local function ${name}(KEYS, ARGV)\n${text}\nend\n`;
 
 /** A script's text with its includes in place, and above it the scripts of BullMQ that it calls. */
-export function composeScript(name: string): string {
+function composeScript(name: string): string {
   const text = ownText(name);
   const used = BULL_SCRIPTS.filter((bull) => text.includes(`${bull}(`));
   return used.map((bull) => asFunction(bull, bullScript(bull))).join('') + text;

@@ -24,4 +24,3 @@ export const configSchema = z.object({
   /** lets http.request reach private addresses: `true`, or networks such as `10.0.0.0/8,127.0.0.1/32` */
   HTTP_ALLOW_PRIVATE: z.union([flag, list]).default(false),
 });
-export type Config = z.infer<typeof configSchema>;
