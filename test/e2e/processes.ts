@@ -18,6 +18,8 @@ export interface ServiceProcess {
   /** Resolves with the first log line that fits. */
   logged(fits: (line: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>;
   signal(signal: NodeJS.Signals): void;
+  /** Resolves with the exit code once it has ended by itself, or was ended. */
+  ended(): Promise<number | null>;
   /** Sends the signal and waits for the end; resolves with the exit code. */
   end(signal?: NodeJS.Signals): Promise<number | null>;
 }
@@ -65,6 +67,7 @@ export function startService(name: ServiceName, env: Record<string, string>): Se
         look();
       }),
     signal: (signal) => child.kill(signal),
+    ended: () => exited,
     async end(signal = 'SIGTERM') {
       if (child.exitCode === null && child.signalCode === null) child.kill(signal);
       return exited;

@@ -85,8 +85,7 @@ end
 local waits = {}
 for _, id in ipairs(redis.call('ZRANGE', readyKey, 0, -1)) do waits[id] = true end
 for _, id in ipairs(allSteps()) do
-  -- A failure of this very run may have ended the plan, or the step.
-  if plan.status ~= 'executing' then break end
+  -- As it is by now: a failure of this very run may have ended it.
   local step = loadStep(id)
   local status = step[STATUS]
   if status == 'ready' then
