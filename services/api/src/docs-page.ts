@@ -11,7 +11,7 @@ nav ul { columns: 2; padding-left: 1rem; } a { color: var(--accent); }
 article { border: 1px solid var(--line); border-radius: .5rem; margin: 1rem 0; padding: .25rem 1rem; }
 h3 code { font-size: 1rem; } .method { font-weight: 700; }
 pre { background: var(--soft); border-radius: .25rem; overflow: auto; padding: .75rem; max-height: 24rem; font-size: .85rem; }
-table { border-collapse: collapse; width: 100%; } td, th { border: 1px solid var(--line); padding: .25rem .5rem; text-align: left; vertical-align: top; }
+table { border-collapse: collapse; width: 100%; table-layout: fixed; } td, th { border: 1px solid var(--line); padding: .25rem .5rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
 @media (max-width: 40rem) { nav ul { columns: 1; } }
 `;
 
