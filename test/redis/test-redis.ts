@@ -22,7 +22,7 @@ export interface TestRedis {
 }
 
 /** Sends one inline command and reads its one-line reply: the tests' Redis needs no client library. */
-async function send(url: string, command: string): Promise<string> {
+export async function send(url: string, command: string): Promise<string> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
   try {

@@ -56,6 +56,26 @@ test('a user who may not read INFO gets a warning, not a refusal', async () => {
   }
 });
 
+test('a wrong password, and none where one is needed: refused, without saying which one it was', async () => {
+  const guarded = await startEmbeddedRedis();
+  const admin = new Redis(guarded.url);
+  await admin.config('SET', 'requirepass', 'right');
+  const clients = ['wrong', undefined].map((password) => {
+    const client = new Redis(guarded.port, '127.0.0.1', { lazyConnect: true, ...(password && { password }) });
+    return client.on('error', () => {});
+  });
+  try {
+    for (const each of clients) expect((await checkRedis(each, logger)).ok).toBe(false);
+    expect(lines).toEqual([expect.stringContaining('(WRONGPASS)'), expect.stringContaining('(NOAUTH)')]);
+    expect(lines.join()).not.toMatch(/wrong|right/);
+  } finally {
+    for (const each of clients) each.disconnect();
+    await admin.config('SET', 'requirepass', '');
+    admin.disconnect();
+    await guarded.stop();
+  }
+});
+
 test('CONFIG forbidden, as managed servers do: everything is still known', async () => {
   await client.acl('SETUSER', 'managed', 'on', '>pass', '~*', '+@all', '-config');
   const managed = new Redis(server.port, '127.0.0.1', { username: 'managed', password: 'pass' });

@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 /** How severe: `refuse` means that plans would be lost or scripts fail; `warn` that they may be. */
 export interface RedisFinding {
   severity: 'refuse' | 'warn';
-  code: 'version' | 'eviction' | 'persistence' | 'replica' | 'unreadable';
+  code: 'version' | 'eviction' | 'persistence' | 'replica' | 'credentials' | 'unreadable';
   /** what was found and what would be right, for a person */
   message: string;
 }
@@ -48,6 +48,22 @@ const unreadable = (what: string): RedisFinding => ({
   message: `Redis does not let ${what} be read; make sure that it is 6.2 or newer, with maxmemory-policy noeviction and appendonly yes`,
 });
 
+const judged = (findings: RedisFinding[], seen: Pick<RedisCheck, 'version' | 'cluster'>): RedisCheck => {
+  const refusals = findings.filter(({ severity }) => severity === 'refuse').map(({ message }) => message);
+  return { ok: refusals.length === 0, ...seen, findings, refusals };
+};
+
+/** What Redis said instead of giving its INFO. Null: that says nothing about how it is set up. */
+function judgeRefusal(error: unknown): RedisCheck | null {
+  const said = error instanceof Error ? error.message : '';
+  const unknown = { version: null, cluster: false };
+  if (/NOPERM|unknown command/i.test(said)) return judged([unreadable('INFO')], unknown);
+  const [, word] = /^(WRONGPASS|NOAUTH)\b/.exec(said) ?? [];
+  if (word === undefined) return null;
+  const message = `Redis does not accept the user and password of REDIS_URL (${word}); write redis://<user>:<password>@<host>:<port>`;
+  return judged([{ severity: 'refuse', code: 'credentials', message }], unknown);
+}
+
 /** What the text of INFO says of a Redis. */
 export function judgeRedis(info: string): RedisCheck {
   const fields = parseInfo(info);
@@ -82,8 +98,7 @@ export function judgeRedis(info: string): RedisCheck {
       message: `Redis is a read-only replica of ${fields.get('master_host') ?? 'another'}; point REDIS_URL at the primary`,
     });
 
-  const refusals = findings.filter(({ severity }) => severity === 'refuse').map(({ message }) => message);
-  return { ok: refusals.length === 0, version, cluster: fields.get('cluster_enabled') === '1', findings, refusals };
+  return judged(findings, { version, cluster: fields.get('cluster_enabled') === '1' });
 }
 
 /**
@@ -95,8 +110,9 @@ export async function checkRedis(redis: Redis, logger: RedisCheckLogger): Promis
   try {
     check = judgeRedis(await redis.info());
   } catch (error) {
-    if (!(error instanceof Error) || !/NOPERM|unknown command/i.test(error.message)) throw error;
-    check = { ok: true, version: null, cluster: false, findings: [unreadable('INFO')], refusals: [] };
+    const refused = judgeRefusal(error);
+    if (refused === null) throw error;
+    check = refused;
   }
   for (const { severity, code, message } of check.findings) {
     if (severity === 'refuse') logger.error({ code }, message);

@@ -1,6 +1,6 @@
-import type { ApprovalItem, Json, Page, Plan, PlanSummary, Problem } from '@countersign/shared';
+import type { ApprovalItem, Json, Page, Plan, PlanSummary, Problem, ToolContract } from '@countersign/shared';
 import { describe, expect, it } from 'vitest';
-import { createPlan, twoSteps, useApi } from '../test/running-api.ts';
+import { createPlan, TOOLS, twoSteps, useApi } from '../test/running-api.ts';
 
 const api = useApi();
 const decide = (plan: Pick<Plan, 'id'>, verb: string, options: { body?: Json; actor?: string; idempotencyKey?: string } = {}) =>
@@ -101,6 +101,35 @@ describe('Idempotency-Key', () => {
       first.headers.get('etag'),
     ]);
     expect((await api.call<Page<PlanSummary>>('/v1/plans')).body.items).toHaveLength(1);
+  });
+
+  it('the same call gives the first answer again also when it would be refused as a new one by now', async () => {
+    const body = twoSteps();
+    const isValid = async () => (await api.call<{ valid: boolean }>('/v1/plans/validate', { body })).body.valid;
+    expect(await isValid()).toBe(true);
+    const first = await api.call('/v1/plans', { body, idempotencyKey: 'k' });
+    const changed = { type: 'object', properties: { file: { type: 'string' } }, required: ['file'], additionalProperties: false };
+    await api.store.announceTools([{ ...(TOOLS[0] as ToolContract), inputSchema: changed }]);
+    await expect.poll(isValid, { timeout: 5_000 }).toBe(false);
+
+    const again = await api.call('/v1/plans', { body, idempotencyKey: 'k' });
+    expect([again.status, again.text, again.headers.get(REPLAYED)]).toEqual([201, first.text, 'true']);
+    expect((await api.call<Problem>('/v1/plans', { body, idempotencyKey: 'another' })).body.code).toBe('invalid_plan');
+    const other = await api.call<Problem>('/v1/plans', { body: twoSteps({ description: 'y' }), idempotencyKey: 'k' });
+    expect([other.status, other.body.code]).toEqual([409, 'idempotency_conflict']);
+  });
+
+  it('another body under a known key is a conflict also where it would not have been accepted', async () => {
+    await api.call('/v1/tasks', { body: { objective: 'one' }, idempotencyKey: 'k' });
+    for (const body of [{ objective: ' ' }, [], { objective: 'one', nosuch: 1 }] as Json[]) {
+      const refused = await api.call<Problem>('/v1/tasks', { body, idempotencyKey: 'k' });
+      expect([refused.status, refused.body.code]).toEqual([409, 'idempotency_conflict']);
+    }
+  });
+
+  it('a call that was refused is checked anew: its key is still free', async () => {
+    expect((await api.call('/v1/tasks', { body: { objective: ' ' }, idempotencyKey: 'k' })).status).toBe(422);
+    expect((await api.call('/v1/tasks', { body: { objective: 'one' }, idempotencyKey: 'k' })).status).toBe(202);
   });
 
   it('is the same call when its JSON is written differently', async () => {

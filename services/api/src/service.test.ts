@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
-import type { Plan, Problem, Task } from '@countersign/shared';
+import type { Plan, Problem, Task, ToolContract } from '@countersign/shared';
 import { openStore, startEmbeddedRedis } from '@countersign/store';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readEventStream } from '../test/event-reader.ts';
@@ -104,6 +104,24 @@ describe('the dashboard', () => {
     expect(await jobsOf('steps')).toEqual([`/v1/plans/${plan.id}?format=markdown`]);
   });
 
+  it('shows the queues that tools name as soon as they are announced, and links their jobs too', async () => {
+    const names = async (): Promise<string[]> => {
+      const { queues } = (await (await fetch(`${api.url}/admin/queues/api/queues`)).json()) as { queues: { name: string }[] };
+      return queues.map(({ name }) => name);
+    };
+    expect(await names()).toEqual(['planning', 'steps', 'maintenance']);
+    const slow = { ...TOOLS[0], name: 'test.slow', queue: 'slow' } as ToolContract;
+    await api.store.announceTools([slow, { ...slow, name: 'test.slower' }, { ...slow, name: 'test.odd', queue: 'no:queue' }]);
+    await expect.poll(names).toEqual(['planning', 'steps', 'maintenance', 'slow']);
+    const steps = [{ id: 'a', tool: 'test.slow', input: { path: 'x' } }];
+    const { plan } = (await api.call<{ plan: Plan }>('/v1/plans', { body: { objective: 'x', steps, options: { autoApprove: true } } }))
+      .body;
+    const response = await fetch(`${api.url}/admin/queues/api/queues?activeQueue=slow`);
+    const { queues } = (await response.json()) as { queues: { name: string; jobs: { externalUrl?: { href: string } }[] }[] };
+    const jobs = queues.find(({ name }) => name === 'slow')?.jobs;
+    expect(jobs?.map(({ externalUrl }) => externalUrl?.href)).toEqual([`/v1/plans/${plan.id}?format=markdown`]);
+  });
+
   it('links nothing that is not a plan or task', () => {
     for (const data of [null, 1, {}, { planId: 'javascript:alert(1)' }, { planId: 7 }]) expect(jobLink(data)).toBeUndefined();
   });
@@ -147,6 +165,21 @@ describe('without Redis', () => {
     cleanUps.push(() => again.stop());
     await expect.poll(async () => (await call('/readyz')).status, { timeout: 20_000 }).toBe(200);
     expect((await call('/v1/tasks', { body: { objective: 'x' } })).status).toBe(202);
+  });
+});
+
+describe('before Redis has been looked at', () => {
+  it('is alive, but not ready, also when Redis answers already', async () => {
+    const { store } = await startOwn();
+    let checked = false;
+    const options = { store, logger: collectingLogger().logger, keys: null, host: '127.0.0.1', port: 0 };
+    const running = await startApi({ ...options, checked: () => checked });
+    cleanUps.push(() => running.close());
+    const { status, body } = await callApi<Problem>(running.url, '/readyz');
+    expect([status, body.code]).toEqual([503, 'store_unavailable']);
+    expect((await callApi(running.url, '/healthz')).status).toBe(200);
+    checked = true;
+    expect((await callApi(running.url, '/readyz')).status).toBe(200);
   });
 });
 

@@ -1,0 +1,129 @@
+import { digestOf, MAINTENANCE_QUEUE, type PlanDraft, STEPS_QUEUE, type StepDraft, stepJobId, validatePlan } from '@countersign/shared';
+import { type Mending, openStore, type Store } from '@countersign/store';
+import { defineTool } from '@countersign/tools';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { z } from 'zod';
+import { send, useTestRedis } from '../../../test/redis/test-redis.ts';
+import { startDuties } from './duties.ts';
+import { startExecutor } from './executor.ts';
+
+const redis = useTestRedis();
+const echo = defineTool({
+  name: 'test.echo',
+  description: 'Gives back what it gets.',
+  risk: 'read',
+  input: z.object({}),
+  run: (input) => input,
+});
+const tools = new Map([[echo.contract.name, echo]]);
+
+let store: Store;
+const cleanUps: (() => Promise<unknown>)[] = [];
+beforeEach(() => {
+  store = openStore({ redisUrl: redis.url });
+});
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+  await store.close();
+});
+
+function collectingLogger() {
+  const lines: Record<string, unknown>[] = [];
+  const write = (fields: object, message: string): void => void lines.push({ ...fields, message });
+  return { lines, logger: { debug: () => {}, info: () => {}, warn: write, error: write } };
+}
+
+const queueNamed = (name: string) => {
+  const queue = store.queues().find((each) => each.name === name);
+  if (queue === undefined) throw new Error(`the store has no queue ${name}`);
+  return queue;
+};
+
+async function startPlan(steps: StepDraft[]): Promise<string> {
+  const draft: PlanDraft = { objective: 'keep going', steps, options: { autoApprove: true } };
+  const result = validatePlan(draft, { tools: new Map([[echo.contract.name, echo.contract]]) });
+  if (!result.valid) throw new Error(JSON.stringify(result.issues));
+  const { content } = result;
+  const decision = { quorum: 0, reason: 'nobody has to' };
+  const created = await store.createPlan({ content, digest: await digestOf(content), origin: 'manual', createdBy: 'ann', decision });
+  if (!created.ok) throw new Error(created.refusal.message);
+  return created.value.id;
+}
+
+const startWorking = async (): Promise<void> => {
+  const { logger } = collectingLogger();
+  const executor = await startExecutor({ store, tools, logger, name: 'test', concurrency: 5 });
+  cleanUps.push(() => executor.close());
+};
+const statusOf = async (planId: string) => (await store.getPlan(planId))?.status;
+
+test('a fleet looks on its own: a plan that lost its job is mended once, with a line that says why, and completes', async () => {
+  const planId = await startPlan([{ id: 'a', tool: 'test.echo', input: {} }]);
+  await (await queueNamed(STEPS_QUEUE).getJob(stepJobId(planId, 'a', 1)))?.remove();
+  const { lines, logger } = collectingLogger();
+  for (let i = 0; i < 3; i++) {
+    const duties = await startDuties({ store, logger, everyMs: { reconcile: 100 } });
+    cleanUps.push(() => duties.close());
+  }
+  await startWorking();
+  await expect.poll(() => statusOf(planId), { timeout: 30_000 }).toBe('completed');
+  expect(lines).toEqual([
+    {
+      planId,
+      taskId: null,
+      stepId: 'a',
+      what: 'step_queued',
+      why: 'job_missing',
+      message: 'step queued again: its job is gone',
+    },
+  ]);
+});
+
+test('each duty has one schedule, however many executors lay it down, and it comes back when its queue was lost', async () => {
+  const queue = queueNamed(MAINTENANCE_QUEUE);
+  const schedules = async () => (await queue.getJobSchedulers()).map(({ key, every }) => ({ key, every }));
+  for (let i = 0; i < 3; i++) await store.scheduleDuty('reconcile', 3_600_000);
+  const [first] = await queue.getJobs(['delayed', 'waiting']);
+  await store.scheduleDuty('reconcile', 3_600_000);
+  expect(await schedules()).toEqual([{ key: 'reconcile', every: 3_600_000 }]);
+  expect((await queue.getJobs(['delayed', 'waiting'])).map(({ id }) => id)).toEqual([first?.id]);
+  await queue.obliterate({ force: true });
+  await store.scheduleDuty('reconcile', 3_600_000);
+  expect(await schedules()).toEqual([{ key: 'reconcile', every: 3_600_000 }]);
+  expect(await queue.getJobs(['delayed', 'waiting'])).toHaveLength(1);
+});
+
+test('a tick that fails is told of, and a later one does its work', async () => {
+  const planId = await startPlan([{ id: 'a', tool: 'test.echo', input: {} }]);
+  await send(redis.url, 'SET {cs}:reconcile broken');
+  const { lines, logger } = collectingLogger();
+  const duties = await startDuties({ store, logger, everyMs: { reconcile: 100 } });
+  cleanUps.push(() => duties.close());
+  await expect.poll(() => lines.length, { timeout: 20_000 }).toBeGreaterThan(1);
+  expect(lines[0]).toEqual({
+    duty: 'reconcile',
+    error: expect.stringContaining('WRONGTYPE'),
+    message: 'a duty was not finished: its next tick goes on',
+  });
+  await send(redis.url, 'DEL {cs}:reconcile');
+  await (await queueNamed(STEPS_QUEUE).getJob(stepJobId(planId, 'a', 1)))?.remove();
+  await expect.poll(() => lines.at(-1), { timeout: 20_000 }).toMatchObject({ planId, what: 'step_queued' });
+});
+
+test('a plan that executors work on is not touched, however closely it is looked at', async () => {
+  const steps = Array.from({ length: 40 }, (_, i): StepDraft => {
+    const dependsOn = i < 4 ? [] : [`s${i - 4}`, `s${i - 1}`];
+    return { id: `s${i}`, tool: 'test.echo', input: {}, dependsOn };
+  });
+  await startWorking();
+  const planId = await startPlan(steps);
+  const mended: Mending[] = [];
+  let status: string | undefined;
+  do {
+    for await (const mending of store.reconcile({ restMs: 0 })) mended.push(mending);
+    status = await statusOf(planId);
+  } while (status === 'executing');
+  expect([status, mended]).toEqual(['completed', []]);
+  const started = (await store.readEvents(planId)).filter(({ type }) => type === 'step.started');
+  expect(started).toHaveLength(steps.length);
+});
