@@ -77,7 +77,8 @@ export const stepLines = (steps: readonly TableStep[], terminal: Terminal): stri
 /** The plan with its steps, its effects and the digest that a signature is for. */
 export function planLines(plan: Plan, terminal: Terminal): string[] {
   const effects = (['read', 'write', 'destructive'] as const).map((risk) => {
-    const text = `${plan.effects[risk]} ${risk}`;
+    const many = risk !== 'destructive' && plan.effects[risk] !== 1;
+    const text = `${plan.effects[risk]} ${risk}${many ? 's' : ''}`;
     return plan.effects[risk] > 0 ? terminal.paint(RISK_STYLE[risk], text) : text;
   });
   const description = plainText(plan.description);

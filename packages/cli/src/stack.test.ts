@@ -73,7 +73,7 @@ test('the demo plans, approves as its own actor, runs, writes the report and lea
   expect(await demo.exited, demo.output.text).toBe(0);
   const { text } = demo.output;
   expect(text).toContain('There is no terminal to ask on: approved as demo');
-  expect(text).toMatch(/Effects: \d+ read, 1 write, 0 destructive\nDigest: {2}sha256:[0-9a-f]{64}\n/);
+  expect(text).toMatch(/Effects: \d+ reads, 1 write, 0 destructive\nDigest: {2}sha256:[0-9a-f]{64}\n/);
   expect(text).toMatch(/Plan completed in .*: (\d+) of \1 steps completed\n/);
   const report = join(root, '.countersign', 'audit.md');
   expect(text).toContain(`Written: ${report}`);

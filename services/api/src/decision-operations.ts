@@ -78,7 +78,7 @@ export const decisionOperations: readonly Operation[] = [
     access: 'cancel',
     idempotent: true,
     body: { schema: cancelBody, example: { reason: 'No longer needed.' } },
-    answers: { 200: planAnswer('The plan; it is `cancelled` when the last running step has stopped.') },
+    answers: { 200: planAnswer('The plan, `cancelled`: no step of it starts any more, and running ones are told to stop.') },
     errors: ERRORS,
     handle: async (call) => {
       const { actor, body, context, idempotency, params } = call;

@@ -11,7 +11,10 @@ const list = z.string().transform((text) =>
 );
 
 export const configSchema = z.object({
-  REDIS_URL: z.string().regex(/^rediss?:\/\//, 'must begin with redis:// or rediss://'),
+  REDIS_URL: z
+    .string()
+    .regex(/^rediss?:\/\/.+/, 'must be a URL like redis://127.0.0.1:6379 or rediss://user:password@host:6380')
+    .default('redis://127.0.0.1:6379'),
   /** steps that this process runs at the same time */
   EXECUTOR_CONCURRENCY: z.coerce.number().int().min(1).max(1_000).default(10),
   /** the queues that it serves; absent: `steps` and those that its tools name */

@@ -12,7 +12,7 @@ export interface ExecutorOptions {
   tools: ReadonlyMap<string, Tool>;
   logger: StepLogger;
   name: string;
-  /** steps at the same time, over all queues */
+  /** steps at the same time, of each queue */
   concurrency: number;
   /** absent: `steps` and every queue that a tool names */
   queues?: readonly string[] | undefined;

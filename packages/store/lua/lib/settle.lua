@@ -19,10 +19,11 @@ local function decide(id, failed, skipped, cause)
   return succeeded > 0, 'dependency_skipped', cause
 end
 
--- What a group that waits for the same dependencies has counted: how many failed, how many were skipped, the first cause.
+-- What a group that waits for the same dependencies has counted: how many failed, how many were skipped, and the first
+-- cause of a failure, or of a skip where none failed.
 local function groupCounts(group)
-  local counts = redis.call('HMGET', waitsKey, group .. ':failed', group .. ':skipped', group .. ':cause')
-  return tonumber(counts[1] or 0), tonumber(counts[2] or 0), counts[3] or ''
+  local counts = redis.call('HMGET', waitsKey, group .. ':failed', group .. ':skipped', group .. ':failed:cause', group .. ':skipped:cause')
+  return tonumber(counts[1] or 0), tonumber(counts[2] or 0), counts[3] or counts[4] or ''
 end
 
 -- `outcome` is 'succeeded', 'failed' or 'skipped'. Returns the steps that became ready.
@@ -41,7 +42,7 @@ local function settle(first, outcome)
         left = redis.call('HINCRBY', waitsKey, group, -1)
         if result ~= 'succeeded' then
           redis.call('HINCRBY', waitsKey, group .. ':' .. result, 1)
-          redis.call('HSETNX', waitsKey, group .. ':cause', cause)
+          redis.call('HSETNX', waitsKey, group .. ':' .. result .. ':cause', cause)
         end
         if left == 0 and not clean then failed, skipped, named = groupCounts(group) end
       end
