@@ -1,4 +1,6 @@
-import type { PlanDraft, StepDraft } from '@countersign/shared';
+import { type PlanDraft, STEPS_QUEUE, type StepDraft } from '@countersign/shared';
+import { Queue } from 'bullmq';
+import { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Fleet } from './fleet.ts';
 
@@ -114,4 +116,33 @@ test('kill -9 of Redis while a plan runs: nothing recorded is lost, the plan com
   gate.open();
   await fleet.until(created.id, 'completed', 55_000);
   expect(fleet.ledger(created.id).filter(({ what, stepId }) => what === 'start' && stepId === 'before')).toHaveLength(1);
+});
+
+test('executors killed and the queue of steps obliterated: what ran is handed out again, recorded results stand', async () => {
+  const gate = fleet.gate('obliterated');
+  const held = Array.from({ length: 3 }, (_, i) => step(`held${i}`, { holdUntil: gate.file }, { dependsOn: ['before'] }));
+  const waiting = Array.from({ length: 5 }, (_, i) => step(`waiting${i}`, {}, { dependsOn: ['before'] }));
+  const after = step('after', {}, { dependsOn: [...held, ...waiting].map(({ id }) => id) });
+  const created = await fleet.createPlan(draft([step('before'), ...held, ...waiting, after], { maxParallelSteps: 3 }));
+  await fleet.approve(created);
+  await fleet.untilLedger(created.id, ({ stepId, what }) => stepId.startsWith('held') && what === 'start', 3);
+
+  await Promise.all(fleet.executors.map((executor) => executor.end('SIGKILL')));
+  fleet.executors = [];
+  const redis = new Redis(fleet.redis.url, { maxRetriesPerRequest: null });
+  const queue = new Queue(STEPS_QUEUE, { connection: redis, prefix: '{cs}:bull' });
+  await queue.obliterate({ force: true });
+  await queue.close();
+  redis.disconnect();
+  gate.open();
+  const executor = await fleet.startExecutor();
+
+  await fleet.until(created.id, 'completed', 55_000);
+  const starts = fleet.ledger(created.id).filter(({ what }) => what === 'start');
+  for (const { id } of [step('before'), ...held, ...waiting, after]) {
+    const keys = starts.filter(({ stepId }) => stepId === id).map(({ key, attempt }) => [key, attempt]);
+    expect(keys, id).toEqual(Array.from({ length: id.startsWith('held') ? 2 : 1 }, () => [`${created.id}.${id}.1`, 1]));
+  }
+  const mended = executor.log().filter(({ planId, why }) => planId === created.id && why === 'job_missing');
+  expect(mended.map(({ what, stepId }) => [what, stepId])).toEqual(held.map(({ id }) => ['step_handed_back', id]));
 });
