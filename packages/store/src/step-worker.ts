@@ -20,6 +20,8 @@ export interface Completion {
 /** A claim that came along with its job. */
 export interface EarlyClaim {
   token: string;
+  /** when it was asked for, on the clock of `performance.now()` */
+  askedAt: number;
   reply: Extract<ClaimReply, { ok: true }>;
 }
 
@@ -65,7 +67,11 @@ export class StepWorker {
       if (completion === undefined) return finish(jobId, args);
       const { persist } = this.#options;
       const token = randomUUID();
-      const [word, finished, claim] = await persist(() => this.#completeAndTakeNext(completion, args, token));
+      let askedAt = 0;
+      const [word, finished, claim] = await persist(() => {
+        askedAt = performance.now();
+        return this.#completeAndTakeNext(completion, args, token);
+      });
       if (word !== 'ok') {
         completion.onReply(await persist(() => this.#options.store.completeStep(completion.hold, completion.output)));
         return finish(jobId, args);
@@ -76,7 +82,7 @@ export class StepWorker {
       }
       const next = raw2NextJobData(finished as unknown[]);
       if (Array.isArray(claim) && claim[0] === 'claimed') {
-        this.#claims.set(String(next[1]), { token, reply: { ok: true, claim: readClaim(claim as string[]) } });
+        this.#claims.set(String(next[1]), { token, askedAt, reply: { ok: true, claim: readClaim(claim as string[]) } });
       }
       return next;
     };

@@ -1,7 +1,17 @@
 /** One delivered step from claim to record: claim -> prepare -> look once more -> call -> record. */
 import { randomUUID } from 'node:crypto';
 import { retryDelay, type StepError, type StepJob, stepIdempotencyKey } from '@countersign/shared';
-import type { ClaimedStep, ClaimReply, EarlyClaim, Hold, Lease, RecordReply, StepStore, StepVerdict } from '@countersign/store';
+import type {
+  ClaimedStep,
+  ClaimReply,
+  EarlyClaim,
+  Hold,
+  Lease,
+  RecordReply,
+  StepOutcome,
+  StepStore,
+  StepVerdict,
+} from '@countersign/store';
 import type { Tool, ToolContext } from '@countersign/tools';
 import { type CallOutcome, callTool } from './call-tool.ts';
 import { type Persistence, persist } from './persist.ts';
@@ -34,11 +44,29 @@ export interface RunStepScope {
   persistence: Persistence;
 }
 
+/** A claim, and when it was asked for, on the clock of `performance.now()`. */
+interface Claim {
+  token: string;
+  askedAt: number;
+  reply: ClaimReply;
+}
+
+/**
+ * A claim is itself a look at whether the plan may go on. Within this many ms of its being asked for, another look would
+ * learn nothing that its own reply could not be late for just as well.
+ */
+const CLAIM_IS_FRESH_MS = 20;
+
 /** Claims the step; one that is not due yet is waited for here, because clocks of machines differ by a little. */
-async function claim(job: StepJob, token: string, { store, executor, persistence }: RunStepScope): Promise<ClaimReply> {
+async function claim(job: StepJob, { store, executor, persistence }: RunStepScope): Promise<Claim> {
+  const token = randomUUID();
   for (;;) {
-    const reply = await persist(() => store.claimStep(job, { token, executor }), persistence);
-    if (reply.ok || reply.refusal !== 'not_due') return reply;
+    let askedAt = 0;
+    const reply = await persist(() => {
+      askedAt = performance.now();
+      return store.claimStep(job, { token, executor });
+    }, persistence);
+    if (reply.ok || reply.refusal !== 'not_due') return { token, askedAt, reply };
     await persistence.wait(Math.min(Math.max(reply.dueInMs ?? 0, 1), 1_000));
   }
 }
@@ -57,8 +85,7 @@ export async function runStep({ job, lease, early }: StepDelivery, scope: RunSte
     scope.logger.info({ planId, stepId, refusal }, 'step not taken');
     return { word: `not taken: ${refusal}` };
   };
-  const token = early?.token ?? randomUUID();
-  const reply = early?.reply ?? (await claim(job, token, scope));
+  const { token, askedAt, reply } = early ?? (await claim(job, scope));
   if (!reply.ok) return notTaken(reply.refusal);
   const inHand = scope.inHand.take(planId);
   lease.whenLost(() => inHand.abort('lock_lost'));
@@ -72,6 +99,7 @@ export async function runStep({ job, lease, early }: StepDelivery, scope: RunSte
       job,
       loaded,
       hold: { planId, stepId, token },
+      askedAt,
       inHand,
       log: (level, message, fields = {}) => scope.logger[level]({ planId, stepId, attempt, taskId, ...fields }, message),
     };
@@ -81,10 +109,14 @@ export async function runStep({ job, lease, early }: StepDelivery, scope: RunSte
   }
 }
 
+const NO_OUTCOMES: ReadonlyMap<string, StepOutcome> = new Map();
+
 interface Held {
   job: StepJob;
   loaded: LoadedStep;
   hold: Hold;
+  /** when the claim was asked for */
+  askedAt: number;
   inHand: StepInHand;
   log: StepLog;
 }
@@ -96,16 +128,20 @@ async function runClaimed(
 ): Promise<StepVerdict> {
   const { loaded, hold, log } = held;
   const { store, persistence } = scope;
-  const outcomes = await persist(() => store.readOutcomes(hold.planId, loaded.references), persistence);
+  const outcomes =
+    loaded.references.length === 0 ? NO_OUTCOMES : await persist(() => store.readOutcomes(hold.planId, loaded.references), persistence);
   const references = scopeOf(revision.content, { taskId: claimed.taskId, outcomes });
   const prepared = prepareStep(loaded.step, { revision, references, tools: scope.tools, contracts: scope.contracts });
   if (!prepared.ok) return recordFailure(prepared.error, claimed.attempt, { held, scope });
 
-  const look = await persist(() => store.beginStep(hold, prepared.call.resolvedInput), persistence);
-  if (!look.ok) {
-    log('info', 'step not begun', { refusal: look.refusal });
-    if (look.refusal === 'plan_stopping') await persist(() => store.releaseStep(hold), persistence);
-    return { word: `not begun: ${look.refusal}` };
+  // The last look before the tool is called.
+  if (prepared.call.resolvedInput !== null || performance.now() - held.askedAt > CLAIM_IS_FRESH_MS) {
+    const look = await persist(() => store.beginStep(hold, prepared.call.resolvedInput), persistence);
+    if (!look.ok) {
+      log('info', 'step not begun', { refusal: look.refusal });
+      if (look.refusal === 'plan_stopping') await persist(() => store.releaseStep(hold), persistence);
+      return { word: `not begun: ${look.refusal}` };
+    }
   }
   log('debug', 'step begun', { tool: loaded.step.tool });
   const outcome = await call(prepared.call, claimed.attempt, { held, scope });
