@@ -44,9 +44,13 @@ const SHAPES = [
   { name: 'layers 20x(5x10)', plans: 20, steps: () => layers(5, 10) },
 ];
 
+/** Set when a process of the bench has ended before its time. */
+let ended = null;
+
 async function until(condition) {
   for (const deadline = Date.now() + 120_000; Date.now() < deadline; ) {
     if (await condition()) return;
+    if (ended !== null) throw new Error(ended);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   throw new Error('the bench made no progress for two minutes');
@@ -97,6 +101,9 @@ async function main() {
   const start = (file, env) => {
     const child = fork(file, { env: { ...process.env, REDIS_URL: server.url, ...env }, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     children.push(child);
+    child.once('exit', (code, signal) => {
+      ended ??= `${file} has ended with ${code ?? signal}`;
+    });
     return child;
   };
   const redis = new Redis(server.url);
