@@ -1,5 +1,5 @@
 /** A plan's progress while it runs: a line per step that ended, and on a terminal a bar below them. */
-import { type Event, isEndedStep, type Plan, percentOf, type StepStatus } from '@countersign/shared';
+import { type Event, isEndedStep, type Plan, percentOf, type StepStatus, stepStatusAfter } from '@countersign/shared';
 import { cut, duration, plainText, type Terminal, textWidth } from './terminal.ts';
 
 const BAR_WIDTH = 24;
@@ -11,17 +11,6 @@ const MARKS = {
   skipped: ['skipped', 'dim'],
   cancelled: ['cancelled', 'yellow'],
 } as const satisfies Partial<Record<StepStatus, readonly [string, 'green' | 'red' | 'dim' | 'yellow']>>;
-
-const STATUS_AFTER: Partial<Record<Event['type'], StepStatus>> = {
-  'step.started': 'running',
-  'step.retrying': 'retrying',
-  'step.completed': 'completed',
-  'step.failed': 'failed',
-  'step.skipped': 'skipped',
-  'step.cancelled': 'cancelled',
-  'step.awaiting_approval': 'awaiting_approval',
-  'step.rejected': 'failed',
-};
 
 export interface LiveProgress {
   show(event: Event): void;
@@ -83,7 +72,7 @@ export function liveProgress(plan: Pick<Plan, 'steps'>, terminal: Terminal): Liv
 
   const show = (event: Event): void => {
     const id = event.stepId;
-    const status = STATUS_AFTER[event.type];
+    const status = stepStatusAfter(event.type);
     // Children of a forEach (`count[0]`) have events of their own; their step is what counts.
     if (id === undefined || status === undefined || !tools.has(id)) return;
     states.set(id, status);

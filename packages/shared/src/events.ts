@@ -86,6 +86,9 @@ const STEP_STATUS_AFTER: Partial<Record<EventType, StepStatus>> = {
   'step.rejected': 'failed',
 };
 
+/** The status that a step has after an event of this type; undefined where it says nothing about that. */
+export const stepStatusAfter = (type: EventType): StepStatus | undefined => STEP_STATUS_AFTER[type];
+
 export interface FoldedPlan {
   status: PlanStatus | null;
   /** steps without an entry are pending */
@@ -104,7 +107,7 @@ export function foldEvents(events: Iterable<Pick<Event, 'type' | 'stepId' | 'att
     if (event.type === 'plan.retried' && Array.isArray(event.data?.steps)) {
       for (const stepId of event.data.steps) folded.steps.delete(String(stepId));
     }
-    const status = STEP_STATUS_AFTER[event.type];
+    const status = stepStatusAfter(event.type);
     if (status === undefined || event.stepId === undefined) continue;
     const attempt = event.attempt ?? folded.steps.get(event.stepId)?.attempt ?? 0;
     // An attempt that was handed back is named by its number, but does not count.

@@ -25,7 +25,16 @@ export {
   parseCondition,
 } from './conditions.ts';
 export { ERRORS, type ErrorCode } from './errors.ts';
-export { type Event, type EventType, type FoldedPlan, foldEvents, PLAN_EVENT_TYPES, STEP_EVENT_TYPES, TASK_EVENT_TYPES } from './events.ts';
+export {
+  type Event,
+  type EventType,
+  type FoldedPlan,
+  foldEvents,
+  PLAN_EVENT_TYPES,
+  STEP_EVENT_TYPES,
+  stepStatusAfter,
+  TASK_EVENT_TYPES,
+} from './events.ts';
 export { newId, PLAN_ID, RESERVED_STEP_IDS, STEP_ID, stepIdempotencyKey, stepJobId, TASK_ID } from './ids.ts';
 export { ISSUE_CODES, type Issue, type IssueCode, pathText } from './issue.ts';
 export { byteLength, canonicalJson, digestOf, isObject, type Json, type JsonObject, jsonDepth } from './json.ts';
@@ -99,6 +108,7 @@ export {
   taskSchema,
 } from './resources.ts';
 export { type RetryPolicy, retryDelay, retryPolicySchema } from './retry.ts';
+export { CONDITION_TOOL, stepReferences } from './step-references.ts';
 export type { PlanningRound, Task, TaskError, TaskRequest } from './task.ts';
 export {
   contractDigest,
@@ -129,4 +139,5 @@ export {
   type TaskStatus,
   type Transition,
 } from './transitions.ts';
-export { CONDITION_TOOL, type ValidationContext, type ValidationResult, validateOptions, validatePlan } from './validate.ts';
+export { type ValidationResult, validateOptions, validatePlan } from './validate.ts';
+export type { ValidationContext } from './validation/context.ts';

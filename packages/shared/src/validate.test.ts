@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from './json.ts';
 import type { ToolContract } from './tool-contract.ts';
-import { type ValidationContext, validatePlan } from './validate.ts';
+import { validatePlan } from './validate.ts';
+import type { ValidationContext } from './validation/context.ts';
 
 const contract = (name: string, inputSchema: JsonObject, extra: Partial<ToolContract> = {}): ToolContract => ({
   name,

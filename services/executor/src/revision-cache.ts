@@ -1,14 +1,5 @@
 /** The content of revisions, which never changes, with what running its steps needs worked out once. */
-import {
-  CONDITION_TOOL,
-  canonicalJson,
-  conditionReferences,
-  type PlanContent,
-  parseCondition,
-  type Reference,
-  referencesIn,
-  type Step,
-} from '@countersign/shared';
+import { canonicalJson, type PlanContent, type Step, stepReferences } from '@countersign/shared';
 import type { PlanStore } from '@countersign/store';
 
 export interface LoadedStep {
@@ -25,13 +16,6 @@ export interface LoadedRevision {
 }
 
 const KEPT = 200;
-
-/** The references in a step's input: those of a condition's expression, or those of a template. */
-function stepReferences(step: Step): Reference[] {
-  if (step.tool !== CONDITION_TOOL) return referencesIn(step.input);
-  const parsed = parseCondition(String(step.input.expression ?? ''));
-  return parsed.ok ? conditionReferences(parsed.condition) : [];
-}
 
 function loadContent(content: PlanContent): LoadedRevision {
   const ids = new Set(content.steps.map(({ id }) => id));

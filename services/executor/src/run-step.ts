@@ -57,16 +57,19 @@ interface Claim {
  */
 const CLAIM_IS_FRESH_MS = 20;
 
-/** Claims the step; one that is not due yet is waited for here, because clocks of machines differ by a little. */
+/** ms for which a step that is not due yet is waited for. Clocks of machines differ by a little; the rest is the reconciler's. */
+const NOT_DUE_WAIT_MS = 5_000;
+
 async function claim(job: StepJob, { store, executor, persistence }: RunStepScope): Promise<Claim> {
   const token = randomUUID();
+  const givenUpAt = performance.now() + NOT_DUE_WAIT_MS;
   for (;;) {
     let askedAt = 0;
     const reply = await persist(() => {
       askedAt = performance.now();
       return store.claimStep(job, { token, executor });
     }, persistence);
-    if (reply.ok || reply.refusal !== 'not_due') return { token, askedAt, reply };
+    if (reply.ok || reply.refusal !== 'not_due' || askedAt > givenUpAt) return { token, askedAt, reply };
     await persistence.wait(Math.min(Math.max(reply.dueInMs ?? 0, 1), 1_000));
   }
 }
