@@ -1,6 +1,6 @@
 import { createModel } from '@countersign/llm';
 import { createOpenaiPlanner, createRulesPlanner, type Planner, PlanningInterruptedError, planTask } from '@countersign/planner';
-import type { PlanOptionsInput, ToolContract } from '@countersign/shared';
+import { LIMITS, type PlanOptionsInput, type ToolContract } from '@countersign/shared';
 import { type EmbeddedRedis, openStore, type Store, StoreUnavailableError, startEmbeddedRedis } from '@countersign/store';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type ModelBehaviour, type ModelServer, startModelServer } from '../model-server/model-server.ts';
@@ -249,6 +249,29 @@ describe('two planners', () => {
     await expect(running).rejects.toThrow(PlanningInterruptedError);
     expect(await store.getTask(taskId)).toMatchObject({ status: 'planning', rounds: [], error: null });
     expect(await run(taskId, planner, { token: 'two' })).toMatchObject({ outcome: 'planned' });
+  });
+
+  test('planners that end in good order are no losses: the task is not given up, however many they are', async () => {
+    const taskId = await createTask();
+    for (let restart = 0; restart < LIMITS.planningTakeovers + 2; restart++) {
+      const stopping = new AbortController();
+      const planner = plannerThat(async () => {
+        stopping.abort();
+        throw new Error('interrupted');
+      });
+      await expect(run(taskId, planner, { token: `planner-${restart}`, signal: stopping.signal })).rejects.toThrow(
+        PlanningInterruptedError,
+      );
+    }
+    expect(await store.getTask(taskId)).toMatchObject({ status: 'planning', error: null });
+  });
+
+  test('planners that just go away are: the task is given up with the reason', async () => {
+    const taskId = await createTask();
+    for (let loss = 0; loss < LIMITS.planningTakeovers; loss++) await store.startPlanning(taskId, `planner-${loss}`);
+    expect(await store.getTask(taskId)).toMatchObject({ status: 'planning' });
+    expect((await store.startPlanning(taskId, 'one-more')).ok).toBe(false);
+    expect(await store.getTask(taskId)).toMatchObject({ status: 'failed', error: { code: 'planner_lost' } });
   });
 });
 

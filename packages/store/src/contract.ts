@@ -98,6 +98,8 @@ export interface TaskStore {
    */
   startPlanning(taskId: string, token: string): Promise<Outcome<Task>>;
   recordRound(taskId: string, token: string, round: PlanningRound): Promise<Outcome<null>>;
+  /** A planner that shuts down lets go of the task. Five losses of a planner fail a task; this is none. */
+  releasePlanning(taskId: string, token: string): Promise<Outcome<null>>;
   failTask(taskId: string, token: string, error: TaskError): Promise<Outcome<null>>;
 }
 

@@ -80,6 +80,7 @@ export function taskStore(connection: StoreConnection): TaskStore {
         : { ok: true, value: task };
     },
     recordRound: (taskId, token, round) => recordForPlanner('record-round', taskId, { args: [token, JSON.stringify(round)], verb: 'plan' }),
+    releasePlanning: (taskId, token) => recordForPlanner('release-planning', taskId, { args: [token], verb: 'plan' }),
     failTask: (taskId, token, error) => recordForPlanner('fail-task', taskId, { args: [token, JSON.stringify(error)], verb: 'plan' }),
   };
 }

@@ -17,7 +17,7 @@ import {
 import { type Outcome, type PlanStore, StoreUnavailableError, type TaskStore, type ToolCatalogue } from '@countersign/store';
 import { invalidPlan, type Planner, toolsByName } from './planner.ts';
 
-export type PlanningStore = Pick<TaskStore, 'startPlanning' | 'getTask' | 'recordRound' | 'failTask'> &
+export type PlanningStore = Pick<TaskStore, 'startPlanning' | 'releasePlanning' | 'getTask' | 'recordRound' | 'failTask'> &
   Pick<PlanStore, 'createPlan'> &
   Pick<ToolCatalogue, 'listTools'>;
 
@@ -87,7 +87,12 @@ export async function planTask(taskId: string, deps: PlanTaskDeps): Promise<Plan
     // An aborted call fails in whatever way the library chose; the reason for the abort is what counts.
     const cause: unknown = hold.signal.aborted ? hold.signal.reason : thrown;
     if (cause instanceof TaskGoneError) return { outcome: 'dropped', reason: cause.message };
-    if (cause instanceof PlanningInterruptedError || cause instanceof StoreUnavailableError) throw cause;
+    if (cause instanceof PlanningInterruptedError) {
+      // Where this does not arrive, the task counts one loss too many: no reason to hold up the end.
+      await store.releasePlanning(taskId, token).catch(() => {});
+      throw cause;
+    }
+    if (cause instanceof StoreUnavailableError) throw cause;
     const error = cause instanceof PlanningFailedError ? cause.error : faultOf(cause);
     const failed = await store.failTask(taskId, token, error);
     return failed.ok ? { outcome: 'failed', error } : { outcome: 'dropped', reason: failed.refusal.message };
