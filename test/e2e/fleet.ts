@@ -44,9 +44,14 @@ export class Fleet {
   static async start({ executors = 2, planner = false, env = {} }: FleetOptions = {}): Promise<Fleet> {
     const folder = mkdtempSync(join(tmpdir(), 'countersign-redis-'));
     const fleet = new Fleet(await startEmbeddedRedis({ dataDir: folder }), env);
-    await fleet.startApi();
-    if (planner) await fleet.startPlanner();
-    await Promise.all(Array.from({ length: executors }, () => fleet.startExecutor()));
+    try {
+      await fleet.startApi();
+      if (planner) await fleet.startPlanner();
+      await Promise.all(Array.from({ length: executors }, () => fleet.startExecutor()));
+    } catch (error) {
+      await fleet.close();
+      throw error;
+    }
     return fleet;
   }
 
