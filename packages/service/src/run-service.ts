@@ -67,7 +67,6 @@ export async function runService<Config>(service: ServiceDefinition<Config>): Pr
     process.exit(1);
   });
 
-  const starting = service.start(config, logger, stopping.signal);
   const end = async (): Promise<void> => {
     setTimeout(() => {
       logger.error({ limitMs: CLOSE_LIMIT_MS }, 'closing took too long: ended without finishing');
@@ -100,6 +99,8 @@ export async function runService<Config>(service: ServiceDefinition<Config>): Pr
   process.on('SIGTERM', () => ask('SIGTERM', 143));
   process.on('SIGINT', () => ask('SIGINT', 130));
   process.on('disconnect', () => ask('the parent process has gone', 1));
+  // Last: from its first line on, a start may be asked to end.
+  const starting = service.start(config, logger, stopping.signal);
 
   try {
     await starting;
