@@ -27,7 +27,8 @@ export interface ServiceProcess {
 export function startService(name: ServiceName, env: Record<string, string>): ServiceProcess {
   const child: ChildProcess = spawn(process.execPath, [MAIN[name]], {
     env: { PATH: process.env.PATH ?? '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // With a channel to it, a service ends when this process goes away without having ended it.
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const lines: Record<string, unknown>[] = [];
   const waiting = new Set<() => void>();
