@@ -41,7 +41,8 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
-const SERVICE = `console.log('up ' + process.pid); setInterval(() => {}, 1000); process.on('SIGTERM', () => { console.log('bye'); process.exit(0); });`;
+// It says that it is up once it listens, and not before.
+const SERVICE = `process.on('SIGTERM', () => { console.log('bye'); process.exit(0); }); setInterval(() => {}, 1000); console.log('up ' + process.pid);`;
 
 test('a service that is killed is started again and says so', async () => {
   const { service, notes, logs } = keep(SERVICE);
