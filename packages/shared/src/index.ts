@@ -111,7 +111,6 @@ export { type RetryPolicy, retryDelay, retryPolicySchema } from './retry.ts';
 export { CONDITION_TOOL, stepReferences } from './step-references.ts';
 export type { PlanningRound, Task, TaskError, TaskRequest } from './task.ts';
 export {
-  contractDigest,
   RISKS,
   type Risk,
   type SignedToolContract,

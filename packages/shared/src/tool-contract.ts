@@ -1,6 +1,6 @@
 /** A tool's contract: all that a planner, a reviewer and the validator know of a tool. The code behind it is in packages/tools. */
 import { z } from 'zod';
-import { digestOf, type JsonObject } from './json.ts';
+import type { JsonObject } from './json.ts';
 import { retryPolicySchema } from './retry.ts';
 
 export const RISKS = ['read', 'write', 'destructive'] as const;
@@ -26,15 +26,12 @@ export const toolContractSchema = z.strictObject({
 });
 export type ToolContract = z.infer<typeof toolContractSchema>;
 
-/** The part of a contract that people approve: what the tool is said to do and what it takes. */
+/**
+ * The part of a contract that people approve: what the tool is said to do and what it takes. A step is refused when its
+ * executor's tool has another one.
+ */
 export type SignedToolContract = Omit<ToolContract, 'examples'>;
 
 export function signedContract({ examples: _examples, ...signed }: ToolContract): SignedToolContract {
   return signed;
 }
-
-/** The digest of a tool's signed contract; a step is refused when its executor's tool has another one. */
-export const contractDigest = (contract: ToolContract | SignedToolContract): Promise<string> => {
-  const { examples: _examples, ...signed } = contract as ToolContract;
-  return digestOf(signed);
-};

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { findCycles } from '../graph.ts';
 import { isObject, type JsonObject } from '../json.ts';
-import { parseTemplate, REFERENCE_ROOTS, type Reference, walkStrings } from '../references.ts';
+import { hasPlaceholder, REFERENCE_ROOTS, type Reference, walkStrings } from '../references.ts';
 import type { ValidationContext } from './context.ts';
 import type { Candidate } from './read-step.ts';
 import type { Path, Report } from './reading.ts';
@@ -63,7 +63,7 @@ export function reportCycles(candidates: readonly Candidate[], report: Report): 
 function unknownBelow(value: unknown): boolean {
   let found = false;
   walkStrings(value, (text) => {
-    found ||= text.includes('{{') && parseTemplate(text).some((part) => part.kind !== 'text');
+    found ||= hasPlaceholder(text);
   });
   return found;
 }
