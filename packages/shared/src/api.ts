@@ -27,6 +27,11 @@ export const createPlanBody = z.looseObject({ draft: z.boolean().optional() });
 export const approveBody = z.strictObject({ digest, comment: TEXT.optional() });
 export const rejectBody = z.strictObject({ digest, reason: TEXT.min(1, 'must say why') });
 export const cancelBody = z.strictObject({ reason: TEXT.optional() });
+export const reviseBody = z.strictObject({ feedback: TEXT.trim().min(1, 'must say what to change') });
+export const retryBody = z.strictObject({
+  from: z.array(z.string().min(1)).min(1, 'must name a step, or be left out').max(LIMITS.steps).optional(),
+});
+export const gateBody = z.strictObject({ data: json.optional(), comment: TEXT.optional() });
 export const emptyBody = z.strictObject({});
 
 const page = {
@@ -39,6 +44,9 @@ const page = {
 export const listTasksQuery = z.strictObject({ status: z.enum(TASK_STATUSES).optional(), ...page });
 export const listPlansQuery = z.strictObject({ status: z.enum(PLAN_STATUSES).optional(), ...page });
 export const readPlanQuery = z.strictObject({ format: z.enum(['json', 'markdown', 'mermaid']).default('json') });
+
+/** Absent: the current revision, and the one before it. */
+export const diffQuery = z.strictObject({ from: z.coerce.number().int().min(1).optional(), to: z.coerce.number().int().min(1).optional() });
 
 export interface Page<Item> {
   items: Item[];
@@ -68,6 +76,32 @@ export interface ApprovalItem {
   deadline?: string;
   effects: { read: number; write: number; destructive: number };
   approvals: { count: number; have: number };
+}
+
+/** What is different at one place: null where there is nothing. */
+export interface FieldChange {
+  /** like `input.url` or `retry.maxAttempts` */
+  path: string;
+  from: Json;
+  to: Json;
+}
+
+/**
+ * What became of a step from one revision to another; `moved` where only its place in the array changed. `plan`, with no
+ * step: what stands beside the steps (description, input, options, the tools' contracts).
+ */
+export interface PlanChange {
+  kind: 'added' | 'removed' | 'changed' | 'moved' | 'plan';
+  stepId: string | null;
+  fields: FieldChange[];
+}
+
+export interface PlanDiff {
+  from: number;
+  to: number;
+  changes: PlanChange[];
+  /** the same for people */
+  text: string;
 }
 
 /** A revision with its content. */

@@ -1,5 +1,5 @@
 /** The events of tasks, plans and steps. The status of a plan and of each of its steps follows from its events alone. */
-import type { JsonObject } from './json.ts';
+import type { Json, JsonObject } from './json.ts';
 import type { PlanStatus, StepStatus } from './transitions.ts';
 
 export const TASK_EVENT_TYPES = ['task.queued', 'task.planning', 'task.planned', 'task.failed', 'task.cancelled'] as const;
@@ -95,18 +95,22 @@ export interface FoldedPlan {
   steps: Map<string, { status: StepStatus; attempt: number }>;
 }
 
+const namesIn = (list: Json | undefined): ReadonlySet<string> => new Set(Array.isArray(list) ? list.map(String) : []);
+
 /**
- * The state that a plan's events, in order, lead to. A revision starts every step anew; `plan.retried` names in
- * `data.steps` those that are pending again.
+ * The state that a plan's events, in order, lead to. A revision starts every step anew but those in `data.pinned`;
+ * `plan.retried` names in `data.steps` those that are pending again.
  */
 export function foldEvents(events: Iterable<Pick<Event, 'type' | 'stepId' | 'attempt'> & Partial<Pick<Event, 'data'>>>): FoldedPlan {
   const folded: FoldedPlan = { status: null, steps: new Map() };
   for (const event of events) {
-    folded.status = PLAN_STATUS_AFTER[event.type] ?? folded.status;
-    if (event.type === 'plan.revised') folded.steps.clear();
-    if (event.type === 'plan.retried' && Array.isArray(event.data?.steps)) {
-      for (const stepId of event.data.steps) folded.steps.delete(String(stepId));
+    // A step can be retried while its plan is paused, and the plan stays so.
+    if (event.type !== 'plan.retried' || folded.status !== 'paused') folded.status = PLAN_STATUS_AFTER[event.type] ?? folded.status;
+    if (event.type === 'plan.revised') {
+      const pinned = namesIn(event.data?.pinned);
+      for (const stepId of folded.steps.keys()) if (!pinned.has(stepId)) folded.steps.delete(stepId);
     }
+    if (event.type === 'plan.retried') for (const stepId of namesIn(event.data?.steps)) folded.steps.delete(stepId);
     const status = stepStatusAfter(event.type);
     if (status === undefined || event.stepId === undefined) continue;
     const attempt = event.attempt ?? folded.steps.get(event.stepId)?.attempt ?? 0;

@@ -6,14 +6,21 @@ export {
   cancelBody,
   createPlanBody,
   createTaskBody,
+  diffQuery,
   emptyBody,
+  type FieldChange,
+  gateBody,
   listPlansQuery,
   listTasksQuery,
   type Page,
+  type PlanChange,
+  type PlanDiff,
   type Problem,
   type RevisionContent,
   readPlanQuery,
   rejectBody,
+  retryBody,
+  reviseBody,
 } from './api.ts';
 export {
   type Condition,
@@ -39,18 +46,25 @@ export { newId, PLAN_ID, RESERVED_STEP_IDS, STEP_ID, stepIdempotencyKey, stepJob
 export { ISSUE_CODES, type Issue, type IssueCode, pathText } from './issue.ts';
 export { byteLength, canonicalJson, digestOf, isObject, type Json, type JsonObject, jsonDepth } from './json.ts';
 export { LIMITS } from './limits.ts';
+export { pinnedSteps } from './pinning.ts';
 export {
   type Approval,
+  type ChildView,
+  childId,
   type Effects,
   effectsOf,
+  type GateView,
+  type GateVote,
   type OnError,
   type Plan,
   type PlanContent,
   type PlanDraft,
+  type PlanningRequest,
   type PlanOptions,
   type PlanOptionsInput,
   type PlanSummary,
   type Progress,
+  parseChildId,
   percentOf,
   planOptionsSchema,
   type Revision,
@@ -60,6 +74,7 @@ export {
   type StepDraft,
   type StepError,
   type StepErrorCode,
+  type StepProgress,
   type StepReason,
   type StepView,
 } from './plan.ts';
@@ -74,6 +89,7 @@ export {
   PLANNING_QUEUE,
   type PlanningJob,
   QUEUE_NAME,
+  type QueueLimits,
   STEPS_QUEUE,
   type StepJob,
 } from './queues.ts';
@@ -97,6 +113,7 @@ export {
   issueSchema,
   jsonSchema,
   planContentSchema,
+  planDiffSchema,
   planDraftSchema,
   planningRoundSchema,
   planSchema,
@@ -108,7 +125,7 @@ export {
   taskSchema,
 } from './resources.ts';
 export { type RetryPolicy, retryDelay, retryPolicySchema } from './retry.ts';
-export { CONDITION_TOOL, stepReferences } from './step-references.ts';
+export { asksAtOnce, CONDITION_TOOL, inputReferences, stepReferences } from './step-references.ts';
 export type { PlanningRound, Task, TaskError, TaskRequest } from './task.ts';
 export {
   RISKS,

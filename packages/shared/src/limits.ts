@@ -8,6 +8,8 @@ export const LIMITS = {
   bodyBytes: 4_000_000,
   /** nesting of JSON in a request */
   jsonDepth: 64,
+  /** elements of a forEach, where the step's maxItems says nothing else */
+  forEachItems: 10_000,
   /** bytes of one step's output */
   outputBytes: 1_000_000,
   /** characters of an objective */

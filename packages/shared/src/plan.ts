@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { Json, JsonObject } from './json.ts';
 import { LIMITS } from './limits.ts';
 import { type RetryPolicy, retryPolicySchema } from './retry.ts';
+import type { PlanningRound, TaskError } from './task.ts';
 import type { Risk, SignedToolContract } from './tool-contract.ts';
 import type { PlanStatus, StepStatus } from './transitions.ts';
 
@@ -57,6 +58,7 @@ export interface StepDraft {
   approval?: { message?: string; quorum?: number } | null;
   forEach?: string | Json[] | null;
   maxItems?: number | null;
+  /** of a condition step: the steps that run when it is true */
   ifTrue?: string[];
   ifFalse?: string[];
 }
@@ -85,6 +87,9 @@ export interface Step {
   approval: GateOptions | null;
   forEach: string | Json[] | null;
   maxItems: number | null;
+  /** of a condition step: the steps that hang on it; they have it among their dependencies */
+  ifTrue: string[];
+  ifFalse: string[];
 }
 
 /** What people approve: the digest is that of this object. */
@@ -98,6 +103,17 @@ export interface PlanContent {
   tools: Record<string, SignedToolContract>;
 }
 
+/** The id of a forEach step's child. */
+export const childId = (stepId: string, index: number): string => `${stepId}[${index}]`;
+
+const CHILD_ID = /^(.+)\[(\d+)\]$/;
+
+/** The step and the index that a child's id names; null for the id of a step. */
+export function parseChildId(id: string): { stepId: string; index: number } | null {
+  const [, stepId, index] = CHILD_ID.exec(id) ?? [];
+  return stepId === undefined ? null : { stepId, index: Number(index) };
+}
+
 /** Where a revision came from. */
 export type RevisionOrigin = 'manual' | 'openai' | 'rules';
 
@@ -109,7 +125,7 @@ export interface Revision {
   createdBy: string;
 }
 
-/** Why a step waits or did not run: a word for a machine, a sentence for a person, and what the word is about. */
+/** Why a step waits, or did not run (again): a word for a machine, a sentence for a person, and what the word is about. */
 export interface StepReason {
   kind:
     | 'dependencies'
@@ -123,7 +139,11 @@ export interface StepReason {
     | 'dependency_skipped'
     | 'plan_stopped'
     | 'plan_cancelled'
-    | 'condition_false';
+    | 'plan_timeout'
+    | 'condition_false'
+    | 'branch_not_taken'
+    | 'skipped_by_hand'
+    | 'pinned';
   text: string;
   detail: JsonObject;
 }
@@ -169,6 +189,55 @@ export interface Progress {
 
 export type Effects = Record<Risk, number>;
 
+/** A vote on a gate. */
+export interface GateVote {
+  actor: string;
+  at: string;
+  decision: 'approved' | 'rejected';
+  comment: string | null;
+  data: Json;
+}
+
+/** A gate that has asked. */
+export interface GateView {
+  /** the question, with its references resolved */
+  message: string;
+  since: string;
+  deadline: string | null;
+  need: number;
+  have: number;
+  /** null while it waits */
+  decision: 'approved' | 'rejected' | 'expired' | null;
+  votes: GateVote[];
+  /** what `{{step.approval.data}}` reads */
+  data: Json;
+}
+
+/** The run of a forEach step for one element. */
+export interface ChildView {
+  /** like `count[0]` */
+  id: string;
+  index: number;
+  item: Json;
+  resolvedInput: Json;
+  status: StepStatus;
+  reason: StepReason | null;
+  attempt: number;
+  generation: number;
+  startedAt: string | null;
+  finishedAt: string | null;
+  durationMs: number | null;
+  output: Json;
+  error: StepError | null;
+  progress: StepProgress | null;
+}
+
+/** The last attempt's report: 0 to 1, and what the tool said; null where it said none. */
+export interface StepProgress {
+  fraction: number | null;
+  message: string | null;
+}
+
 /** A step as read: its definition and where it stands. */
 export interface StepView extends Step {
   /** the input with its references resolved, once it has been; null where the input has none or the step never ran */
@@ -183,8 +252,25 @@ export interface StepView extends Step {
   durationMs: number | null;
   output: Json;
   error: StepError | null;
-  /** the last attempt's progress report: 0 to 1, and what the tool said; null where it said none */
-  progress: { fraction: number | null; message: string | null } | null;
+  progress: StepProgress | null;
+  /** null where the step has not asked anybody */
+  gate: GateView | null;
+  /** null where the step has no forEach, or has not been expanded */
+  children: ChildView[] | null;
+}
+
+/** What the planner was asked to do about a plan, last. */
+export interface PlanningRequest {
+  number: number;
+  kind: 'revise' | 'replan' | 'summarise';
+  status: 'queued' | 'planning' | 'done' | 'failed' | 'dropped';
+  /** null where the engine asked */
+  requestedBy: string | null;
+  requestedAt: string;
+  /** what the person said; null where the engine asked */
+  feedback: string | null;
+  rounds: PlanningRound[];
+  error: TaskError | null;
 }
 
 /** A plan as lists show it: without its input, its steps and what they gave. */
@@ -220,6 +306,8 @@ export interface Plan extends PlanSummary {
   steps: StepView[];
   response: string | null;
   error: { code: string; message: string; stepId: string | null } | null;
+  /** null where the planner was asked nothing since the plan was made */
+  planning: PlanningRequest | null;
 }
 
 /** How many ended steps make how much: rounded down, 100 exactly when the plan is completed. */

@@ -10,15 +10,22 @@ export const MAINTENANCE_QUEUE = 'maintenance';
 export const QUEUE_NAME = /^[a-z][a-z0-9-]{0,40}$/;
 
 /** What a clock drives: one job scheduler each. */
-export const DUTIES = ['reconcile'] as const;
+export const DUTIES = ['reconcile', 'clock'] as const;
 export type Duty = (typeof DUTIES)[number];
 
 export interface MaintenanceJob {
   duty: Duty;
 }
 
-export interface PlanningJob {
-  taskId: string;
+/** A task to plan, or what a plan asks of the planner. */
+export type PlanningJob = { taskId: string } | { planId: string; request: number };
+
+/** What a queue lets through over the whole fleet. */
+export interface QueueLimits {
+  /** steps at the same time */
+  concurrency?: number | undefined;
+  /** steps that start within a time, in ms */
+  rate?: { max: number; durationMs: number } | undefined;
 }
 
 export interface StepJob {

@@ -36,6 +36,8 @@ export const planningRoundSchema = z.strictObject({
   usage: z.strictObject({ inputTokens: amount, outputTokens: amount }).nullable(),
 });
 
+const taskErrorSchema = z.strictObject({ code: z.string(), message: z.string(), detail: jsonObject });
+
 export const taskSchema = z.strictObject({
   id: z.string(),
   status: z.enum(TASK_STATUSES),
@@ -51,7 +53,7 @@ export const taskSchema = z.strictObject({
   updatedAt: time,
   finishedAt: time.nullable(),
   rounds: z.array(planningRoundSchema),
-  error: z.strictObject({ code: z.string(), message: z.string(), detail: jsonObject }).nullable(),
+  error: taskErrorSchema.nullable(),
 });
 
 const stepShape = {
@@ -68,6 +70,8 @@ const stepShape = {
   approval: z.strictObject({ message: z.string(), quorum: z.int().min(1) }).nullable(),
   forEach: z.union([z.string(), z.array(jsonSchema)]).nullable(),
   maxItems: z.int().min(1).nullable(),
+  ifTrue: z.array(z.string()),
+  ifFalse: z.array(z.string()),
 };
 
 const reasonKind = z.enum([
@@ -82,17 +86,23 @@ const reasonKind = z.enum([
   'dependency_skipped',
   'plan_stopped',
   'plan_cancelled',
+  'plan_timeout',
   'condition_false',
+  'branch_not_taken',
+  'skipped_by_hand',
+  'pinned',
 ]);
+
+const reasonSchema = z.strictObject({ kind: reasonKind, text: z.string(), detail: jsonObject });
+const progressSchema = z.strictObject({ fraction: z.number().nullable(), message: z.string().nullable() });
 
 const stepErrorSchema = z.strictObject({ code: z.enum(STEP_ERROR_CODES), message: z.string(), retryable: z.boolean() });
 
-export const stepViewSchema = z.strictObject({
-  ...stepShape,
+/** Where a run of a step, or of its child for one element, stands. */
+const runShape = {
   resolvedInput: jsonSchema,
-  risk: z.enum(RISKS),
   status: z.enum(STEP_STATUSES),
-  reason: z.strictObject({ kind: reasonKind, text: z.string(), detail: jsonObject }).nullable(),
+  reason: reasonSchema.nullable(),
   attempt: amount,
   generation: amount,
   startedAt: time.nullable(),
@@ -100,7 +110,36 @@ export const stepViewSchema = z.strictObject({
   durationMs: duration.nullable(),
   output: jsonSchema,
   error: stepErrorSchema.nullable(),
-  progress: z.strictObject({ fraction: z.number().nullable(), message: z.string().nullable() }).nullable(),
+  progress: progressSchema.nullable(),
+};
+
+const gateViewSchema = z.strictObject({
+  message: z.string(),
+  since: time,
+  deadline: time.nullable(),
+  need: z.int().min(1),
+  have: amount,
+  decision: z.enum(['approved', 'rejected', 'expired']).nullable(),
+  votes: z.array(
+    z.strictObject({
+      actor: z.string(),
+      at: time,
+      decision: z.enum(['approved', 'rejected']),
+      comment: z.string().nullable(),
+      data: jsonSchema,
+    }),
+  ),
+  data: jsonSchema,
+});
+
+const childViewSchema = z.strictObject({ id: z.string(), index: amount, item: jsonSchema, ...runShape });
+
+export const stepViewSchema = z.strictObject({
+  ...stepShape,
+  risk: z.enum(RISKS),
+  ...runShape,
+  gate: gateViewSchema.nullable(),
+  children: z.array(childViewSchema).nullable(),
 });
 
 export const approvalSchema = z.strictObject({ actor: z.string(), at: time, digest, comment: z.string().nullable() });
@@ -142,10 +181,22 @@ export const planSchema = z.strictObject({
   steps: z.array(stepViewSchema),
   response: z.string().nullable(),
   error: z.strictObject({ code: z.string(), message: z.string(), stepId: z.string().nullable() }).nullable(),
+  planning: z
+    .strictObject({
+      number: z.int().min(1),
+      kind: z.enum(['revise', 'replan', 'summarise']),
+      status: z.enum(['queued', 'planning', 'done', 'failed', 'dropped']),
+      requestedBy: z.string().nullable(),
+      requestedAt: time,
+      feedback: z.string().nullable(),
+      rounds: z.array(planningRoundSchema),
+      error: taskErrorSchema.nullable(),
+    })
+    .nullable(),
 });
 
 /** A plan as lists show it. */
-export const planSummarySchema = planSchema.omit({ input: true, steps: true, response: true, error: true });
+export const planSummarySchema = planSchema.omit({ input: true, steps: true, response: true, error: true, planning: true });
 
 export const revisionSchema = z.strictObject({ revision: z.int().min(1), digest, origin, createdAt: time, createdBy: z.string() });
 
@@ -185,6 +236,21 @@ export const approvalItemSchema = z.strictObject({
   approvals: z.strictObject({ count: amount, have: amount }),
 });
 
+const fieldChangeSchema = z.strictObject({ path: z.string(), from: jsonSchema, to: jsonSchema });
+
+export const planDiffSchema = z.strictObject({
+  from: z.int().min(1),
+  to: z.int().min(1),
+  changes: z.array(
+    z.strictObject({
+      kind: z.enum(['added', 'removed', 'changed', 'moved', 'plan']),
+      stepId: z.string().nullable(),
+      fields: z.array(fieldChangeSchema),
+    }),
+  ),
+  text: z.string(),
+});
+
 export const auditRecordSchema = z.strictObject({
   version: z.literal(1),
   plan: planSchema,
@@ -222,9 +288,22 @@ export const planDraftSchema = z.strictObject({
       description: z.string().optional(),
       input: jsonObject.optional(),
       dependsOn: z.array(z.string()).optional(),
+      when: z.string().nullable().optional(),
+      runIf: z.enum(RUN_IF).optional(),
       retry: retryPolicySchema.partial().optional(),
       timeoutMs: z.int().min(1).optional(),
       onError: z.enum(ON_ERROR).optional(),
+      approval: z
+        .strictObject({ message: z.string().optional(), quorum: z.int().min(1).optional() })
+        .nullable()
+        .optional(),
+      forEach: z
+        .union([z.string(), z.array(jsonSchema)])
+        .nullable()
+        .optional(),
+      maxItems: z.int().min(1).nullable().optional(),
+      ifTrue: z.array(z.string()).optional(),
+      ifFalse: z.array(z.string()).optional(),
     }),
   ),
   options: planOptionsSchema.optional(),

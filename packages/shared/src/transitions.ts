@@ -72,7 +72,7 @@ export const STEP_TRANSITIONS: readonly Transition<StepStatus>[] = [
   { verb: 'askApproval', from: ['pending', 'running'], to: 'awaiting_approval' },
   { verb: 'skip', from: ['pending', 'running', 'awaiting_approval', 'failed'], to: 'skipped' },
   { verb: 'cancel', from: ['pending', 'awaiting_approval', 'ready', 'queued', 'running', 'retrying'], to: 'cancelled' },
-  { verb: 'runAgain', from: ['failed', 'skipped', 'cancelled'], to: 'pending' },
+  { verb: 'runAgain', from: ['completed', 'failed', 'skipped', 'cancelled'], to: 'pending' },
 ];
 
 /** Statuses that a plan never leaves by itself; `failed` and `partial` can be retried by hand. */

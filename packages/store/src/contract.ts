@@ -11,6 +11,7 @@ import type {
   Page,
   Plan,
   PlanContent,
+  PlanningRequest,
   PlanningRound,
   PlanStatus,
   PlanSummary,
@@ -76,6 +77,40 @@ export interface NewPlan {
   idempotency?: Idempotency | undefined;
 }
 
+/** A planner's hold on what a plan asks of it. */
+export interface RequestHold {
+  planId: string;
+  /** of the request */
+  number: number;
+  token: string;
+}
+
+export interface NewRevision {
+  content: PlanContent;
+  digest: string;
+  origin: RevisionOrigin;
+  actor: Actor;
+  /** what policy decided; quorum 0 starts the plan at once */
+  decision: PolicyDecision;
+  /** the digest that the new revision was made from */
+  basedOn: string;
+  /** the planner's hold, where a request is answered with it */
+  request?: RequestHold;
+  idempotency?: Idempotency | undefined;
+}
+
+/** A person's call on a plan. */
+export interface ByHand {
+  actor: Actor;
+  idempotency?: Idempotency | undefined;
+}
+
+/** A person's vote on a gate. */
+export interface GateDecision extends ByHand {
+  data?: Json | undefined;
+  comment?: string | undefined;
+}
+
 export interface AuditRecord {
   version: 1;
   plan: Plan;
@@ -122,12 +157,55 @@ export interface PlanStore {
     planId: string,
     input: { actor: Actor; reason?: string | undefined; idempotency?: Idempotency | undefined },
   ): Promise<Outcome<Accepted>>;
+  /**
+   * draft, pending_approval, failed, partial -> pending_approval (or on, with quorum 0), with a new revision. Completed steps
+   * that are the same in it stay completed. Content with the digest that the plan has makes none: it stays as it is.
+   */
+  revisePlan(planId: string, revision: NewRevision): Promise<Outcome<Accepted>>;
+  /** Asks the planner for a new revision. Refused where one is being written, and where the plan could not be revised. */
+  requestRevision(planId: string, input: ByHand & { feedback: string }): Promise<Outcome<Accepted>>;
+  pausePlan(planId: string, input: ByHand): Promise<Outcome<Accepted>>;
+  resumePlan(planId: string, input: ByHand): Promise<Outcome<Accepted>>;
+  /** failed, partial -> executing. Without `from`: every failed, cancelled and skipped-behind-failure step. */
+  retryPlan(planId: string, input: ByHand & { from?: readonly string[] | undefined }): Promise<Outcome<Accepted>>;
+  retryStep(planId: string, stepId: string, input: ByHand): Promise<Outcome<Accepted>>;
+  skipStep(planId: string, stepId: string, input: ByHand): Promise<Outcome<Accepted>>;
+  approveGate(planId: string, stepId: string, input: GateDecision): Promise<Outcome<Accepted>>;
+  rejectGate(planId: string, stepId: string, input: GateDecision): Promise<Outcome<Accepted>>;
   /** Removes an ended plan with all that belongs to it. */
   deletePlan(planId: string): Promise<Outcome<null>>;
   listRevisions(planId: string): Promise<Revision[] | null>;
   getRevision(planId: string, revision: number): Promise<RevisionContent | null>;
   listApprovals(): Promise<ApprovalItem[]>;
   audit(planId: string): Promise<AuditRecord | null>;
+}
+
+/** What a plan asks of the planner: revise, replan, summarise. */
+export interface PlanningRequests {
+  /**
+   * queued -> planning, or a takeover, as with a task; gives the request. Refused when the plan has gone on without it.
+   * A request that five planners did not survive fails.
+   */
+  startRequest(hold: RequestHold): Promise<Outcome<PlanningRequest>>;
+  recordRequestRound(hold: RequestHold, round: PlanningRound): Promise<Outcome<null>>;
+  /** A planner that shuts down lets go of the request. */
+  releaseRequest(hold: RequestHold): Promise<Outcome<null>>;
+  failRequest(hold: RequestHold, error: TaskError): Promise<Outcome<null>>;
+  /** The summary: becomes the plan's `response`. */
+  recordResponse(hold: RequestHold, response: string): Promise<Outcome<null>>;
+}
+
+/** Something that a clock did to a plan. */
+export interface Due {
+  what: 'plan_started' | 'plan_expired' | 'plan_timed_out' | 'gate_expired';
+  planId: string;
+  stepId: string | null;
+}
+
+/** What deadlines do; docs/engine.md, the clock. */
+export interface Clock {
+  /** Does what is due by now. Safe to call at any time, also twice at once. */
+  runDue(): AsyncIterable<Due>;
 }
 
 /** The log of what happened. */
@@ -142,6 +220,9 @@ export interface EventLog {
 export interface ToolCatalogue {
   announceTools(contracts: readonly ToolContract[]): Promise<void>;
   listTools(): Promise<ToolContract[]>;
+  /** The names of the conditions that executors have in code. */
+  announceConditions(names: readonly string[]): Promise<void>;
+  listConditions(): Promise<string[]>;
 }
 
 export interface Answers {
@@ -192,6 +273,16 @@ export interface StepOutcome {
   status: string;
   output: string | null;
   error: string | null;
+  /** of a gate that has asked; `data` is JSON text */
+  gate: { decision: 'approved' | 'rejected' | 'expired' | null; data: string | null } | null;
+  /** of a forEach step's child: its element, as JSON text */
+  item: string | null;
+}
+
+/** A plan whose running steps are to abort: with `stop` but for clean-up steps (runIf all_done), with `cancel` all. */
+export interface Halt {
+  planId: string;
+  kind: 'stop' | 'cancel';
 }
 
 export type ClaimReply = { ok: true; claim: ClaimedStep } | { ok: false; refusal: ClaimRefusal; notBefore?: number; dueInMs?: number };
@@ -206,6 +297,12 @@ export interface StepStore {
   readOutcomes(planId: string, stepIds: readonly string[]): Promise<ReadonlyMap<string, StepOutcome>>;
   /** The last look before a tool is called. `resolvedInput` is JSON text, or null when the input had no references. */
   beginStep(hold: Hold, resolvedInput: string | null): Promise<RecordReply>;
+  /** The step's condition is false: skipped. */
+  declineStep(hold: Hold): Promise<RecordReply>;
+  /** The step is a gate: it lets go of its place and waits for people. `resolvedInput` as in beginStep. */
+  askApproval(hold: Hold, question: { resolvedInput: string | null; message: string }): Promise<RecordReply>;
+  /** One child for each element, given as JSON texts; at least one. */
+  expandStep(hold: Hold, items: readonly string[]): Promise<RecordReply>;
   /** `output` is JSON text. */
   completeStep(hold: Hold, output: string): Promise<RecordReply>;
   /** `delayMs` is the backoff before the next attempt, used when there is one. */
@@ -214,10 +311,10 @@ export interface StepStore {
   releaseStep(hold: Hold): Promise<RecordReply>;
   /** Not an event in the log of states: how far a running tool is. */
   reportProgress(hold: Hold, progress: { fraction: number | null; message: string | null }): Promise<void>;
-  /** Calls `handler` with the id of each plan whose running steps are to abort. It can be lost: see haltedPlans. */
-  onHalt(handler: (planId: string) => void): Promise<() => void>;
-  /** Which of these plans have running steps that are to abort: cancelled, stopping, or gone. */
-  haltedPlans(planIds: readonly string[]): Promise<string[]>;
+  /** Calls `handler` for each plan whose running steps are to abort. It can be lost: see haltedPlans. */
+  onHalt(handler: (halt: Halt) => void): Promise<() => void>;
+  /** Which of these plans have running steps that are to abort: stopping; or cancelled, or gone. */
+  haltedPlans(planIds: readonly string[]): Promise<Halt[]>;
 }
 
 /** Something that the reconciler put right: `what` it did, because it found `why`. */

@@ -1,9 +1,9 @@
 /** Opens the plan store. */
-import type { Duty, MaintenanceJob, PlanningJob } from '@countersign/shared';
+import type { Duty, MaintenanceJob, PlanningJob, QueueLimits } from '@countersign/shared';
 import type { Queue } from 'bullmq';
 import { storedAnswers } from './answers.ts';
 import { StoreConnection } from './connection.ts';
-import type { Answers, EventLog, PlanStore, Reconciler, StepStore, TaskStore, ToolCatalogue } from './contract.ts';
+import type { Answers, Clock, EventLog, PlanningRequests, PlanStore, Reconciler, StepStore, TaskStore, ToolCatalogue } from './contract.ts';
 import { eventLog } from './event-log.ts';
 import { DEFAULT_PREFIX } from './keys.ts';
 import { planStore } from './plan-store.ts';
@@ -37,7 +37,7 @@ export interface OpenStoreOptions {
   onError?: (error: Error) => void;
 }
 
-export interface Store extends TaskStore, PlanStore, EventLog, StepStore, ToolCatalogue, Answers, Reconciler {
+export interface Store extends TaskStore, PlanStore, PlanningRequests, EventLog, StepStore, ToolCatalogue, Answers, Reconciler, Clock {
   /** Resolves when Redis answers; else StoreUnavailableError. */
   ping(): Promise<void>;
   /**
@@ -47,6 +47,8 @@ export interface Store extends TaskStore, PlanStore, EventLog, StepStore, ToolCa
   check(logger: RedisCheckLogger, signal: AbortSignal): Promise<RedisCheck>;
   /** BullMQ's queues, for the dashboard: those that there always are, and those that are named (by tools). */
   queues(named?: readonly string[]): readonly Queue[];
+  /** What a queue lets through over the whole fleet, from now on; what is left out has no limit. */
+  limitQueue(queue: string, limits: QueueLimits): Promise<void>;
   /** Has `consumeDuties` of one process of the fleet called every `everyMs`. Safe to repeat. */
   scheduleDuty(duty: Duty, everyMs: number): Promise<void>;
   consumeDuties(handler: (job: MaintenanceJob) => Promise<unknown>, options: ConsumeOptions): Consumer;
