@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Plan, StepView } from './plan.ts';
+import type { ChildView, GateView, Plan, PlanningRequest, StepView } from './plan.ts';
 import { planOptionsSchema } from './plan.ts';
 import { effectsText, planMarkdown } from './plan-markdown.ts';
 import { planMermaid } from './plan-mermaid.ts';
@@ -19,6 +19,8 @@ const step = (fields: Partial<StepView>): StepView => ({
   approval: null,
   forEach: null,
   maxItems: null,
+  ifTrue: [],
+  ifFalse: [],
   resolvedInput: null,
   risk: 'read',
   status: 'pending',
@@ -31,6 +33,37 @@ const step = (fields: Partial<StepView>): StepView => ({
   output: null,
   error: null,
   progress: null,
+  gate: null,
+  children: null,
+  ...fields,
+});
+
+const AT = '2026-01-01T00:00:00.000Z';
+const gate = (fields: Partial<GateView>): GateView => ({
+  message: 'Publish v2?',
+  since: AT,
+  deadline: null,
+  need: 2,
+  have: 1,
+  decision: null,
+  votes: [],
+  data: null,
+  ...fields,
+});
+const child = (index: number, status: ChildView['status']): ChildView => {
+  const { resolvedInput, reason, attempt, generation, startedAt, finishedAt, durationMs, output, error, progress } = step({});
+  const rest = { resolvedInput, reason, attempt, generation, startedAt, finishedAt, durationMs, output, error, progress };
+  return { id: `count[${index}]`, index, item: index, status, ...rest };
+};
+const request = (fields: Partial<PlanningRequest>): PlanningRequest => ({
+  number: 1,
+  kind: 'revise',
+  status: 'queued',
+  requestedBy: 'bob',
+  requestedAt: AT,
+  feedback: 'Fewer steps',
+  rounds: [],
+  error: null,
   ...fields,
 });
 
@@ -60,6 +93,7 @@ const plan = (fields: Partial<Plan>): Plan => ({
   steps: [step({}), step({ id: 'write', tool: 'fs.write', risk: 'write', dependsOn: ['list'], input: { path: 'out.md' } })],
   response: null,
   error: null,
+  planning: null,
   ...fields,
 });
 
@@ -133,6 +167,105 @@ describe('a plan as Markdown', () => {
   });
 });
 
+const sectionOf = (markdown: string, title: string): string[] =>
+  (markdown.split(`\n## ${title}\n\n`)[1] ?? '').split('\n\n')[0]?.trimEnd().split('\n') ?? [];
+
+describe('the rules of a plan as Markdown', () => {
+  it('have no section where there are none, nor options where all are as by default', () => {
+    expect(planMarkdown(plan({}))).not.toMatch(/## (Conditions|Branches|Gates|Lists)|\*\*(Options|Planner)/);
+  });
+
+  it('say when a step runs, and what is not as the plan has it', () => {
+    const steps = [
+      step({ id: 'a', when: '{{list.output.total}} <= 3 and {{list.output.total}} < 9' }),
+      step({ id: 'b', runIf: 'all_done', onError: 'continue' }),
+      step({ id: 'c', retry: retryPolicySchema.parse({ maxAttempts: 3 }), timeoutMs: 500 }),
+      step({ id: 'd' }),
+    ];
+    expect(sectionOf(planMarkdown(plan({ steps })), 'Conditions')).toEqual([
+      '- `a`: when `{{list.output.total}} <= 3 and {{list.output.total}} < 9`',
+      '- `b`: runs when the steps before it have ended, however they did; the plan goes on if it fails',
+      '- `c`: up to 3 attempts; 500 ms for an attempt',
+    ]);
+  });
+
+  it('show both sides of a branch and which one was taken', () => {
+    const input = { expression: '{{input.n}} > 1' };
+    const check = step({ id: 'check', tool: 'condition', input, ifTrue: ['a', 'b'], ifFalse: ['c'] });
+    const steps = [check, ...['a', 'b', 'c'].map((id) => step({ id, dependsOn: ['check'] }))];
+    expect(sectionOf(planMarkdown(plan({ steps })), 'Branches')).toEqual([
+      '- `check`: `{{input.n}} > 1`; if true: `a`, `b`; if false: `c`',
+    ]);
+    const taken = planMarkdown(plan({ steps: [{ ...check, status: 'completed', output: false, ifFalse: [] }, ...steps.slice(1)] }));
+    expect(sectionOf(taken, 'Branches')[0]).toMatch(/; if false: nothing; it is false$/);
+    expect(sectionOf(taken, 'Conditions')).toEqual(['- `a`: runs if `check` is true', '- `b`: runs if `check` is true']);
+  });
+
+  it('show of a gate the question, the votes, the decision and the data', () => {
+    const approval = { message: 'Publish {{a.output}}?', quorum: 2 };
+    const vote = { actor: 'bob', at: AT, decision: 'approved' as const, comment: 'fine', data: { version: 2 } };
+    const gates = (view: GateView | null) =>
+      sectionOf(planMarkdown(plan({ steps: [step({ id: 'publish', approval, gate: view })] })), 'Gates');
+    expect(gates(null)).toEqual(['- `publish`: Publish \\{\\{a.output\\}\\}? (needs 2 approvals)']);
+    expect(gates(gate({ deadline: '2026-01-02T00:00:00.000Z', votes: [vote] }))).toEqual([
+      `- \`publish\`: Publish v2? (1 of 2; waits since ${AT}, until 2026-01-02T00:00:00.000Z)`,
+      `  - bob approved at ${AT}: fine with \`{"version":2}\``,
+    ]);
+    expect(gates(gate({ have: 2, decision: 'approved', data: { version: 2 } }))[0]).toBe(
+      '- `publish`: Publish v2? (2 of 2; approved, with `{"version":2}`)',
+    );
+    expect(gates(gate({ decision: 'expired', deadline: AT }))[0]).toContain(`expired: nobody decided until ${AT}`);
+  });
+
+  it('count the children of a list by their status', () => {
+    const list = step({ id: 'count', forEach: '{{list.output.files}}', maxItems: 100 });
+    const children = [child(0, 'completed'), child(1, 'completed'), child(2, 'awaiting_approval'), child(3, 'failed')];
+    expect(sectionOf(planMarkdown(plan({ steps: [list, { ...list, id: 'b', maxItems: null, children }] })), 'Lists')).toEqual([
+      '- `count`: once for each of `{{list.output.files}}`, at most 100',
+      '- `b`: once for each of `{{list.output.files}}`; 4 elements: 1 awaiting approval, 2 completed, 1 failed',
+    ]);
+    expect(sectionOf(planMarkdown(plan({ steps: [step({ forEach: ['x'], children: [] })] })), 'Lists')).toEqual([
+      '- `list`: once for each of `["x"]`; 0 elements',
+    ]);
+  });
+
+  it('name the options that differ from the defaults, steps that are pinned, and what the planner was asked', () => {
+    const reason = { kind: 'pinned' as const, text: 'unchanged since revision 1', detail: {} };
+    const text = planMarkdown(
+      plan({
+        options: planOptionsSchema.parse({ maxParallelSteps: 9, startAt: AT, replan: { maxRevisions: 2 } }),
+        planning: request({ status: 'failed', error: { code: 'no_change', message: 'the same again', detail: {} } }),
+        steps: [step({ status: 'completed', reason })],
+      }),
+    );
+    expect(text).toContain(`- **Options:** \`maxParallelSteps\` \`9\`, \`replan.maxRevisions\` \`2\`, \`startAt\` \`"${AT}"\`\n`);
+    expect(text).toContain(`- **Planner:** asked for a new revision at ${AT} by bob: Fewer steps; failed (\`no_change\` the same again)\n`);
+    expect(rows(text)[0]).toMatch(/\| completed: unchanged since revision 1 \|$/);
+    expect(planMarkdown(plan({ planning: request({ kind: 'summarise', requestedBy: null, feedback: null }) }))).toContain(
+      `- **Planner:** asked for a summary at ${AT}; queued\n`,
+    );
+  });
+
+  it('render no HTML, link or heading out of what people wrote', () => {
+    const hostile = '<img src=x onerror=alert(1)>\n\n# Approved\n[here](javascript:alert(1)) `x`';
+    const vote = { actor: hostile, at: AT, decision: 'rejected' as const, comment: hostile, data: hostile };
+    const text = planMarkdown(
+      plan({
+        planning: request({ feedback: hostile, requestedBy: hostile, error: { code: 'no_change', message: hostile, detail: {} } }),
+        steps: [
+          step({ id: 'a', when: hostile, forEach: hostile }),
+          step({ id: 'b', tool: 'condition', input: { expression: hostile }, ifTrue: ['a'], ifFalse: ['c'] }),
+          step({ id: 'c', approval: { message: hostile, quorum: 1 } }),
+          step({ id: 'd', gate: gate({ message: hostile, votes: [vote], data: hostile }), forEach: [hostile] }),
+        ],
+      }),
+    );
+    expect(text).not.toContain('<img');
+    expect(text.replace(/`[^`\n]*`/g, '')).not.toContain('[here](');
+    expect(text).not.toMatch(/^#+ Approved/m);
+  });
+});
+
 describe('a plan as a Mermaid flowchart', () => {
   it('draws each step with its status and an arrow from each dependency', () => {
     expect(planMermaid(plan({}))).toBe(
@@ -155,5 +288,31 @@ describe('a plan as a Mermaid flowchart', () => {
 
   it('numbers its nodes, for a step may be called like a word of Mermaid', () => {
     expect(planMermaid({ steps: [step({ id: 'end' }), step({ id: 'class', dependsOn: ['end'] })] })).toContain('s0 --> s1');
+  });
+
+  it('draws the arrows to both sides of a branch with their side, and a branch as a diamond', () => {
+    const check = step({ id: 'check', tool: 'condition', ifTrue: ['a'], ifFalse: ['b'] });
+    const steps = [check, step({ id: 'a', dependsOn: ['check'] }), step({ id: 'b', dependsOn: ['check', 'a'] })];
+    const lines = planMermaid({ steps }).split('\n');
+    expect(lines[1]).toBe('  s0{"check<br/>condition"}:::pending');
+    expect(lines.filter((line) => line.includes('-->'))).toEqual(['  s0 -->|true| s1', '  s0 -->|false| s2', '  s1 --> s2']);
+  });
+
+  it('draws gates, lists and pinned steps each in its own way', () => {
+    const reason = { kind: 'pinned' as const, text: 'unchanged', detail: {} };
+    const steps = [
+      step({ id: 'a', approval: { message: '', quorum: 2 } }),
+      step({ id: 'b', approval: { message: '', quorum: 2 }, gate: gate({ have: 1 }), status: 'awaiting_approval' }),
+      step({ id: 'c', forEach: ['x'] }),
+      step({ id: 'd', forEach: ['x'], children: [child(0, 'completed'), child(1, 'running')] }),
+      step({ id: 'e', reason, status: 'completed' }),
+    ];
+    expect(planMermaid({ steps }).split('\n').slice(1, 6)).toEqual([
+      '  s0{{"a<br/>fs.list<br/>0 of 2 approvals"}}:::pending',
+      '  s1{{"b<br/>fs.list<br/>1 of 2 approvals"}}:::awaiting_approval',
+      '  s2[["c<br/>fs.list<br/>for each"]]:::pending',
+      '  s3[["d<br/>fs.list<br/>1 of 2 ended"]]:::pending',
+      '  s4["e<br/>fs.list<br/>pinned"]:::completed',
+    ]);
   });
 });

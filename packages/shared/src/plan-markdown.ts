@@ -1,54 +1,41 @@
-/** A plan as Markdown, for people. Nothing that a plan's author wrote can break out of the place it is put in. */
-import type { Json } from './json.ts';
-import type { Effects, Plan, StepView } from './plan.ts';
+/** A plan as Markdown, for people. */
+import { canonicalJson, isObject, type Json } from './json.ts';
+import { code, codeCell, count, json, prose, quote, words } from './markdown-text.ts';
+import { type Effects, type Plan, planOptionsSchema, type StepView } from './plan.ts';
+import { branchLines, conditionLines, gateLines, listLines } from './plan-rules-markdown.ts';
 
 const INPUT_LENGTH = 80;
 const OUTPUT_LENGTH = 300;
-const TEXT_LENGTH = 500;
-
-/** Cuts by whole characters: half a surrogate pair is not text. */
-function shorten(text: string, length: number): string {
-  const characters = Array.from(text.slice(0, length * 2 + 2));
-  return characters.length > length ? `${characters.slice(0, length - 1).join('')}…` : text;
-}
-
-const HTML: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
-
-/** Control and line-breaking characters end a table row or a list item, and some of them reorder what people see. */
-const oneLine = (text: string): string => text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu, ' ').trim();
-
-/** Text on one line that reads as it was written: no markup, no HTML, no table cell ends in it. */
-const prose = (text: string, length = TEXT_LENGTH): string =>
-  shorten(oneLine(text), length)
-    .replace(/[\\`*_[\]{}|~#]/g, '\\$&')
-    .replace(/[&<>]/g, (character) => HTML[character] ?? character);
-
-/** A code span. A backtick can't be escaped in one. */
-const code = (text: string): string => `\`${oneLine(text).replaceAll('`', "'")}\``;
-
-/** A table splits at a '|' even inside a code span, unless an odd number of backslashes is before it. */
-const codeCell = (span: string): string =>
-  span.replace(/(\\*)\|/g, (found, slashes: string) => (slashes.length % 2 === 0 ? `${slashes}\\|` : found));
-
-/** Text of several lines, kept apart from the document around it. */
-const quote = (text: string): string[] => text.split(/\r?\n/).map((line) => `> ${prose(line, 10_000)}`.trimEnd());
-
-/** JSON as a code span; `<` and the backtick as JSON's own escapes, also for viewers that don't know code spans. */
-const json = (value: Json, length: number): string =>
-  code(shorten(JSON.stringify(value), length).replaceAll('<', '\\u003c').replaceAll('`', '\\u0060'));
-
-const count = (number: number, one: string): string => `${number} ${one}${number === 1 ? '' : 's'}`;
+const OPTION_LENGTH = 100;
 
 /** How many steps do what: `4 reads, 2 writes, 0 destructive`. */
 export const effectsText = (effects: Effects): string =>
   `${count(effects.read, 'read')}, ${count(effects.write, 'write')}, ${effects.destructive} destructive`;
 
-const words = (status: string): string => status.replaceAll('_', ' ');
-
 function approvalText(plan: Plan): string {
   if (plan.autoApproved !== null) return `none needed: ${prose(plan.autoApproved)}`;
   const who = plan.approvals.map(({ actor, at }) => `${prose(actor)} at ${at}`).join(', ');
   return `${plan.approvals.length} of ${plan.quorum}${who === '' ? '' : ` (${who})`}`;
+}
+
+/** The options that are not as they are by default, like `replan.maxRevisions` 2. */
+function optionsText(options: Plan['options']): string {
+  const differing = (value: unknown, usual: unknown, path: string): string[] => {
+    if (isObject(value) && isObject(usual))
+      return Object.entries(value).flatMap(([key, member]) => differing(member, usual[key], path === '' ? key : `${path}.${key}`));
+    return canonicalJson(value) === canonicalJson(usual ?? null) ? [] : [`${code(path)} ${json(value as Json, OPTION_LENGTH)}`];
+  };
+  return differing(options, planOptionsSchema.parse({}), '').join(', ');
+}
+
+const PLANNING_WORDS = { revise: 'a new revision', replan: 'a new revision, because the plan failed', summarise: 'a summary' } as const;
+
+/** What the planner was asked to do, and how far it is. */
+function planningText({ kind, status, requestedBy, requestedAt, feedback, error }: NonNullable<Plan['planning']>): string {
+  const who = requestedBy === null ? '' : ` by ${prose(requestedBy)}`;
+  const what = feedback === null ? '' : `: ${prose(feedback)}`;
+  const why = error === null ? '' : ` (${code(error.code)} ${prose(error.message)})`;
+  return `asked for ${PLANNING_WORDS[kind]} at ${requestedAt}${who}${what}; ${status}${why}`;
 }
 
 function facts(plan: Plan): string[] {
@@ -69,6 +56,9 @@ function facts(plan: Plan): string[] {
     const { at, actor, reason } = plan.cancellation;
     lines.push(`- **Cancelled:** ${at} by ${prose(actor)}${reason === null ? '' : `: ${prose(reason)}`}`);
   }
+  const options = optionsText(plan.options);
+  if (options !== '') lines.push(`- **Options:** ${options}`);
+  if (plan.planning !== null) lines.push(`- **Planner:** ${planningText(plan.planning)}`);
   if (plan.error !== null) lines.push(`- **Error:** ${code(plan.error.code)} ${prose(plan.error.message)}`);
   return lines;
 }
@@ -90,8 +80,8 @@ function stepRow(step: StepView, position: number): string {
 const section = (title: string, lines: readonly string[]): string[] => (lines.length === 0 ? [] : ['', `## ${title}`, '', ...lines]);
 
 /**
- * A plan as a person wants to read it: what it is for, where it stands, its effects, a table of its steps, then errors,
- * outputs and the response. Long inputs and outputs are shortened.
+ * A plan as a person wants to read it: what it is for, where it stands, its effects, a table of its steps, what decides
+ * whether they run, then errors, outputs and the response. Long inputs and outputs are shortened.
  */
 export function planMarkdown(plan: Plan): string {
   const errors = plan.steps.flatMap(({ id, error }) =>
@@ -110,6 +100,10 @@ export function planMarkdown(plan: Plan): string {
       '|---:|---|---|---|---|---|---|',
       ...plan.steps.map(stepRow),
     ]),
+    ...section('Conditions', conditionLines(plan)),
+    ...section('Branches', branchLines(plan)),
+    ...section('Gates', gateLines(plan)),
+    ...section('Lists', listLines(plan)),
     ...section('Errors', errors),
     ...section('Outputs', outputs),
     ...section('Response', plan.response === null ? [] : quote(plan.response)),

@@ -1,6 +1,7 @@
 /** A plan as a Mermaid flowchart, for people. */
-import type { Plan } from './plan.ts';
-import { STEP_STATUSES, type StepStatus } from './transitions.ts';
+import { count } from './markdown-text.ts';
+import type { Plan, StepView } from './plan.ts';
+import { isEndedStep, STEP_STATUSES, type StepStatus } from './transitions.ts';
 
 const COLOURS: Record<StepStatus, string> = {
   pending: 'fill:#f4f4f5,stroke:#a1a1aa,color:#18181b',
@@ -19,17 +20,49 @@ const COLOURS: Record<StepStatus, string> = {
 const label = (text: string): string =>
   Array.from(text, (character) => (/[A-Za-z0-9_. -]/.test(character) ? character : `#${character.codePointAt(0)};`)).join('');
 
+/** A gate is a hexagon, a branch a diamond, a list a box with double sides. */
+function shapeOf({ approval, gate, forEach, ifTrue, ifFalse }: StepView): readonly [string, string] {
+  if (approval !== null || gate !== null) return ['{{', '}}'];
+  if (ifTrue.length + ifFalse.length > 0) return ['{', '}'];
+  return forEach === null ? ['[', ']'] : ['[[', ']]'];
+}
+
+function nodeLines(step: StepView): string[] {
+  const { id, tool, gate, approval, forEach, children, reason } = step;
+  const ended = children?.filter(({ status }) => isEndedStep(status)).length;
+  return [
+    label(id),
+    label(tool),
+    ...(approval === null && gate === null ? [] : [`${gate?.have ?? 0} of ${count(gate?.need ?? approval?.quorum ?? 1, 'approval')}`]),
+    ...(forEach === null ? [] : [children === null ? 'for each' : `${ended} of ${children.length} ended`]),
+    ...(reason?.kind === 'pinned' ? ['pinned'] : []),
+  ];
+}
+
+/** An arrow, with the side of the branch where it leads to one. */
+function arrow(from: StepView, to: string): string {
+  const sides = [...(from.ifTrue.includes(to) ? ['true'] : []), ...(from.ifFalse.includes(to) ? ['false'] : [])];
+  return sides.length === 0 ? '-->' : `-->|${sides.join(' or ')}|`;
+}
+
 /**
  * The steps and what each waits for, coloured by status. Nodes are numbered, because step ids like `end` are words of
- * Mermaid's own; the id and the tool stand in the label.
+ * Mermaid's own; the id and the tool stand in the label. Where an arrow leads to one side of a branch it says which.
  */
-export function planMermaid(plan: Pick<Plan, 'steps'>): string {
-  const positions = new Map(plan.steps.map(({ id }, position) => [id, position]));
-  const nodes = plan.steps.map(({ id, tool, status }, position) => `  s${position}["${label(id)}<br/>${label(tool)}"]:::${status}`);
-  const edges = plan.steps.flatMap(({ dependsOn }, position) =>
-    dependsOn.flatMap((id) => (positions.has(id) ? [`  s${positions.get(id)} --> s${position}`] : [])),
+export function planMermaid({ steps }: Pick<Plan, 'steps'>): string {
+  const positions = new Map(steps.map(({ id }, position) => [id, position]));
+  const nodes = steps.map((step, position) => {
+    const [open, close] = shapeOf(step);
+    return `  s${position}${open}"${nodeLines(step).join('<br/>')}"${close}:::${step.status}`;
+  });
+  const edges = steps.flatMap(({ id, dependsOn }, position) =>
+    dependsOn.flatMap((dependency) => {
+      const place = positions.get(dependency);
+      const from = place === undefined ? undefined : steps[place];
+      return from === undefined ? [] : [`  s${place} ${arrow(from, id)} s${position}`];
+    }),
   );
-  const used = STEP_STATUSES.filter((status) => plan.steps.some((step) => step.status === status));
+  const used = STEP_STATUSES.filter((status) => steps.some((step) => step.status === status));
   const classes = used.map((status) => `  classDef ${status} ${COLOURS[status]}`);
   return `${['flowchart TD', ...nodes, ...edges, ...classes].join('\n')}\n`;
 }
