@@ -29,6 +29,8 @@ export class ConditionSyntaxError extends Error {
 }
 
 const WORD = /[A-Za-z_][A-Za-z0-9_.-]*/y;
+/** What its author took for a number. */
+const NUMERAL = /[-+]?\.?[0-9][A-Za-z0-9_.+-]*/y;
 const SYMBOL = /[=!<>&|]+/y;
 const MEANT: Readonly<Record<string, string>> = { '=': '==', '===': '==', '!==': '!=', '<>': '!=', '&&': 'and', '||': 'or', '!': 'not' };
 
@@ -84,7 +86,12 @@ function readToken(source: string, start: number): { token: Token; end: number }
     const { reference, end } = readPlaceholder(source, start);
     return { token: { at, kind: 'reference', reference }, end };
   }
+  const numeral = matchAt(NUMERAL, source, start);
   const digits = matchAt(JSON_NUMBER, source, start);
+  if (numeral !== undefined && numeral !== digits) {
+    const message = `${numeral} is no number as JSON writes it, like 7, -0.5 or 1e3; text goes in quotes: '${numeral}'`;
+    throw new ConditionSyntaxError(at, message);
+  }
   if (digits !== undefined) return { token: { at, kind: 'number', digits }, end: start + digits.length };
   const word = matchAt(WORD, source, start);
   if (word !== undefined) {
@@ -126,5 +133,6 @@ export function tokenize(source: string): Token[] {
 function unspaced(source: string, token: Token, previous: Token | undefined): ConditionSyntaxError {
   const operator = token.kind === 'operator' ? token : previous?.kind === 'operator' ? previous : undefined;
   if (operator !== undefined) return new ConditionSyntaxError(operator.at, `put spaces around the operator ${operator.operator}`);
+  if (previous?.kind === 'word') return new ConditionSyntaxError(token.at, `put a space behind ${previous.word}`);
   return new ConditionSyntaxError(token.at, `unexpected ${JSON.stringify(source[token.at - 1])} right behind a value`);
 }

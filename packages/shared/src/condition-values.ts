@@ -29,22 +29,36 @@ export function fromJson(json: Json | undefined): Value {
 
 const isNothing = ({ type }: Value): boolean => type === 'missing' || type === 'null';
 
+/** Members and elements are compared from a list, not by recursion: what a tool gave may be nested deeper than the stack. */
 export function equal(left: Value, right: Value): boolean {
-  if (left.type === 'missing') return isNothing(right) || (right.type === 'text' && right.value === '');
-  if (right.type === 'missing') return equal(right, left);
-  if (left.type === 'number' && right.type === 'number') return compareDecimals(left.digits, right.digits) === 0;
+  const pairs: [Value, Value][] = [[left, right]];
+  for (let pair = pairs.pop(); pair !== undefined; pair = pairs.pop()) {
+    const inner = equalOutside(...pair);
+    if (inner === null) return false;
+    for (const [one, other] of inner) pairs.push([fromJson(one), fromJson(other)]);
+  }
+  return true;
+}
+
+/** The pairs that must be equal for two values to be so; null when they differ already. */
+function equalOutside(left: Value, right: Value): [Json, Json][] | null {
   if (left.type === 'list' && right.type === 'list') {
     const others = right.value;
-    return left.value.length === others.length && left.value.every((item, index) => equal(fromJson(item), fromJson(others[index] as Json)));
+    return left.value.length === others.length ? left.value.map((item, index) => [item, others[index] as Json]) : null;
   }
   if (left.type === 'object' && right.type === 'object') {
     const [members, others] = [left.value, right.value];
     const keys = Object.keys(members);
-    return (
-      keys.length === Object.keys(others).length &&
-      keys.every((key) => Object.hasOwn(others, key) && equal(fromJson(members[key] as Json), fromJson(others[key] as Json)))
-    );
+    if (keys.length !== Object.keys(others).length || !keys.every((key) => Object.hasOwn(others, key))) return null;
+    return keys.map((key) => [members[key] as Json, others[key] as Json]);
   }
+  return equalScalars(left, right) ? [] : null;
+}
+
+function equalScalars(left: Value, right: Value): boolean {
+  if (left.type === 'missing') return isNothing(right) || (right.type === 'text' && right.value === '');
+  if (right.type === 'missing') return equalScalars(right, left);
+  if (left.type === 'number' && right.type === 'number') return compareDecimals(left.digits, right.digits) === 0;
   if (left.type === 'null' || right.type === 'null') return left.type === right.type;
   if (left.type === 'text') return right.type === 'text' && left.value === right.value;
   return left.type === 'boolean' && right.type === 'boolean' && left.value === right.value;

@@ -88,6 +88,16 @@ describe('types', () => {
     expect(outcome(source, input)).toBe(expected);
   });
 
+  test('values that are nested deeper than the stack compare', () => {
+    const nested = (inner: Json): Json => {
+      let value = inner;
+      for (let level = 0; level < 100_000; level++) value = level % 2 === 0 ? [value] : { a: value };
+      return value;
+    };
+    expect(outcome('{{input.a}} == {{input.b}}', { a: nested(1), b: nested(1) })).toBe(true);
+    expect(outcome('{{input.a}} == {{input.b}}', { a: nested(1), b: nested(2) })).toBe(false);
+  });
+
   test.each([`1 < '2'`, 'true < false', 'null >= null', '{{input.list}} > 0', `null contains 'a'`, `'12' contains 1`])(
     '%s fails: there is no such order',
     (source) => expect(outcome(source, { list: [] })).toMatch(/^failed: /),
@@ -189,7 +199,15 @@ describe('what cannot be read says where and what would be right', () => {
     ['{{}} == 1', 1, 'the placeholder is empty'],
     [`'{{input..x}}' == 1`, 1, "a name must follow the '.'"],
     ['{{input.x}}{{input.y}} == 1', 12, 'right behind a value'],
-    ['1 == 007', 7, 'right behind a value'],
+    ['1 == 007', 6, "007 is no number as JSON writes it, like 7, -0.5 or 1e3; text goes in quotes: '007'"],
+    ['{{input.x}} == 0x10', 16, '0x10 is no number'],
+    ['1 == 1.', 6, '1. is no number'],
+    ['1 == .5', 6, '.5 is no number'],
+    ['1 == +5', 6, '+5 is no number'],
+    ['1 == 1_000', 6, '1_000 is no number'],
+    ['not{{input.x}}', 4, 'put a space behind not'],
+    ['{{input.x}}==y', 12, 'put spaces around the operator =='],
+    ['{{input.x}} == NaN', 16, '`NaN` is no value'],
     ['1 == #', 6, 'text goes in quotes'],
   ])('%j: column %i', (source, position, message) => {
     const parsed = parseCondition(source);
@@ -215,6 +233,24 @@ describe('a condition registered in code', () => {
 
   test('it is no operand', () => {
     expect(outcome('office-hours == true', {}, registry)).toContain('is no value');
+  });
+
+  test('only true and false are answers, and a fault of its code is named', () => {
+    const broken = new Map<string, unknown>([
+      ['later', async () => true],
+      ['text', () => 'true'],
+      ['nothing', () => null],
+      [
+        'fault',
+        () => {
+          throw new Error('no clock');
+        },
+      ],
+    ]) as ReadonlyMap<string, NamedCondition>;
+    expect(outcome('later', {}, broken)).toBe('failed: the condition `later` must give true or false at once, it gave a promise');
+    expect(outcome('not text', {}, broken)).toContain('it gave string');
+    expect(outcome('nothing', {}, broken)).toContain('it gave null');
+    expect(outcome('fault', {}, broken)).toBe('failed: the condition `fault` failed: no clock');
   });
 
   test('evaluating without it fails', () => {

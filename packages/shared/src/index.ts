@@ -55,6 +55,7 @@ export {
   effectsOf,
   type GateView,
   type GateVote,
+  ON_ERROR,
   type OnError,
   type Plan,
   type PlanContent,
@@ -69,6 +70,7 @@ export {
   planOptionsSchema,
   type Revision,
   type RevisionOrigin,
+  RUN_IF,
   STEP_ERROR_CODES,
   type Step,
   type StepDraft,
@@ -78,6 +80,7 @@ export {
   type StepReason,
   type StepView,
 } from './plan.ts';
+export { diffRevisions } from './plan-diff.ts';
 export { effectsText, planMarkdown } from './plan-markdown.ts';
 export { planMermaid } from './plan-mermaid.ts';
 export { decidePolicy, type PolicyDecision } from './policy.ts';
@@ -125,7 +128,7 @@ export {
   taskSchema,
 } from './resources.ts';
 export { type RetryPolicy, retryDelay, retryPolicySchema } from './retry.ts';
-export { asksAtOnce, CONDITION_TOOL, inputReferences, stepReferences } from './step-references.ts';
+export { asksAtOnce, CONDITION_TOOL, HUMAN_INPUT_TOOL, inputReferences, stepReferences } from './step-references.ts';
 export type { PlanningRound, Task, TaskError, TaskRequest } from './task.ts';
 export {
   RISKS,

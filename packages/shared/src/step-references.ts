@@ -5,9 +5,14 @@ import { type Reference, referencesIn } from './references.ts';
 
 /** The tool whose input is an expression instead of a template. */
 export const CONDITION_TOOL = 'condition';
+/** The tool that asks a person: its step is a gate, and what the approval brings is its output. */
+export const HUMAN_INPUT_TOOL = 'human.input';
+
+/** Validation has looked at the names; whichever they are, the references are the same. */
+const ANY_NAME = { has: () => true };
 
 function referencesOfCondition(source: string): Reference[] {
-  const parsed = parseCondition(source);
+  const parsed = parseCondition(source, ANY_NAME);
   return parsed.ok ? conditionReferences(parsed.condition) : [];
 }
 

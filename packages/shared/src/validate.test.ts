@@ -1,48 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { JsonObject } from './json.ts';
-import type { ToolContract } from './tool-contract.ts';
+import { content, context, issues, steps } from '../test/validating.ts';
 import { validatePlan } from './validate.ts';
-import type { ValidationContext } from './validation/context.ts';
-
-const contract = (name: string, inputSchema: JsonObject, extra: Partial<ToolContract> = {}): ToolContract => ({
-  name,
-  description: `does ${name}`,
-  risk: 'read',
-  inputSchema: { type: 'object', ...inputSchema },
-  outputSchema: null,
-  timeoutMs: null,
-  retry: null,
-  queue: null,
-  examples: [],
-  ...extra,
-});
-
-const contracts = [
-  contract('any', {}),
-  contract('get', {
-    properties: { url: { type: 'string', minLength: 3 }, times: { type: 'integer' } },
-    required: ['url'],
-    additionalProperties: false,
-  }),
-  contract('condition', { properties: { expression: { type: 'string' } }, required: ['expression'] }),
-  contract('slow', {}, { timeoutMs: 90_000, retry: { maxAttempts: 4, backoff: 'fixed', delayMs: 10, maxDelayMs: 10, jitter: 0 } }),
-  contract('either', {
-    anyOf: [
-      { type: 'object', required: ['a'], properties: { a: { type: 'number' } } },
-      { type: 'object', required: ['b'], properties: { b: { type: 'number' } } },
-    ],
-  }),
-];
-const context: ValidationContext = { tools: new Map(contracts.map((tool) => [tool.name, tool])) };
-
-const steps = (...list: unknown[]) => ({ objective: 'Audit', steps: list });
-const issues = (draft: unknown, extra: Partial<ValidationContext> = {}) =>
-  validatePlan(draft, { ...context, ...extra }).issues.map(({ path, code }) => `${path} ${code}`);
-function content(draft: unknown) {
-  const result = validatePlan(draft, context);
-  if (!result.valid) throw new Error(JSON.stringify(result.issues));
-  return result.content;
-}
 
 test('a plan in its shortest form gets every default', () => {
   const {
@@ -169,30 +127,6 @@ describe('dependencies', () => {
     const sinks = Array.from({ length: 40 }, (_, at) => ({ id: `sink${at}`, tool: 'any', dependsOn: ids }));
     expect(content(steps(...sources, ...sinks)).steps.at(-1)?.dependsOn).toHaveLength(5_000);
   });
-});
-
-test.each([
-  ['{{a.output.x}}', true],
-  ['{{a.output}}', true],
-  ['{{a.status}}', true],
-  ['{{a.error.code}}', true],
-  ['{{a.approval.data.x}}', true],
-  ['{{input.anything}}', true],
-  ['{{task.id}}{{task.objective}}', true],
-  ['\\{{nope}} and {{unclosed', true],
-  ['{{a}}', false],
-  ['{{a.status.x}}', false],
-  ['{{a.approval.votes}}', false],
-  ['{{a.result}}', false],
-  ['{{task.owner}}', false],
-  ['{{task}}', false],
-  ['{{item}}', false],
-  ['{{index}}', false],
-  ['{{}}', false],
-])('reference %s: %s', (text, valid) => {
-  expect(issues(steps({ id: 'a', tool: 'any' }, { id: 'b', tool: 'any', input: { deep: [{ x: text }] } }))).toEqual(
-    valid ? [] : ['steps[1].input.deep[0].x unknown_reference'],
-  );
 });
 
 describe('inputs are checked as far as they are known', () => {

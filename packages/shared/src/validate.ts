@@ -7,8 +7,9 @@ import { byteLength, isObject, type JsonObject, jsonDepth } from './json.ts';
 import { LIMITS } from './limits.ts';
 import type { PlanContent } from './plan.ts';
 import { type SignedToolContract, signedContract, type ToolContract } from './tool-contract.ts';
-import { checkInputs, linkSteps, reportCycles, reportDuplicateIds } from './validation/check-steps.ts';
+import { checkInputs, reportCycles, reportDuplicateIds } from './validation/check-steps.ts';
 import type { ValidationContext } from './validation/context.ts';
+import { linkSteps } from './validation/link-steps.ts';
 import { readOptions } from './validation/read-options.ts';
 import { readStep, type StepDefaults } from './validation/read-step.ts';
 import { type Report, readText, reportUnknownFields, typeName } from './validation/reading.ts';
@@ -55,10 +56,10 @@ export function validatePlan(draft: unknown, context: ValidationContext): Valida
     .filter((candidate) => candidate !== undefined);
 
   reportDuplicateIds(candidates, report);
-  linkSteps(candidates, report);
+  linkSteps(candidates, context, report);
   reportCycles(candidates, report);
   checkInputs(candidates, context, report);
-  const inputBytes = byteLength(JSON.stringify([input, ...candidates.map(({ step }) => step.input)]));
+  const inputBytes = byteLength(JSON.stringify([input, ...candidates.map(({ step }) => [step.input, step.forEach])]));
   if (inputBytes > LIMITS.inputBytes)
     report(['steps'], 'limit_exceeded', `all inputs together may have ${LIMITS.inputBytes} bytes, these have ${inputBytes}`);
   if (issues.length > 0) return { valid: false, issues };

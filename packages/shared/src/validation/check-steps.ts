@@ -1,9 +1,9 @@
-/** What steps have to do with each other and with their tools: ids, references, cycles, inputs. */
+/** What all steps together must hold, and their inputs against their tools: ids, cycles, schemas. */
 import { z } from 'zod';
 import { findCycles } from '../graph.ts';
 import { isObject, type JsonObject } from '../json.ts';
-import { hasPlaceholder, REFERENCE_ROOTS, type Reference, walkStrings } from '../references.ts';
 import type { ValidationContext } from './context.ts';
+import { hasReferences } from './read-references.ts';
 import type { Candidate } from './read-step.ts';
 import type { Path, Report } from './reading.ts';
 
@@ -17,38 +17,6 @@ export function reportDuplicateIds(candidates: readonly Candidate[], report: Rep
   }
 }
 
-/** Checks that each reference names something, and turns references to steps into dependencies. */
-export function linkSteps(candidates: readonly Candidate[], report: Report): void {
-  // A step with a bad id has '' here, which nothing can name.
-  const ids = new Set(candidates.map(({ step }) => step.id).filter((id) => id !== ''));
-  for (const { step, index, references, dependencyAt } of candidates) {
-    for (const [id, position] of dependencyAt) {
-      if (!ids.has(id)) report(['steps', index, 'dependsOn', position], 'unknown_step', `there is no step \`${id}\``);
-    }
-    const known = new Set(step.dependsOn);
-    for (const { reference, path } of references) {
-      const problem = referenceProblem(reference, ids);
-      if (problem !== null) report(path, 'unknown_reference', `{{${reference.text}}}: ${problem}`);
-      else if (!REFERENCE_ROOTS.includes(reference.root) && !known.has(reference.root)) {
-        known.add(reference.root);
-        step.dependsOn.push(reference.root);
-      }
-    }
-  }
-}
-
-function referenceProblem({ root, path }: Reference, ids: ReadonlySet<string>): string | null {
-  if (root === 'input') return null;
-  if (root === 'task') return path.length === 1 && (path[0] === 'id' || path[0] === 'objective') ? null : 'a task has `id` and `objective`';
-  if (root === 'item' || root === 'index') return `\`${root}\` has a meaning only in a step with forEach`;
-  if (!ids.has(root)) return `there is no step \`${root}\`; a reference starts with a step's id, \`input\` or \`task\``;
-  const facet = path[0];
-  if (facet === 'output' || facet === 'error') return null;
-  if (facet === 'status' && path.length === 1) return null;
-  if (facet === 'approval' && path[1] === 'data') return null;
-  return `a step has \`output\`, \`status\`, \`error\` and \`approval.data\`: write {{${root}.output...}}`;
-}
-
 export function reportCycles(candidates: readonly Candidate[], report: Report): void {
   const position = new Map(candidates.map(({ step }, at) => [step.id, at]));
   const dependencies = candidates.map(({ step }) => step.dependsOn.map((id) => position.get(id)).filter((at) => at !== undefined));
@@ -57,15 +25,6 @@ export function reportCycles(candidates: readonly Candidate[], report: Report): 
     const first = candidates[cycle[0] as number];
     report(['steps', first?.index ?? 0, 'dependsOn'], 'cycle', `these steps wait for each other: ${names.join(' -> ')}`);
   }
-}
-
-/** Whether a JSON value holds a placeholder at this path or below it. */
-function unknownBelow(value: unknown): boolean {
-  let found = false;
-  walkStrings(value, (text) => {
-    found ||= hasPlaceholder(text);
-  });
-  return found;
 }
 
 const at = (value: unknown, path: Path): unknown =>
@@ -86,7 +45,7 @@ export function checkInputs(candidates: readonly Candidate[], { tools }: Validat
       if (issue.code === 'unrecognized_keys') {
         for (const key of issue.keys)
           report(['steps', index, 'input', ...issue.path, key], 'bad_input', `\`${step.tool}\` takes no \`${key}\``);
-      } else if (!unknownBelow(at(step.input, issue.path))) {
+      } else if (!hasReferences(at(step.input, issue.path))) {
         report(
           ['steps', index, 'input', ...issue.path],
           'bad_input',
