@@ -13,7 +13,7 @@ let root: string;
 let tools: ReadonlyMap<string, Tool>;
 beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), 'audit-'));
-  tools = await loadTools({ workspaceRoot: root });
+  ({ tools } = await loadTools({ workspaceRoot: root }));
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 

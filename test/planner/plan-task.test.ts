@@ -65,12 +65,15 @@ const run = (
   { token = 'one', signal = new AbortController().signal, toolsWithinMs = 0 }: RunOptions = {},
 ) => planTask(taskId, { store, planner, newToken: () => token, signal, watchEveryMs: 20, toolsWithinMs });
 
-const plannerThat = (plan: Planner['plan']): Planner => ({ name: 'rules', plan });
+const plannerThat = (plan: Planner['plan']): Planner => ({ ...createRulesPlanner(), plan });
 
 describe('a task', () => {
   test('taken from the queue becomes a plan that waits for approval, with the rounds that led to it', async () => {
     const planner = await modelPlanner([{ content: { steps: [] } }, GOOD]);
-    const consumer = store.consumePlanning(({ taskId }) => run(taskId, planner), { concurrency: 1, onError: () => {} });
+    const consumer = store.consumePlanning(async (job) => ('taskId' in job ? run(job.taskId, planner) : undefined), {
+      concurrency: 1,
+      onError: () => {},
+    });
     const taskId = await createTask();
     await vi.waitFor(async () => expect((await store.getTask(taskId))?.status).toBe('planned'), { timeout: 20_000 });
     await consumer.close();

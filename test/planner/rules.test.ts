@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 
 let contracts: ToolContract[];
 beforeAll(async () => {
-  const tools = await loadTools({ workspaceRoot: import.meta.dirname });
+  const { tools } = await loadTools({ workspaceRoot: import.meta.dirname });
   contracts = [...tools.values()].map(({ contract }) => contract);
 });
 

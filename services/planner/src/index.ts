@@ -1,5 +1,7 @@
+export { type AnswerResult, answerRequest, type RequestStore } from './answer-request.ts';
 export { type PlannerConfig, plannerConfigSchema } from './config.ts';
 export { createOpenaiPlanner } from './openai-planner.ts';
-export { PlanningInterruptedError, type PlanningStore, type PlanTaskDeps, type PlanTaskResult, planTask } from './plan-task.ts';
-export type { PlanAnswer, Planner, PlanRequest } from './planner.ts';
+export { type PlanningDeps, type PlanTaskResult, planTask, type TaskPlanningStore } from './plan-task.ts';
+export type { PlanAnswer, Planner, PlanRequest, ReplanRequest, RevisionRequest, SummaryAnswer, SummaryRequest } from './planner.ts';
 export { createRulesPlanner } from './rules/rules-planner.ts';
+export { PlanningInterruptedError } from './under-hold.ts';

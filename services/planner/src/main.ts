@@ -1,15 +1,14 @@
 /** The planner's process. */
-import { randomUUID } from 'node:crypto';
 import { createModel } from '@countersign/llm';
 import { ConfigError, type RunningService, runService } from '@countersign/service';
 import { openStore } from '@countersign/store';
 import { type PlannerConfig, plannerConfigSchema } from './config.ts';
+import { handleJob } from './handle-job.ts';
 import { createOpenaiPlanner } from './openai-planner.ts';
-import { planTask } from './plan-task.ts';
 import type { Planner } from './planner.ts';
 import { createRulesPlanner } from './rules/rules-planner.ts';
 
-/** Tasks planned at the same time by one process: it mostly waits for the model. */
+/** Jobs worked on at the same time by one process: it mostly waits for the model. */
 const CONCURRENCY = 8;
 
 function createPlanner(config: PlannerConfig): Planner {
@@ -38,19 +37,7 @@ await runService({
       throw error;
     }
     const consumer = store.consumePlanning(
-      async ({ taskId }, lost) => {
-        const log = logger.child({ taskId });
-        log.info('planning');
-        const result = await planTask(taskId, { store, planner, newToken: randomUUID, signal: AbortSignal.any([signal, lost]) }).catch(
-          (error: unknown) => {
-            log.warn({ err: error }, 'planning was interrupted; the job is delivered again');
-            throw error;
-          },
-        );
-        if (result.outcome === 'planned') log.info({ planId: result.planId }, 'planned');
-        else if (result.outcome === 'failed') log.warn({ code: result.error.code, reason: result.error.message }, 'planning failed');
-        else log.info({ reason: result.reason }, 'nothing to plan any more');
-      },
+      (job, lost) => handleJob(job, { store, planner, logger, signal: AbortSignal.any([signal, lost]) }),
       { concurrency: CONCURRENCY, onError },
     );
     logger.info({ planner: planner.name, model: planner.name === 'openai' ? config.OPENAI_MODEL : null }, 'waiting for tasks');

@@ -1,30 +1,57 @@
 /**
- * What a planner is: something that answers an objective with a plan, or says why it can't.
+ * What a planner is: something that answers an objective with a plan, or says why it can't; that writes a plan anew when
+ * a person or what happened asks for it; and that says in words what a plan came to.
  *
- * - **round**: one try of a planner, recorded on the task.
+ * - **round**: one try of a planner, recorded on the task, or on what the plan asked.
  * - **draft**: a plan as its author writes it; only validation makes it content that can be signed.
  */
-import type { Issue, JsonObject, PlanDraft, PlanningRound, PlanOptionsInput, TaskError, ToolContract } from '@countersign/shared';
+import type { Issue, JsonObject, Plan, PlanDraft, PlanningRound, PlanOptionsInput, TaskError, ToolContract } from '@countersign/shared';
 
-export interface PlanRequest {
-  objective: string;
-  /** what `{{input...}}` reads */
-  input: JsonObject;
-  /** the tools that the plan may use; never empty */
-  tools: readonly ToolContract[];
-  options: PlanOptionsInput;
-  /** aborts when nobody waits for the plan any more */
+interface Asked {
+  /** aborts when nobody waits for the answer any more */
   signal: AbortSignal;
   /** called with every round, also one that gave nothing, before the answer is returned */
   onRound(round: PlanningRound): Promise<void>;
 }
 
+export interface PlanRequest extends Asked {
+  objective: string;
+  /** what `{{input...}}` reads */
+  input: JsonObject;
+  /** the tools that the plan may use; never empty */
+  tools: readonly ToolContract[];
+  /** the names of the conditions that executors have in code; absent: none */
+  conditions?: ReadonlySet<string>;
+  options: PlanOptionsInput;
+}
+
+/** A plan as it stands, to be written anew. Its objective, input and options stay. */
+export interface ReplanRequest extends PlanRequest {
+  plan: Plan;
+}
+
+export interface RevisionRequest extends ReplanRequest {
+  /** what a person wants changed */
+  feedback: string;
+}
+
+export interface SummaryRequest extends Asked {
+  /** has ended */
+  plan: Plan;
+}
+
 /** An accepted draft has passed `validatePlan` with the request's tools. */
 export type PlanAnswer = { ok: true; draft: PlanDraft } | { ok: false; error: TaskError };
+
+/** A response is plain text, never empty, at most 10,000 characters. */
+export type SummaryAnswer = { ok: true; response: string } | { ok: false; error: TaskError };
 
 export interface Planner {
   readonly name: 'openai' | 'rules';
   plan(request: PlanRequest): Promise<PlanAnswer>;
+  revise(request: RevisionRequest): Promise<PlanAnswer>;
+  replan(request: ReplanRequest): Promise<PlanAnswer>;
+  summarise(request: SummaryRequest): Promise<SummaryAnswer>;
 }
 
 /** Characters of a reply that a round keeps. */
@@ -32,8 +59,11 @@ const REPLY_LENGTH = 20_000;
 
 export const cutReply = (reply: string | null): string | null => (reply === null ? null : reply.slice(0, REPLY_LENGTH));
 
-export const toolsByName = (tools: readonly ToolContract[]): ReadonlyMap<string, ToolContract> =>
-  new Map(tools.map((tool) => [tool.name, tool]));
+/** What `validatePlan` has to know for a request. */
+export const contextOf = ({ tools, conditions = new Set() }: Pick<PlanRequest, 'tools' | 'conditions'>) => ({
+  tools: new Map(tools.map((tool) => [tool.name, tool])),
+  conditions,
+});
 
 /** The error of a plan that does not pass validation. */
 export function invalidPlan(issues: readonly Issue[]): TaskError {

@@ -1,39 +1,24 @@
 /** The form in which a model answers, and how it becomes a draft. */
 import type { OutputSchema } from '@countersign/llm';
-import { type Issue, isObject, type Json, type JsonObject, type ToolContract } from '@countersign/shared';
+import { type Issue, isObject, type Json, type JsonObject, type Step, type ToolContract } from '@countersign/shared';
+import { draftOfStep, readStep, record, stepSchema } from './step-form.ts';
 
 /** OpenAI takes at most 1,000 values of enums in a schema; the names beyond that are checked by validation alone. */
 const MOST_ENUM_VALUES = 500;
 
 const text = (description: string): JsonObject => ({ type: 'string', description });
-const record = (properties: JsonObject): JsonObject => ({
-  type: 'object',
-  properties,
-  required: Object.keys(properties),
-  additionalProperties: false,
-});
 
-/**
- * The schema of a reply. A step's input is JSON text, because strict mode has no objects with free keys, and no way to
- * tie the input's form to the tool's name; validation checks it against the tool's own schema.
- */
-export function replySchema(tools: readonly ToolContract[]): OutputSchema {
+/** The schema of a plan; of a plan that is there already with `revising`, whose steps can be kept by their ids. */
+export function replySchema(tools: readonly ToolContract[], { revising }: { revising: boolean }): OutputSchema {
   const names = tools.map(({ name }) => name);
+  const step = stepSchema({ type: 'string', ...(names.length <= MOST_ENUM_VALUES ? { enum: names } : {}) });
+  const kept = record({ keep: text('the id of a step of the current plan that stays exactly as it is') });
   return {
     name: 'plan',
     schema: record({
-      problem: text('empty, or why no plan with these tools can meet the objective; then `steps` is empty'),
+      problem: text('empty, or why no plan with these tools can do what is asked; then `steps` is empty'),
       description: text('in two or three sentences for the person who approves the plan: what it does and why in this way'),
-      steps: {
-        type: 'array',
-        items: record({
-          id: text('a letter, then letters, digits, `_` or `-`; at most 64 characters; unique'),
-          tool: { type: 'string', ...(names.length <= MOST_ENUM_VALUES ? { enum: names } : {}) },
-          description: text('what this step is for, in one line'),
-          input: text("the tool's input: a JSON object, written as text"),
-          dependsOn: { type: 'array', items: { type: 'string' }, description: 'ids of the steps that must end first' },
-        }),
-      },
+      steps: { type: 'array', items: revising ? { anyOf: [kept, step] } : step },
     }),
   };
 }
@@ -48,33 +33,39 @@ export interface ReadReply {
   issues: Issue[];
 }
 
-/** Takes a reply apart. A model that ignored the schema is met halfway: an input that is an object already is fine. */
-export function readReply(reply: JsonObject): ReadReply {
+const said = (value: Json | undefined): string => (typeof value === 'string' ? value : '');
+
+/** Takes a reply apart. `current`: the steps of the plan that is written anew. */
+export function readReply(reply: JsonObject, current: readonly Step[] = []): ReadReply {
   const issues: Issue[] = [];
-  const said = (value: Json | undefined): string => (typeof value === 'string' ? value : '');
-  const steps = Array.isArray(reply.steps) ? reply.steps.map((step, index) => readStep(step, index, issues)) : (reply.steps ?? null);
+  const byId = new Map(current.map((step) => [step.id, step]));
+  const read = (step: Json, index: number): Json => {
+    if (!isObject(step)) return step;
+    const written = step as JsonObject;
+    if (byId.size > 0 && typeof written.keep === 'string' && Object.keys(written).length === 1) {
+      return readKept(written.keep, { index, byId, issues });
+    }
+    return withInherited(readStep(written, index, issues), byId);
+  };
+  const steps = Array.isArray(reply.steps) ? reply.steps.map(read) : (reply.steps ?? null);
   return { problem: said(reply.problem).trim(), description: said(reply.description), steps, issues };
 }
 
-function readStep(step: Json, index: number, issues: Issue[]): Json {
-  if (!isObject(step)) return step;
-  const { dependsOn, input, ...rest } = step as JsonObject;
-  return {
-    ...rest,
-    input: typeof input === 'string' ? readInput(input, index, issues) : (input ?? {}),
-    ...(dependsOn === null || dependsOn === undefined ? {} : { dependsOn }),
-  };
+function readKept(id: string, { index, byId, issues }: { index: number; byId: ReadonlyMap<string, Step>; issues: Issue[] }): Json {
+  const step = byId.get(id);
+  if (step !== undefined) return draftOfStep(step);
+  const message = `the current plan has no step \`${id.slice(0, 100)}\` that could be kept; it has ${[...byId.keys()].slice(0, 50).join(', ')}`;
+  issues.push({ path: `steps[${index}]`, code: 'unknown_step', message });
+  return {};
 }
 
-function readInput(input: string, index: number, issues: Issue[]): JsonObject {
-  let problem = 'must be a JSON object written as text';
-  if (input.trim() === '') return {};
-  try {
-    const value: unknown = JSON.parse(input);
-    if (isObject(value)) return value as JsonObject;
-  } catch (error) {
-    problem += `; it can't be parsed: ${error instanceof Error ? error.message : String(error)}`;
-  }
-  issues.push({ path: `steps[${index}].input`, code: 'bad_input', message: problem });
-  return {};
+/**
+ * What a step says nothing of is as it was while it calls the same tool: defaults filled in anew could differ from those
+ * that were filled in then, and a completed step would run again for it.
+ */
+function withInherited(step: JsonObject, byId: ReadonlyMap<string, Step>): JsonObject {
+  const before = byId.get(said(step.id));
+  if (before === undefined || before.tool !== step.tool) return step;
+  const { retry, timeoutMs, onError } = before;
+  return { retry, timeoutMs, onError, ...step };
 }

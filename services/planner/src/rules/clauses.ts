@@ -46,6 +46,14 @@ export function parseClauses(tokens: readonly Token[], knowledge: WordKnowledge)
   return stages.map((stage) => stage.map((clause) => ({ tokens: clause, text: clause.map(({ text }) => text).join(' ') })));
 }
 
+/** Whether the first word joins what follows to something before it. Fillers and line breaks do not count. */
+export function beginsWithJoiner(tokens: readonly Token[]): boolean {
+  const first = tokens.findIndex(
+    (token, at) => token.kind !== 'mark' && (token.kind !== 'word' || !FILLERS.has(token.value) || phraseAt(tokens, at, JOINERS) > 0),
+  );
+  return first !== -1 && phraseAt(tokens, first, JOINERS) > 0;
+}
+
 function split(tokens: readonly Token[]): Piece[] {
   const pieces: Piece[] = [{ kind: 'sequence', tokens: [] }];
   let at = 0;

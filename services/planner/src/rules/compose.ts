@@ -19,18 +19,29 @@ export interface Composition {
   steps: StepDraft[];
 }
 
-export function compose(objective: string, tools: readonly ToolContract[]): Composition {
+/** What is there before the first clause, and what that clause can refer to. */
+export interface Groundwork {
+  /** ids that no new step may have */
+  taken: readonly string[];
+  /** runs at the same time as the first stage, but for what that refers to */
+  sameStage: readonly Source[];
+  /** the first stage waits for these */
+  stageBefore: readonly Source[];
+  earlier: readonly Source[];
+}
+
+export function compose(objective: string, tools: readonly ToolContract[], groundwork: Groundwork | null = null): Composition {
   const lexicon = createLexicon(tools);
   const whole: Clause = { tokens: tokenise(objective), text: objective.trim() };
   const stages = exampleLike(whole, tools) === null ? parseClauses(whole.tokens, lexicon) : [[whole]];
-  const taken = new Set<string>();
+  const taken = new Set<string>(groundwork?.taken);
   const clauses: ReadClause[] = [];
   const steps: StepDraft[] = [];
-  let stageBefore: Source[] = [];
-  const earlier: Source[] = [];
-  for (const stage of stages) {
-    const sameStage: Source[] = [];
-    let lastClause: Source[] = [];
+  let stageBefore = [...(groundwork?.stageBefore ?? [])];
+  const earlier = [...(groundwork?.earlier ?? [])];
+  for (const [index, stage] of stages.entries()) {
+    const sameStage = index === 0 ? [...(groundwork?.sameStage ?? [])] : [];
+    let lastClause = [...sameStage];
     for (const clause of stage) {
       const read = readClause(clause, { lexicon, tools, antecedents: { sameStage, lastClause, stageBefore, earlier }, taken });
       clauses.push(read.clause);

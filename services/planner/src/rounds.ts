@@ -1,0 +1,58 @@
+/** Asking a model until its answer will do, with each round recorded. */
+import type { Completion, Message, Model, OutputSchema } from '@countersign/llm';
+import type { Issue, JsonObject, TaskError } from '@countersign/shared';
+import { cutReply, type PlanRequest } from './planner.ts';
+import { CUT_OFF_PROMPT, NOT_JSON_PROMPT } from './prompts.ts';
+
+const ROUNDS = 3;
+/** Answers that the same model may well do better with when told what was wrong. */
+const WORTH_ASKING_AGAIN: Readonly<Record<string, string>> = { model_not_json: NOT_JSON_PROMPT, model_cut_off: CUT_OFF_PROMPT };
+
+/** What a round came to: an answer, or what the model is told next, and what it is when that was the last round. */
+export type Verdict<Answer> =
+  | { answer: Answer; issues: Issue[] }
+  | { issues: Issue[]; next: string; otherwise: (rounds: number) => TaskError };
+
+interface Conversation<Answer> {
+  model: Model;
+  /** how it opens */
+  messages: readonly Message[];
+  schema: OutputSchema;
+  judge(reply: JsonObject): Verdict<Answer>;
+  request: Pick<PlanRequest, 'signal' | 'onRound'>;
+  now: () => number;
+}
+
+type Failed = { ok: false; error: TaskError };
+
+export async function askInRounds<Answer extends object>(conversation: Conversation<Answer>): Promise<Answer | Failed> {
+  const { model, schema, judge, request, now } = conversation;
+  const messages = [...conversation.messages];
+  for (let round = 1; ; round++) {
+    const startedAt = now();
+    const completion = await model.complete<JsonObject>({ messages, schema, signal: request.signal });
+    const verdict: Verdict<Answer | Failed> = completion.ok ? judge(completion.value) : withoutAnswer(completion.error);
+    await request.onRound({
+      round,
+      planner: 'openai',
+      model: model.name,
+      startedAt: new Date(startedAt).toISOString(),
+      durationMs: Math.max(0, Math.round(now() - startedAt)),
+      reply: cutReply(completion.raw),
+      issues: verdict.issues,
+      error: completion.ok ? null : `${completion.error.code}: ${completion.error.message}`,
+      usage: completion.usage,
+    });
+    if ('answer' in verdict) return verdict.answer;
+    if (round === ROUNDS) return { ok: false, error: verdict.otherwise(ROUNDS) };
+    if (completion.raw !== null) messages.push({ role: 'assistant', content: completion.raw });
+    messages.push({ role: 'user', content: verdict.next });
+  }
+}
+
+function withoutAnswer({ code, message, retryable }: Extract<Completion, { ok: false }>['error']): Verdict<Failed> {
+  const error: TaskError = { code, message, detail: { retryable } };
+  const next = WORTH_ASKING_AGAIN[code];
+  if (next === undefined) return { answer: { ok: false, error }, issues: [] };
+  return { issues: [], next, otherwise: (rounds) => ({ ...error, message: `${message}, ${rounds} times` }) };
+}

@@ -1,0 +1,138 @@
+/** A step in the form in which a model reads and writes it: every field there, with a neutral value where it says nothing. */
+import { type Issue, isObject, type Json, type JsonObject, ON_ERROR, RUN_IF, type Step } from '@countersign/shared';
+
+const text = (description: string): JsonObject => ({ type: 'string', description });
+const texts = (description: string): JsonObject => ({ type: 'array', items: { type: 'string' }, description });
+const orNull = (schema: JsonObject, description: string): JsonObject => ({ anyOf: [schema, { type: 'null' }], description });
+
+/** Strict mode wants every property required and no others. */
+export const record = (properties: JsonObject): JsonObject => ({
+  type: 'object',
+  properties,
+  required: Object.keys(properties),
+  additionalProperties: false,
+});
+
+/**
+ * The schema of a step. Its input is JSON text, because strict mode has no objects with free keys, and no way to tie the
+ * input's form to the tool's name; validation checks it against the tool's own schema.
+ */
+export const stepSchema = (tool: JsonObject): JsonObject =>
+  record({
+    id: text('a letter, then letters, digits, `_` or `-`; at most 64 characters; unique'),
+    tool,
+    description: text('what this step is for, in one line'),
+    input: text("the tool's input: a JSON object, written as text"),
+    dependsOn: texts('ids of the steps that must end first'),
+    when: text("a condition; the step is skipped where it is false. '' for none"),
+    runIf: { type: 'string', enum: [...RUN_IF], description: `how its dependencies must have ended; mostly ${RUN_IF[0]}` },
+    onError: { type: 'string', enum: ['default', ...ON_ERROR], description: 'whether the plan stops when this step fails' },
+    approval: orNull(
+      record({ message: text('the question to the person'), quorum: { type: 'integer', description: 'how many people must say yes' } }),
+      'a gate: a person is asked before this step runs. null for none',
+    ),
+    forEach: text("one run for each element: a placeholder that gives a list, or a JSON list as text. '' for none"),
+    maxItems: orNull({ type: 'integer' }, 'the most elements that forEach may have. null for no limit of its own'),
+    ifTrue: texts('only of a step with the tool `condition`: ids of the steps that run when it is true'),
+    ifFalse: texts('only of a step with the tool `condition`: ids of the steps that run when it is false'),
+    retry: orNull(
+      record({
+        maxAttempts: { type: 'integer', description: 'attempts in all' },
+        backoff: { type: 'string', enum: ['fixed', 'exponential'] },
+        delayMs: { type: 'integer' },
+        maxDelayMs: { type: 'integer' },
+        jitter: { type: 'number', description: '0 to 1' },
+      }),
+      'null for what the tool or the plan says',
+    ),
+    timeoutMs: orNull({ type: 'integer' }, 'milliseconds of one attempt. null for what the tool or the plan says'),
+  });
+
+const empty = (value: Json): boolean => value === null || value === '' || (Array.isArray(value) && value.length === 0);
+
+/** What stands for nothing, by field; a field that is not here always says something. */
+const SAYS_NOTHING: Readonly<Record<string, (value: Json) => boolean>> = {
+  dependsOn: (value) => value === null,
+  when: empty,
+  runIf: (value) => empty(value) || value === RUN_IF[0],
+  onError: (value) => empty(value) || value === 'default',
+  approval: empty,
+  forEach: (value) => value === null || value === '',
+  maxItems: (value) => empty(value) || value === 0,
+  ifTrue: empty,
+  ifFalse: empty,
+  retry: empty,
+  timeoutMs: (value) => empty(value) || value === 0,
+};
+
+const withoutNothing = (fields: JsonObject): JsonObject =>
+  Object.fromEntries(Object.entries(fields).filter(([name, value]) => SAYS_NOTHING[name]?.(value) !== true));
+
+/** A stored step as somebody may have written it: without the fields that say nothing. Validation makes the same step of it. */
+export function draftOfStep(step: Step): JsonObject {
+  const { id, tool, description, input, dependsOn, when, runIf, retry, timeoutMs, onError, approval, forEach, maxItems } = step;
+  const { ifTrue, ifFalse } = step;
+  const given = { when, runIf, retry, timeoutMs, onError, approval, forEach, maxItems, ifTrue, ifFalse };
+  return { id, tool, description, input, dependsOn, ...withoutNothing(given as unknown as JsonObject) };
+}
+
+/** A stored step in the model's form. */
+export function writeStep(step: Step): JsonObject {
+  const { id, tool, description, input, dependsOn, when, runIf, onError, approval, forEach, maxItems } = step;
+  return {
+    id,
+    tool,
+    description,
+    input: JSON.stringify(input),
+    dependsOn,
+    when: when ?? '',
+    runIf,
+    onError,
+    approval: approval as unknown as Json,
+    forEach: typeof forEach === 'string' ? forEach : forEach === null ? '' : JSON.stringify(forEach),
+    maxItems,
+    ifTrue: step.ifTrue,
+    ifFalse: step.ifFalse,
+    retry: step.retry,
+    timeoutMs: step.timeoutMs,
+  };
+}
+
+/** What a model wrote, for `validatePlan`. One that ignored the schema is met halfway: an input that is an object already is fine. */
+export function readStep(written: JsonObject, index: number, issues: Issue[]): JsonObject {
+  const { input, approval, forEach, ...rest } = withoutNothing(written);
+  return {
+    ...rest,
+    input: typeof input === 'string' ? readInput(input, index, issues) : (input ?? {}),
+    ...(approval === undefined ? {} : { approval: readGate(approval) }),
+    ...(forEach === undefined ? {} : { forEach: readList(forEach) }),
+  };
+}
+
+function readInput(input: string, index: number, issues: Issue[]): JsonObject {
+  let problem = 'must be a JSON object written as text';
+  if (input.trim() === '') return {};
+  try {
+    const value: unknown = JSON.parse(input);
+    if (isObject(value)) return value as JsonObject;
+  } catch (error) {
+    problem += `; it can't be parsed: ${error instanceof Error ? error.message : String(error)}`;
+  }
+  issues.push({ path: `steps[${index}].input`, code: 'bad_input', message: problem });
+  return {};
+}
+
+/** A question that was left empty is asked in the product's own words. */
+const readGate = (approval: Json): Json =>
+  isObject(approval) ? Object.fromEntries(Object.entries(approval as JsonObject).filter(([, value]) => !empty(value))) : approval;
+
+/** A list that was written as JSON text. What can't be parsed stays as it is, and validation says what it thinks of that. */
+function readList(forEach: Json): Json {
+  if (typeof forEach !== 'string' || !forEach.trimStart().startsWith('[')) return forEach;
+  try {
+    const value: unknown = JSON.parse(forEach);
+    return Array.isArray(value) ? (value as Json[]) : forEach;
+  } catch {
+    return forEach;
+  }
+}
