@@ -12,6 +12,6 @@ test('docs/states.md shows the lifecycles as they are', async () => {
 });
 
 test('docs/tools.md shows the built-in tools as they are', async () => {
-  const tools = await loadTools({ workspaceRoot: tmpdir() });
+  const { tools } = await loadTools({ workspaceRoot: tmpdir() });
   await expect(toolsPage([...tools.values()].map(({ contract }) => contract))).toMatchFileSnapshot(page('tools.md'));
 });

@@ -18,7 +18,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 async function builtin(): Promise<ReadonlyMap<string, ToolContract>> {
-  const tools = await loadTools({ workspaceRoot: folder });
+  const { tools } = await loadTools({ workspaceRoot: folder });
   return new Map([...tools].map(([name, { contract }]) => [name, contract]));
 }
 
@@ -56,7 +56,7 @@ test('the good plan is one', async () => {
 test('the tool in one file can be loaded, is understood and runs', async () => {
   const [file = ''] = codeBlocks(sectionOf(page, '## Adding a tool'), 'js');
   writeFileSync(join(folder, 'greet.mjs'), file);
-  const tool = (await loadTools({ workspaceRoot: folder, toolsDir: folder })).get('text.greet');
+  const tool = (await loadTools({ workspaceRoot: folder, toolsDir: folder })).tools.get('text.greet');
   if (tool === undefined) throw new Error('there is no text.greet');
   const checked = tool.check({ name: 'Ada' });
   if (!checked.ok) throw new Error(checked.message);

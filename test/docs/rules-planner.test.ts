@@ -7,7 +7,7 @@ import { codeBlocks, readPage, sectionOf, tableRows } from './pages.ts';
 
 let contracts: ToolContract[];
 beforeAll(async () => {
-  contracts = [...(await loadTools({ workspaceRoot: import.meta.dirname })).values()].map(({ contract }) => contract);
+  contracts = [...(await loadTools({ workspaceRoot: import.meta.dirname })).tools.values()].map(({ contract }) => contract);
 });
 
 const page = readPage('docs/rules-planner.md');

@@ -7,6 +7,7 @@ import { fsSearch } from './builtin/fs-search.ts';
 import { fsStats } from './builtin/fs-stats.ts';
 import { fsWrite } from './builtin/fs-write.ts';
 import { httpRequest } from './builtin/http-request.ts';
+import { humanInput } from './builtin/human-input.ts';
 import { templateRender } from './builtin/template-render.ts';
 import { wait } from './builtin/wait.ts';
 import { addressCheck, type PrivateNetworks } from './network-guard.ts';
@@ -33,6 +34,7 @@ export async function builtinTools({ workspaceRoot, allowPrivateNetworks = false
     dataQuery,
     templateRender,
     condition,
+    humanInput,
     wait,
   ];
 }

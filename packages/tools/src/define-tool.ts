@@ -10,6 +10,7 @@ import {
   toolContractSchema,
 } from '@countersign/shared';
 import { z } from 'zod';
+import { stepQueueProblem } from './step-queue.ts';
 import { type Tool, type ToolContext, ToolError } from './tool.ts';
 
 export interface ToolDefinition<Input extends z.ZodType, Output extends z.ZodType> {
@@ -34,8 +35,11 @@ export interface ToolDefinition<Input extends z.ZodType, Output extends z.ZodTyp
 /** A contract, checked. Throws an Error that names every field that is wrong. */
 export function toolContract(fields: Record<keyof ToolContract, unknown>): ToolContract {
   const parsed = toolContractSchema.safeParse(fields);
-  if (parsed.success) return parsed.data;
-  throw new Error(`the tool ${JSON.stringify(fields.name)} is wrong: ${issuesText(parsed.error)}`);
+  const wrong = (what: string): Error => new Error(`the tool ${JSON.stringify(fields.name)} is wrong: ${what}`);
+  if (!parsed.success) throw wrong(issuesText(parsed.error));
+  const problem = parsed.data.queue === null ? null : stepQueueProblem(parsed.data.queue);
+  if (problem !== null) throw wrong(`queue: ${problem}`);
+  return parsed.data;
 }
 
 const issuesText = (error: z.ZodError): string =>

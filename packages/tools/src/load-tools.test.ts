@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { toolContractSchema, validatePlan } from '@countersign/shared';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { runTool } from '../test/run-tool.ts';
-import { loadTools } from './load-tools.ts';
+import { loadTools, type Toolbox } from './load-tools.ts';
 import type { Tool } from './tool.ts';
 
 let folder: string;
@@ -15,13 +15,14 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-async function load(modules: Record<string, string> = {}): Promise<ReadonlyMap<string, Tool>> {
+async function loadAll(modules: Record<string, string>): Promise<Toolbox> {
   for (const [name, text] of Object.entries(modules)) {
     await mkdir(dirname(join(folder, 'tools', name)), { recursive: true });
     await writeFile(join(folder, 'tools', name), text);
   }
   return loadTools({ workspaceRoot: join(folder, 'workspace'), toolsDir: join(folder, 'tools') });
 }
+const load = async (modules: Record<string, string> = {}): Promise<ReadonlyMap<string, Tool>> => (await loadAll(modules)).tools;
 async function tool(name: string, modules: Record<string, string>): Promise<Tool> {
   const found = (await load(modules)).get(name);
   if (found === undefined) throw new Error(`no tool ${name}`);
@@ -35,7 +36,8 @@ const PLAIN = (name: string, more = '') =>
 
 describe('the built-in tools', () => {
   test('are there without a tools folder', async () => {
-    const tools = await loadTools({ workspaceRoot: join(folder, 'workspace') });
+    const { tools, conditions } = await loadTools({ workspaceRoot: join(folder, 'workspace') });
+    expect(conditions.size).toBe(0);
     expect([...tools.keys()].sort()).toEqual([
       'condition',
       'data.query',
@@ -45,6 +47,7 @@ describe('the built-in tools', () => {
       'fs.stats',
       'fs.write',
       'http.request',
+      'human.input',
       'template.render',
       'wait',
     ]);
@@ -64,7 +67,7 @@ describe('the built-in tools', () => {
     const contracts = new Map([...tools].map(([name, { contract }]) => [name, contract]));
     for (const [name, { contract }] of tools) {
       for (const { text, input } of contract.examples) {
-        const sources = ['list', 'count', 'report'].map((id) => ({ id, tool: 'wait', input: { ms: 0 } }));
+        const sources = ['list', 'count', 'report'].map((id) => ({ id, tool: 'data.query', input: { query: '$', data: 0 } }));
         const plan = { objective: text, steps: [...sources, { id: 'step', tool: name, input }] };
         expect(validatePlan(plan, { tools: contracts }).issues, `${name}: ${text}`).toEqual([]);
       }
@@ -155,6 +158,48 @@ describe('a module in the tools folder', () => {
   });
 });
 
+const CONDITION = (name: string, body = 'true') => `{ name: '${name}', description: 'holds', evaluate: (scope) => ${body} }`;
+
+describe('a condition in the tools folder', () => {
+  const scope = { input: { amount: 3 }, task: { id: null, objective: '' }, steps: new Map([['list', { output: [1] }]]) };
+  const holds = async (body: string) => {
+    // A module is imported once: each has a name of its own.
+    const file = `${encodeURIComponent(body)}.mjs`;
+    const { conditions } = await loadAll({ [file]: `export const c = ${CONDITION('c', body)}` });
+    await rm(join(folder, 'tools', file));
+    return conditions.get('c')?.(scope);
+  };
+
+  test('stands beside tools, by default or by name, as CommonJS too, or is made with defineCondition', async () => {
+    const source = new URL('./define-condition.ts', import.meta.url).href;
+    const { tools, conditions } = await loadAll({
+      'both.mjs': `export const tool = ${PLAIN('greet')}; export const always = ${CONDITION('always')};`,
+      'common.js': `module.exports = ${CONDITION('common')};`,
+      'made.mjs': `import { defineCondition } from '${source}'; export default defineCondition(${CONDITION('made')});`,
+      'package.json': '{"type": "commonjs"}',
+      'same.mjs': `export const greet = ${CONDITION('greet')};`,
+    });
+    expect([...conditions.keys()]).toEqual(['always', 'common', 'made', 'greet']);
+    expect(tools.has('greet')).toBe(true);
+  });
+
+  test('sees the input, the task and the steps, and can change none of them', async () => {
+    expect(await holds('scope.input.amount > 2 && scope.steps.get("list").output.length === 1')).toBe(true);
+    expect(await holds('scope.task.id !== null')).toBe(false);
+    expect(await holds('(scope.input.amount = 9) && scope.steps.clear() === undefined')).toBe(true);
+    expect(scope).toMatchObject({ input: { amount: 3 }, steps: new Map([['list', {}]]) });
+  });
+
+  test.each([
+    ['is asynchronous', '(async () => true)()', '`c` returned a promise'],
+    ['is asynchronous and fails', 'Promise.reject(new Error("late"))', '`c` returned a promise'],
+    ['gives something else', '1', '`c` must return true or false, it returned a number'],
+    ['throws', 'scope.input.owner.name === ""', '`c` threw: Cannot read'],
+  ])('that %s cannot be decided', async (_what, body, message) => {
+    await expect(holds(body)).rejects.toMatchObject({ code: 'bad_condition', retryable: false, message: expect.stringContaining(message) });
+  });
+});
+
 describe('a wrong module stops the start, naming file and export', () => {
   test.each([
     ['a syntax error', 'export default {', /bad\.mjs can't be loaded/],
@@ -174,6 +219,18 @@ describe('a wrong module stops the start, naming file and export', () => {
     ],
     ['no function', `export const x = { ...${PLAIN('x')}, run: 1 }`, /export "x": run: must be a function/],
     ['a built-in name', `export default ${PLAIN('fs.read')}`, /export "default": the name `fs\.read` is taken by a built-in tool/],
+    ['a queue that no executor can serve', `export const x = ${PLAIN('x', "queue: 'Mail room'")}`, /export "x": .*queue/],
+    ['a queue of our own', `export const x = ${PLAIN('x', "queue: 'planning'")}`, /export "x": .*queue/],
+    ['a condition without a function', `export const c = { name: 'c', description: 'd', evaluate: 1 }`, /export "c": .*evaluate: must be/],
+    ['a condition with more fields', `export const c = { ...${CONDITION('c')}, colour: 1 }`, /export "c": .*colour/],
+    ['a condition with a dot', `export const c = ${CONDITION('is.urgent')}`, /export "c": .*name: must be letters/],
+    ['a condition named like a word', `export const c = ${CONDITION('contains')}`, /export "c": .*name: must not be one of/],
+    [
+      'a condition twice',
+      `export const a = ${CONDITION('c')}; export const b = ${CONDITION('c')}`,
+      /export "b": the name `c` is taken by .*bad\.mjs, export "a"/,
+    ],
+    ['what is a tool and a condition', `export const x = ${PLAIN('x', 'evaluate: () => true')}`, /export "x": .*evaluate/],
     [
       'a name twice',
       `export const a = ${PLAIN('x')}; export const b = ${PLAIN('x')}`,

@@ -1,15 +1,23 @@
-/** The tools of an executor: the built-in ones, and those that a folder of modules adds. */
+/** The tools and conditions of an executor: the built-in tools, and what a folder of modules adds. */
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { toolContractSchema } from '@countersign/shared';
+import { type NamedCondition, toolContractSchema } from '@countersign/shared';
 import { type BuiltinSettings, builtinTools } from './builtin-tools.ts';
+import { type ConditionDefinition, checkCondition, namedCondition } from './define-condition.ts';
 import { plainToolFrom } from './plain-tool.ts';
 import type { Tool } from './tool.ts';
 
 export interface ToolSettings extends BuiltinSettings {
-  /** a folder whose `*.mjs` and `*.js` files each export tools; its subfolders are theirs to import from */
+  /** a folder whose `*.mjs` and `*.js` files each export tools and conditions; its subfolders are theirs to import from */
   toolsDir?: string | undefined;
+}
+
+/** What an executor can do, by name. */
+export interface Toolbox {
+  tools: ReadonlyMap<string, Tool>;
+  /** as `evaluateCondition` takes them */
+  conditions: ReadonlyMap<string, NamedCondition>;
 }
 
 type Members = Record<string, unknown>;
@@ -23,13 +31,14 @@ const isMadeTool = (value: unknown): value is Tool =>
   toolContractSchema.safeParse(value.contract).success;
 
 const looksLikeTool = (value: unknown): boolean => isMembers(value) && ('run' in value || 'contract' in value || 'inputSchema' in value);
+const looksLikeCondition = (value: unknown): boolean => isMembers(value) && 'evaluate' in value && !looksLikeTool(value);
 
 /** What a module exports. A CommonJS module's `module.exports` comes as `default`, and its members once more by name. */
 function exportsOf(module: Members): [name: string, value: unknown][] {
   const { default: main, 'module.exports': _commonJs, ...named } = module;
   const isCommonJs = isMembers(main) && Object.entries(named).every(([name, value]) => main[name] === value);
   if (isCommonJs && (Object.keys(named).length > 0 || '__esModule' in main || 'module.exports' in module))
-    return looksLikeTool(main) ? [['default', main]] : Object.entries(main);
+    return looksLikeTool(main) || looksLikeCondition(main) ? [['default', main]] : Object.entries(main);
   return main === undefined && !('default' in module) ? Object.entries(named) : [['default', main], ...Object.entries(named)];
 }
 
@@ -42,23 +51,28 @@ async function importModule(file: string): Promise<Members> {
   }
 }
 
-async function toolsIn(file: string): Promise<{ tool: Tool; from: string }[]> {
+type Loaded = { from: string } & ({ tool: Tool } | { condition: ConditionDefinition });
+
+function readExport(value: unknown, from: string): Loaded {
+  if (isMadeTool(value)) return { tool: value, from };
+  if (!isMembers(value))
+    throw new Error(
+      `${from}: must be a tool (what defineTool() returns, or an object {name, description, risk, inputSchema, run}) or a condition ({name, description, evaluate}), not ${describe(value)}`,
+    );
+  try {
+    if (!looksLikeCondition(value)) return { tool: plainToolFrom(value), from };
+    checkCondition(value);
+    return { condition: value, from };
+  } catch (cause) {
+    throw new Error(`${from}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+async function loadModule(file: string): Promise<Loaded[]> {
   const exported = exportsOf(await importModule(file));
   if (exported.length === 0)
-    throw new Error(`${file} exports nothing; it must export tools, and modules that tools share belong in a subfolder`);
-  return exported.map(([name, value]) => {
-    const from = `${file}, export ${JSON.stringify(name)}`;
-    if (isMadeTool(value)) return { tool: value, from };
-    if (!isMembers(value))
-      throw new Error(
-        `${from}: must be a tool (what defineTool() returns, or an object {name, description, risk, inputSchema, run}), not ${describe(value)}`,
-      );
-    try {
-      return { tool: plainToolFrom(value), from };
-    } catch (cause) {
-      throw new Error(`${from}: ${(cause as Error).message}`, { cause });
-    }
-  });
+    throw new Error(`${file} exports nothing; it must export tools or conditions, and modules that they share belong in a subfolder`);
+  return exported.map(([name, value]) => readExport(value, `${file}, export ${JSON.stringify(name)}`));
 }
 
 const describe = (value: unknown): string => (Array.isArray(value) ? 'a list' : value === null ? 'null' : `a ${typeof value}`);
@@ -75,23 +89,36 @@ async function moduleFiles(folder: string): Promise<string[]> {
   }
 }
 
-/**
- * Every tool, by name. Modules are imported where they lie, with their relative imports and this process's environment.
- * Rejects with an Error that names file and export when a module is wrong or a name is taken.
- */
-export async function loadTools(settings: ToolSettings): Promise<ReadonlyMap<string, Tool>> {
-  const tools = new Map<string, Tool>();
+/** Collects what has a name that nothing else of its kind has. */
+function uniqueNames<Value>(kind: string): { found: Map<string, Value>; add(name: string, value: Value, from: string): void } {
+  const found = new Map<string, Value>();
   const origins = new Map<string, string>();
-  const add = (tool: Tool, from: string): void => {
-    const { name } = tool.contract;
-    const taken = origins.get(name);
-    if (taken !== undefined) throw new Error(`${from}: the name \`${name}\` is taken by ${taken}; names of tools are unique`);
-    tools.set(name, tool);
-    origins.set(name, from);
+  return {
+    found,
+    add(name, value, from) {
+      const taken = origins.get(name);
+      if (taken !== undefined) throw new Error(`${from}: the name \`${name}\` is taken by ${taken}; names of ${kind} are unique`);
+      found.set(name, value);
+      origins.set(name, from);
+    },
   };
-  for (const tool of await builtinTools(settings)) add(tool, 'a built-in tool');
+}
+
+/**
+ * Every tool and every condition. Modules are imported where they lie, with their relative imports and this process's
+ * environment. Rejects with an Error that names file and export when a module is wrong or a name is taken.
+ */
+export async function loadTools(settings: ToolSettings): Promise<Toolbox> {
+  const tools = uniqueNames<Tool>('tools');
+  const conditions = uniqueNames<NamedCondition>('conditions');
+  for (const tool of await builtinTools(settings)) tools.add(tool.contract.name, tool, 'a built-in tool');
   // One by one, in the order of their names, so that the first error is the same every time.
   const files = settings.toolsDir === undefined ? [] : await moduleFiles(resolve(settings.toolsDir));
-  for (const file of files) for (const { tool, from } of await toolsIn(file)) add(tool, from);
-  return tools;
+  for (const file of files) {
+    for (const loaded of await loadModule(file)) {
+      if ('tool' in loaded) tools.add(loaded.tool.contract.name, loaded.tool, loaded.from);
+      else conditions.add(loaded.condition.name, namedCondition(loaded.condition), loaded.from);
+    }
+  }
+  return { tools: tools.found, conditions: conditions.found };
 }

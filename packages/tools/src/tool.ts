@@ -23,6 +23,8 @@ export interface ToolContext {
   progress(fraction: number | null, message?: string): void;
   /** Whether a condition holds for what this step can see. Throws a ToolError with the code `bad_condition`. */
   evaluate(expression: string): boolean;
+  /** What the people who approved this step gave along with their votes; absent where nobody did. */
+  approvalData?: Json | undefined;
 }
 
 export type CheckedInput = { ok: true; value: unknown } | { ok: false; message: string };

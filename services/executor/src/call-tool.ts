@@ -1,7 +1,7 @@
 /** Calls a tool, within its time, and turns whatever it does into one of a few outcomes. */
 import { byteLength, type Json, LIMITS, STEP_ERROR_CODES, type StepError } from '@countersign/shared';
 import { type ToolContext, ToolError } from '@countersign/tools';
-import type { ToolCall } from './prepare-step.ts';
+import type { ToolCall } from './next-move.ts';
 import type { StepInHand } from './steps-in-hand.ts';
 
 export type CallOutcome = { kind: 'completed'; output: string } | { kind: 'failed'; error: StepError } | { kind: 'released' };
@@ -65,6 +65,8 @@ export async function callTool(
   context: ToolContext,
   { inHand, timeoutMs }: { inHand: StepInHand; timeoutMs: number },
 ): Promise<CallOutcome> {
+  // It was told to abort while it was being prepared: nothing has happened yet, and nothing should.
+  if (inHand.cause !== null) return { kind: 'released' };
   const timer = setTimeout(() => inHand.abort('timeout'), timeoutMs);
   // An async function, so that a tool that throws at once is treated like one that rejects.
   const settled = await settle((async () => tool.run(input, context))(), inHand);

@@ -1,6 +1,8 @@
 /** The executor's settings. */
 import { hostname } from 'node:os';
+import { stepQueueProblem } from '@countersign/tools';
 import { z } from 'zod';
+import { queueLimits } from './queue-limits.ts';
 
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 const list = z.string().transform((text) =>
@@ -10,6 +12,13 @@ const list = z.string().transform((text) =>
     .filter((item) => item !== ''),
 );
 
+const stepQueues = list.superRefine((names, context) => {
+  for (const name of names) {
+    const problem = stepQueueProblem(name);
+    if (problem !== null) context.addIssue({ code: 'custom', message: `${JSON.stringify(name)}: ${problem}` });
+  }
+});
+
 export const configSchema = z.object({
   REDIS_URL: z
     .string()
@@ -18,9 +27,13 @@ export const configSchema = z.object({
   /** steps that this process runs at the same time */
   EXECUTOR_CONCURRENCY: z.coerce.number().int().min(1).max(1_000).default(10),
   /** the queues that it serves; absent: `steps` and those that its tools name */
-  EXECUTOR_QUEUES: list.optional(),
+  EXECUTOR_QUEUES: stepQueues.optional(),
+  /** what queues let through over the whole fleet, as JSON; the last executor to start sets it */
+  QUEUES: queueLimits.optional(),
   /** ms between two looks for plans and tasks that lost a job; one executor of the fleet looks, the last one to start sets the pace */
   RECONCILE_EVERY_MS: z.coerce.number().int().min(100).max(3_600_000).default(10_000),
+  /** ms between two looks for deadlines that have passed; set as above */
+  CLOCK_EVERY_MS: z.coerce.number().int().min(50).max(60_000).default(500),
   EXECUTOR_NAME: z.string().default(() => `${hostname()}-${process.pid}`),
   WORKSPACE_ROOT: z.string().default(() => process.cwd()),
   TOOLS_DIR: z.string().optional(),

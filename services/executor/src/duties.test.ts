@@ -8,6 +8,8 @@ import { startDuties } from './duties.ts';
 import { startExecutor } from './executor.ts';
 
 const redis = useTestRedis();
+/** What a test has no need of. */
+const HOUR_MS = 3_600_000;
 const echo = defineTool({
   name: 'test.echo',
   description: 'Gives back what it gets.',
@@ -15,7 +17,7 @@ const echo = defineTool({
   input: z.object({}),
   run: (input) => input,
 });
-const tools = new Map([[echo.contract.name, echo]]);
+const toolbox = { tools: new Map([[echo.contract.name, echo]]), conditions: new Map() };
 
 let store: Store;
 const cleanUps: (() => Promise<unknown>)[] = [];
@@ -52,7 +54,7 @@ async function startPlan(steps: StepDraft[]): Promise<string> {
 
 const startWorking = async (): Promise<void> => {
   const { logger } = collectingLogger();
-  const executor = await startExecutor({ store, tools, logger, name: 'test', concurrency: 5 });
+  const executor = await startExecutor({ store, toolbox, logger, name: 'test', concurrency: 5 });
   cleanUps.push(() => executor.close());
 };
 const statusOf = async (planId: string) => (await store.getPlan(planId))?.status;
@@ -62,7 +64,7 @@ test('a fleet looks on its own: a plan that lost its job is mended once, with a 
   await (await queueNamed(STEPS_QUEUE).getJob(stepJobId(planId, 'a', 1)))?.remove();
   const { lines, logger } = collectingLogger();
   for (let i = 0; i < 3; i++) {
-    const duties = await startDuties({ store, logger, everyMs: { reconcile: 100 } });
+    const duties = await startDuties({ store, logger, everyMs: { reconcile: 100, clock: HOUR_MS } });
     cleanUps.push(() => duties.close());
   }
   await startWorking();
@@ -82,14 +84,14 @@ test('a fleet looks on its own: a plan that lost its job is mended once, with a 
 test('each duty has one schedule, however many executors lay it down, and it comes back when its queue was lost', async () => {
   const queue = queueNamed(MAINTENANCE_QUEUE);
   const schedules = async () => (await queue.getJobSchedulers()).map(({ key, every }) => ({ key, every }));
-  for (let i = 0; i < 3; i++) await store.scheduleDuty('reconcile', 3_600_000);
+  for (let i = 0; i < 3; i++) await store.scheduleDuty('reconcile', HOUR_MS);
   const [first] = await queue.getJobs(['delayed', 'waiting']);
-  await store.scheduleDuty('reconcile', 3_600_000);
-  expect(await schedules()).toEqual([{ key: 'reconcile', every: 3_600_000 }]);
+  await store.scheduleDuty('reconcile', HOUR_MS);
+  expect(await schedules()).toEqual([{ key: 'reconcile', every: HOUR_MS }]);
   expect((await queue.getJobs(['delayed', 'waiting'])).map(({ id }) => id)).toEqual([first?.id]);
   await queue.obliterate({ force: true });
-  await store.scheduleDuty('reconcile', 3_600_000);
-  expect(await schedules()).toEqual([{ key: 'reconcile', every: 3_600_000 }]);
+  await store.scheduleDuty('reconcile', HOUR_MS);
+  expect(await schedules()).toEqual([{ key: 'reconcile', every: HOUR_MS }]);
   expect(await queue.getJobs(['delayed', 'waiting'])).toHaveLength(1);
 });
 
@@ -97,7 +99,7 @@ test('a tick that fails is told of, and a later one does its work', async () => 
   const planId = await startPlan([{ id: 'a', tool: 'test.echo', input: {} }]);
   await send(redis.url, 'SET {cs}:reconcile broken');
   const { lines, logger } = collectingLogger();
-  const duties = await startDuties({ store, logger, everyMs: { reconcile: 100 } });
+  const duties = await startDuties({ store, logger, everyMs: { reconcile: 100, clock: HOUR_MS } });
   cleanUps.push(() => duties.close());
   await expect.poll(() => lines.length, { timeout: 20_000 }).toBeGreaterThan(1);
   expect(lines[0]).toEqual({

@@ -1,10 +1,10 @@
 /** Duties that a clock drives. Each has one schedule for the whole fleet, and any one executor takes each of its ticks. */
 import { DUTIES, type Duty } from '@countersign/shared';
-import type { Consumer, Mending, Store } from '@countersign/store';
+import type { Consumer, Due, Mending, Store } from '@countersign/store';
 import type { StepLogger } from './run-step.ts';
 
 export interface DutyOptions {
-  store: Pick<Store, 'scheduleDuty' | 'consumeDuties' | 'reconcile'>;
+  store: Pick<Store, 'scheduleDuty' | 'consumeDuties' | 'reconcile' | 'runDue'>;
   logger: StepLogger;
   /** ms between two ticks */
   everyMs: Readonly<Record<Duty, number>>;
@@ -34,6 +34,17 @@ const WHY: Record<Mending['why'], string> = {
   all_steps_ended: 'all its steps have ended',
 };
 
+const WAS_DUE: Record<Due['what'], string> = {
+  plan_started: 'plan started: its time has come',
+  plan_expired: 'plan expired: it was not approved in time',
+  plan_timed_out: 'plan stopped: its time is up',
+  gate_expired: 'step failed: it was not approved in time',
+};
+
+async function runDue({ store, logger }: Pick<DutyOptions, 'store' | 'logger'>): Promise<void> {
+  for await (const { what, ...ids } of store.runDue()) logger.info({ ...ids, what }, WAS_DUE[what]);
+}
+
 async function reconcile({ store, logger }: Pick<DutyOptions, 'store' | 'logger'>): Promise<void> {
   for await (const { what, why, ...ids } of store.reconcile()) logger.warn({ ...ids, what, why }, `${WHAT[what]}: ${WHY[why]}`);
 }
@@ -41,7 +52,7 @@ async function reconcile({ store, logger }: Pick<DutyOptions, 'store' | 'logger'
 /** Lays down the schedules and takes ticks until it is closed; a tick in hand is finished first. */
 export async function startDuties(options: DutyOptions): Promise<Consumer> {
   const { store, logger, everyMs } = options;
-  const duties: Record<Duty, () => Promise<void>> = { reconcile: () => reconcile(options) };
+  const duties: Record<Duty, () => Promise<void>> = { reconcile: () => reconcile(options), clock: () => runDue(options) };
   const schedule = async (): Promise<void> => {
     for (const duty of DUTIES) await store.scheduleDuty(duty, everyMs[duty]);
   };
@@ -62,7 +73,8 @@ export async function startDuties(options: DutyOptions): Promise<Consumer> {
         throw error;
       }
     },
-    { concurrency: 1, onError: (error) => logger.warn({ error: error.message }, 'queue connection') },
+    // A long sweep of the reconciler must not hold up the clock.
+    { concurrency: DUTIES.length, onError: (error) => logger.warn({ error: error.message }, 'queue connection') },
   );
   return {
     async close() {

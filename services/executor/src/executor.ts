@@ -1,7 +1,7 @@
 /** An executor: takes step jobs, runs them, aborts what was stopped, and lets go in good order. */
-import { canonicalJson, STEPS_QUEUE, signedContract } from '@countersign/shared';
+import { canonicalJson, type QueueLimits, STEPS_QUEUE, signedContract } from '@countersign/shared';
 import type { Consumer, Store } from '@countersign/store';
-import type { Tool } from '@countersign/tools';
+import type { Toolbox } from '@countersign/tools';
 import { persist, waitMs } from './persist.ts';
 import { revisionCache } from './revision-cache.ts';
 import { type RunStepScope, runStep, type StepLogger } from './run-step.ts';
@@ -9,13 +9,15 @@ import { stepsInHand } from './steps-in-hand.ts';
 
 export interface ExecutorOptions {
   store: Store;
-  tools: ReadonlyMap<string, Tool>;
+  toolbox: Toolbox;
   logger: StepLogger;
   name: string;
   /** steps at the same time, of each queue */
   concurrency: number;
   /** absent: `steps` and every queue that a tool names */
   queues?: readonly string[] | undefined;
+  /** what queues let through over the whole fleet */
+  queueLimits?: ReadonlyMap<string, QueueLimits>;
   /** ms that running steps get to finish when the executor closes; then they are handed back */
   drainMs?: number;
 }
@@ -29,25 +31,27 @@ const DRAIN_MS = 15_000;
 /** A cancel reaches an executor by message; because a message can be lost, it also looks this often, in ms. */
 const LOOK_FOR_HALTS_MS = 1_000;
 
-/** Announces the tools and starts to take steps. */
+/** Announces tools and conditions, sets the limits of queues and starts to take steps. */
 export async function startExecutor({
   store,
-  tools,
+  toolbox: { tools, conditions },
   logger,
   name,
   concurrency,
   queues,
+  queueLimits = new Map(),
   drainMs = DRAIN_MS,
 }: ExecutorOptions): Promise<Executor> {
   const contracts = [...tools.values()].map(({ contract }) => contract);
   await store.announceTools(contracts);
+  await store.announceConditions([...conditions.keys()]);
+  for (const [queue, limits] of queueLimits) await store.limitQueue(queue, limits);
   const canonical = new Map(contracts.map((contract) => [contract.name, canonicalJson(signedContract(contract))]));
   const inHand = stepsInHand();
   let closed = false;
   const scope: RunStepScope = {
     store,
-    tools,
-    contracts: canonical,
+    equipment: { tools, contracts: canonical, conditions },
     loadRevision: revisionCache(store),
     inHand,
     logger,
@@ -59,12 +63,12 @@ export async function startExecutor({
     },
   };
 
-  const unsubscribe = await store.onHalt((planId) => inHand.abortPlan(planId));
+  const unsubscribe = await store.onHalt(inHand.halt);
   const look = setInterval(() => {
     const plans = inHand.plans();
     if (plans.length === 0) return;
     store.haltedPlans(plans).then(
-      (halted) => halted.forEach(inHand.abortPlan),
+      (halts) => halts.forEach(inHand.halt),
       (error: Error) => logger.debug({ error: error.message }, 'could not look for stopped plans'),
     );
   }, LOOK_FOR_HALTS_MS);
@@ -80,7 +84,10 @@ export async function startExecutor({
       onError,
     }),
   );
-  logger.info({ queues: served, concurrency, tools: contracts.map((contract) => contract.name) }, 'executor takes steps');
+  logger.info(
+    { queues: served, concurrency, tools: contracts.map((contract) => contract.name), conditions: [...conditions.keys()] },
+    'executor takes steps',
+  );
 
   return {
     async close() {

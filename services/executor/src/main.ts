@@ -14,20 +14,21 @@ await runService({
     try {
       const redis = await store.check(logger, signal);
       if (!redis.ok) throw new ConfigError(redis.refusals.map((refusal) => `REDIS_URL: ${refusal}`));
-      const tools = await loadTools({
+      const toolbox = await loadTools({
         workspaceRoot: config.WORKSPACE_ROOT,
         toolsDir: config.TOOLS_DIR,
         allowPrivateNetworks: config.HTTP_ALLOW_PRIVATE,
       });
       const executor = await startExecutor({
         store,
-        tools,
+        toolbox,
         logger,
         name: config.EXECUTOR_NAME,
         concurrency: config.EXECUTOR_CONCURRENCY,
         queues: config.EXECUTOR_QUEUES,
+        queueLimits: config.QUEUES,
       });
-      const duties = await startDuties({ store, logger, everyMs: { reconcile: config.RECONCILE_EVERY_MS } });
+      const duties = await startDuties({ store, logger, everyMs: { reconcile: config.RECONCILE_EVERY_MS, clock: config.CLOCK_EVERY_MS } });
       return {
         async close() {
           await Promise.all([executor.close(), duties.close()]);

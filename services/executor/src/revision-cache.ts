@@ -1,11 +1,24 @@
 /** The content of revisions, which never changes, with what running its steps needs worked out once. */
-import { canonicalJson, type PlanContent, type Step, stepReferences } from '@countersign/shared';
+import {
+  CONDITION_TOOL,
+  canonicalJson,
+  inputReferences,
+  type PlanContent,
+  parseCondition,
+  referencesIn,
+  type Step,
+  stepReferences,
+} from '@countersign/shared';
 import type { PlanStore } from '@countersign/store';
 
 export interface LoadedStep {
   step: Step;
-  /** the ids of the steps that its references name */
-  references: readonly string[];
+  /** the ids of the steps whose outcomes it needs; none for most steps, which are quicker for it */
+  reads: readonly string[];
+  /** whether resolving its input changes it */
+  inputHasReferences: boolean;
+  /** what cannot be known before its gate was approved */
+  readsOwnApproval: { input: boolean; forEach: boolean };
 }
 
 export interface LoadedRevision {
@@ -17,15 +30,33 @@ export interface LoadedRevision {
 
 const KEPT = 200;
 
-function loadContent(content: PlanContent): LoadedRevision {
-  const ids = new Set(content.steps.map(({ id }) => id));
-  const loadStep = (step: Step): LoadedStep => ({
+/** A condition that can be read only when every name is known calls one that is written in code. */
+const callsCode = (source: string): boolean => !parseCondition(source).ok && parseCondition(source, { has: () => true }).ok;
+
+function loadStep(step: Step, ids: ReadonlySet<string>): LoadedStep {
+  const isCondition = step.tool === CONDITION_TOOL;
+  const expressions = [...(step.when === null ? [] : [step.when]), ...(isCondition ? [String(step.input.expression)] : [])];
+  const input = inputReferences(step);
+  const named = stepReferences(step).map(({ root }) => root);
+  // Code may look at any step that this one waits for, and the gate's own outcome says whether it was approved.
+  const further = [...(expressions.some(callsCode) ? step.dependsOn : []), ...(step.approval === null ? [] : [step.id])];
+  return {
     step,
-    references: [...new Set(stepReferences(step).map(({ root }) => root))].filter((root) => ids.has(root)),
-  });
+    reads: [...new Set([...named, ...further])].filter((id) => ids.has(id)),
+    inputHasReferences: !isCondition && input.length > 0,
+    readsOwnApproval: {
+      input: input.some(({ root }) => root === step.id),
+      forEach: referencesIn(step.forEach).some(({ root }) => root === step.id),
+    },
+  };
+}
+
+/** Works out once what running the steps of a content needs. */
+export function loadContent(content: PlanContent): LoadedRevision {
+  const ids = new Set(content.steps.map(({ id }) => id));
   return {
     content,
-    steps: new Map(content.steps.map((step) => [step.id, loadStep(step)])),
+    steps: new Map(content.steps.map((step) => [step.id, loadStep(step, ids)])),
     contracts: new Map(Object.entries(content.tools).map(([name, contract]) => [name, canonicalJson(contract)])),
   };
 }

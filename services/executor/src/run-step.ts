@@ -1,6 +1,6 @@
-/** One delivered step from claim to record: claim -> prepare -> look once more -> call -> record. */
+/** One delivered step from claim to record: claim -> decide the move -> look once more -> call -> record. */
 import { randomUUID } from 'node:crypto';
-import { retryDelay, type StepError, type StepJob, stepIdempotencyKey } from '@countersign/shared';
+import { parseChildId, retryDelay, type StepError, type StepJob, stepIdempotencyKey } from '@countersign/shared';
 import type {
   ClaimedStep,
   ClaimReply,
@@ -12,10 +12,10 @@ import type {
   StepStore,
   StepVerdict,
 } from '@countersign/store';
-import type { Tool, ToolContext } from '@countersign/tools';
+import type { ToolContext } from '@countersign/tools';
 import { type CallOutcome, callTool } from './call-tool.ts';
+import { type Equipment, nextMove, type ToolCall } from './next-move.ts';
 import { type Persistence, persist } from './persist.ts';
-import { prepareStep, scopeOf, type ToolCall } from './prepare-step.ts';
 import { progressReporter } from './progress.ts';
 import type { LoadedRevision, LoadedStep } from './revision-cache.ts';
 import type { StepInHand, StepsInHand } from './steps-in-hand.ts';
@@ -32,9 +32,7 @@ export interface StepLogger {
 
 export interface RunStepScope {
   store: StepStore;
-  tools: ReadonlyMap<string, Tool>;
-  /** the canonical text of the tools' contracts, by name */
-  contracts: ReadonlyMap<string, string>;
+  equipment: Equipment;
   loadRevision(planId: string, revision: number): Promise<LoadedRevision | null>;
   inHand: StepsInHand;
   logger: StepLogger;
@@ -95,9 +93,10 @@ export async function runStep({ job, lease, early }: StepDelivery, scope: RunSte
   try {
     const { attempt, taskId, revision: number } = reply.claim;
     const revision = await persist(() => scope.loadRevision(planId, number), scope.persistence);
-    const loaded = revision?.steps.get(stepId);
+    const loaded = revision?.steps.get(parseChildId(stepId)?.stepId ?? stepId);
     // The plan was deleted since the claim: there is nothing left to record.
     if (revision == null || loaded === undefined) return notTaken('not_found');
+    inHand.loaded({ isCleanUp: loaded.step.runIf === 'all_done' });
     const held: Held = {
       job,
       loaded,
@@ -125,21 +124,64 @@ interface Held {
 }
 
 async function runClaimed(
-  claimed: ClaimedStep,
+  { attempt, taskId }: ClaimedStep,
   { revision, held }: { revision: LoadedRevision; held: Held },
   scope: RunStepScope,
 ): Promise<StepVerdict> {
   const { loaded, hold, log } = held;
   const { store, persistence } = scope;
-  const outcomes =
-    loaded.references.length === 0 ? NO_OUTCOMES : await persist(() => store.readOutcomes(hold.planId, loaded.references), persistence);
-  const references = scopeOf(revision.content, { taskId: claimed.taskId, outcomes });
-  const prepared = prepareStep(loaded.step, { revision, references, tools: scope.tools, contracts: scope.contracts });
-  if (!prepared.ok) return recordFailure(prepared.error, claimed.attempt, { held, scope });
+  const { stepId } = hold;
+  const reads = stepId === loaded.step.id ? loaded.reads : [...loaded.reads, stepId];
+  const outcomes = reads.length === 0 ? NO_OUTCOMES : await persist(() => store.readOutcomes(hold.planId, reads), persistence);
+  const move = nextMove({ stepId, attempt, taskId, revision, loaded, outcomes }, scope.equipment);
+  switch (move.do) {
+    case 'fail':
+      return recordFailure(move.error, attempt, { held, scope });
+    case 'decline':
+      return letGo(() => store.declineStep(hold), 'declined: its condition is false', { held, scope });
+    case 'ask':
+      return letGo(() => store.askApproval(hold, { resolvedInput: move.resolvedInput, message: move.message }), 'waits for an approval', {
+        held,
+        scope,
+      });
+    case 'expand':
+      return letGo(() => store.expandStep(hold, move.items), `expanded into ${move.items.length}`, { held, scope });
+    case 'complete':
+      return completed(move.output, { hold, log });
+    case 'call':
+      return callAndRecord(move.call, attempt, { held, scope });
+  }
+}
 
+/** Records that the step goes on without this executor. */
+async function letGo(
+  send: () => Promise<RecordReply>,
+  what: string,
+  { held: { hold, log }, scope: { store, persistence } }: { held: Held; scope: RunStepScope },
+): Promise<StepVerdict> {
+  const reply = await persist(send, persistence);
+  logRecord(reply, what, log);
+  if (reply.ok) return { word: what };
+  if (reply.refusal === 'plan_stopping') await persist(() => store.releaseStep(hold), persistence);
+  return { word: `refused: ${reply.refusal}` };
+}
+
+/** Recorded with the end of its job. */
+const completed = (output: string, { hold, log }: Pick<Held, 'hold' | 'log'>): StepVerdict => ({
+  word: 'completed',
+  completion: { hold, output, onReply: (reply) => logRecord(reply, 'completed', log) },
+});
+
+async function callAndRecord(
+  toolCall: ToolCall,
+  attempt: number,
+  { held, scope }: { held: Held; scope: RunStepScope },
+): Promise<StepVerdict> {
+  const { loaded, hold, log } = held;
+  const { store, persistence } = scope;
   // The last look before the tool is called.
-  if (prepared.call.resolvedInput !== null || performance.now() - held.askedAt > CLAIM_IS_FRESH_MS) {
-    const look = await persist(() => store.beginStep(hold, prepared.call.resolvedInput), persistence);
+  if (toolCall.resolvedInput !== null || performance.now() - held.askedAt > CLAIM_IS_FRESH_MS) {
+    const look = await persist(() => store.beginStep(hold, toolCall.resolvedInput), persistence);
     if (!look.ok) {
       log('info', 'step not begun', { refusal: look.refusal });
       if (look.refusal === 'plan_stopping') await persist(() => store.releaseStep(hold), persistence);
@@ -147,13 +189,11 @@ async function runClaimed(
     }
   }
   log('debug', 'step begun', { tool: loaded.step.tool });
-  const outcome = await call(prepared.call, claimed.attempt, { held, scope });
-  if (outcome.kind === 'failed') return recordFailure(outcome.error, claimed.attempt, { held, scope });
-  if (outcome.kind === 'released') {
-    logRecord(await persist(() => store.releaseStep(hold), persistence), 'released', log);
-    return { word: 'handed back' };
-  }
-  return { word: 'completed', completion: { hold, output: outcome.output, onReply: (reply) => logRecord(reply, 'completed', log) } };
+  const outcome = await call(toolCall, attempt, { held, scope });
+  if (outcome.kind === 'failed') return recordFailure(outcome.error, attempt, { held, scope });
+  if (outcome.kind === 'completed') return completed(outcome.output, { hold, log });
+  logRecord(await persist(() => store.releaseStep(hold), persistence), 'released', log);
+  return { word: 'handed back' };
 }
 
 async function call(toolCall: ToolCall, attempt: number, { held, scope }: { held: Held; scope: RunStepScope }): Promise<CallOutcome> {
@@ -170,6 +210,7 @@ async function call(toolCall: ToolCall, attempt: number, { held, scope }: { held
     logger: toolLogger(log),
     progress: progress.report,
     evaluate: toolCall.evaluate,
+    approvalData: toolCall.approvalData,
   };
   try {
     return await callTool(toolCall, context, { inHand, timeoutMs: loaded.step.timeoutMs });

@@ -1,4 +1,5 @@
 /** The steps that this process runs right now, by plan, so that they can be told to abort. */
+import type { Halt } from '@countersign/store';
 
 /** Why a running tool is told to abort. */
 export type AbortCause = 'halt' | 'shutdown' | 'lock_lost' | 'timeout';
@@ -25,6 +26,9 @@ export class StepInHand {
   #controller: AbortController | null = null;
   #cause: AbortCause | null = null;
   #onAbort: (() => void) | null = null;
+  /** null until its plan has been loaded */
+  #isCleanUp: boolean | null = null;
+  #isStopped = false;
 
   constructor(steps: Set<StepInHand>) {
     this.#steps = steps;
@@ -43,6 +47,18 @@ export class StepInHand {
   /** Why it was told to abort; null while it wasn't. */
   get cause(): AbortCause | null {
     return this.#cause;
+  }
+
+  /** Says what a stopped plan means to it: clean-up steps go on. Until then a stop has no effect; it is not forgotten. */
+  loaded({ isCleanUp }: { isCleanUp: boolean }): void {
+    this.#isCleanUp = isCleanUp;
+    if (this.#isStopped) this.halt('stop');
+  }
+
+  /** Its plan was cancelled, or stopped by a failure or a timeout. */
+  halt(kind: Halt['kind']): void {
+    this.#isStopped = true;
+    if (kind === 'cancel' || this.#isCleanUp === false) this.abort('halt');
   }
 
   /** Calls `callback` once when the step is told to abort, at once when it was already. One callback at a time. */
@@ -68,7 +84,7 @@ export class StepInHand {
 export interface StepsInHand {
   take(planId: string): StepInHand;
   plans(): string[];
-  abortPlan(planId: string): void;
+  halt(halt: Halt): void;
   abortAll(cause: AbortCause): void;
 }
 
@@ -84,8 +100,8 @@ export function stepsInHand(): StepsInHand {
       for (const [planId, steps] of byPlan) if (steps.size === 0) byPlan.delete(planId);
       return [...byPlan.keys()];
     },
-    abortPlan: (planId) => {
-      for (const step of byPlan.get(planId) ?? []) step.abort('halt');
+    halt: ({ planId, kind }) => {
+      for (const step of byPlan.get(planId) ?? []) step.halt(kind);
     },
     abortAll: (cause) => {
       for (const steps of byPlan.values()) for (const step of steps) step.abort(cause);

@@ -1,0 +1,59 @@
+import type { Json, JsonObject } from '@countersign/shared';
+import { z } from 'zod';
+import { defineTool } from '../define-tool.ts';
+import { compileSchema } from '../json-schema.ts';
+import { ToolError } from '../tool.ts';
+
+const answerSchema = z.record(z.string(), z.json()) as z.ZodType<JsonObject>;
+
+const compile = (schema: JsonObject) => compileSchema(schema, { field: 'schema', untrusted: true });
+
+/** An answer that cannot be checked must not be asked for. */
+function schemaProblem(schema: JsonObject): string | null {
+  try {
+    compile(schema);
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+export const humanInput = defineTool({
+  name: 'human.input',
+  description:
+    'Asks a person and waits for the answer, which is the output: for a decision, a choice, a missing fact. The step is a gate: whoever approves it gives the answer as the ' +
+    "approval's `data`, any JSON; whoever rejects it fails the step. With `schema` (JSON Schema) the answer must fit it. Later steps read `{{<step>.output}}`.",
+  risk: 'read',
+  timeoutMs: 10_000,
+  input: z.strictObject({
+    question: z.string().min(1).max(10_000).describe('What the person is asked.'),
+    schema: answerSchema
+      .superRefine((schema, context) => {
+        const message = schemaProblem(schema);
+        if (message !== null) context.addIssue({ code: 'custom', message });
+      })
+      .optional()
+      .describe('What the answer must be, as a JSON Schema such as {"type": "string"} or {"enum": ["staging", "production"]}.'),
+  }),
+  examples: [
+    { text: 'ask a person "Which version goes out?"', input: { question: 'Which version goes out?' } },
+    {
+      text: 'ask somebody to choose between staging and production',
+      input: { question: 'Where does it go?', schema: { enum: ['staging', 'production'] } },
+    },
+    {
+      text: 'ask a human to confirm the list',
+      input: { question: 'Is this list complete? {{list.output.files}}', schema: { type: 'boolean' } },
+    },
+  ],
+  run({ question, schema }, { approvalData }): Json {
+    if (approvalData === undefined)
+      throw new ToolError(
+        'invalid_input',
+        `nobody answered ${JSON.stringify(question)}: the step needs an approval whose \`data\` is the answer, and it came without`,
+      );
+    const problem = schema === undefined ? null : compile(schema).problem(approvalData);
+    if (problem === null) return approvalData;
+    throw new ToolError('invalid_input', `the answer to ${JSON.stringify(question)} does not fit the step's schema: ${problem}`);
+  },
+});

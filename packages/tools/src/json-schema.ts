@@ -1,0 +1,38 @@
+/** Checking values against JSON Schemas. */
+import type { JsonObject } from '@countersign/shared';
+import { Ajv, type ErrorObject, type Options } from 'ajv';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { RE2JS } from 're2js';
+
+export interface SchemaCheck {
+  /** null when the value fits, else what is wrong with it and where. Writes defaults into the value, unless it is untrusted. */
+  problem(value: unknown): string | null;
+}
+
+/** Formats stay remarks: without a library for them, Ajv would refuse every schema that names one. */
+const OPTIONS: Options = { allErrors: true, strict: false, useDefaults: true, validateFormats: false };
+
+/** Patterns from a plan run in RE2, whose time grows with the text alone: no pattern can hang an executor. */
+const linearRegExp = Object.assign((pattern: string) => RE2JS.compile(pattern), { code: 'RE2JS.compile' });
+
+const errorText = ({ instancePath, message, params }: ErrorObject): string => {
+  const extra = 'additionalProperty' in params ? ` (${JSON.stringify(params.additionalProperty)})` : '';
+  return `${instancePath === '' ? '' : `${instancePath.slice(1).replaceAll('/', '.')}: `}${message ?? 'is wrong'}${extra}`;
+};
+
+/**
+ * Reads a schema. `untrusted`: it comes from a plan and not from an executor's own code. Throws an Error that names `field`
+ * when it can't be used.
+ */
+export function compileSchema(schema: JsonObject, { field, untrusted = false }: { field: string; untrusted?: boolean }): SchemaCheck {
+  const dialect = typeof schema.$schema === 'string' ? schema.$schema : '';
+  const options = untrusted ? { ...OPTIONS, useDefaults: false, code: { regExp: linearRegExp } } : OPTIONS;
+  const ajv = dialect.includes('draft-07') || dialect.includes('draft-06') ? new Ajv(options) : new Ajv2020(options);
+  try {
+    const check = ajv.compile(schema);
+    if ('$async' in check) throw new Error('$async is not supported');
+    return { problem: (value) => (check(value) ? null : (check.errors ?? []).map(errorText).join('; ')) };
+  } catch (cause) {
+    throw new Error(`${field} is not a JSON Schema that can be checked: ${(cause as Error).message}`, { cause });
+  }
+}

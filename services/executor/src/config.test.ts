@@ -1,0 +1,48 @@
+import { ConfigError, loadConfig } from '@countersign/service';
+import { expect, test } from 'vitest';
+import { configSchema } from './config.ts';
+
+const configOf = (env: Record<string, string>) => loadConfig(configSchema, env);
+
+function problems(env: Record<string, string>): readonly string[] {
+  try {
+    configOf(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+test('QUEUES is what each queue lets through', () => {
+  const text = '{"mail": {"concurrency": 1, "rate": {"max": 10, "durationMs": 1000}}, "steps": {}}';
+  expect(configOf({ QUEUES: text }).QUEUES).toEqual(new Map(Object.entries(JSON.parse(text))));
+  expect(configOf({})).toMatchObject({ CLOCK_EVERY_MS: 500, RECONCILE_EVERY_MS: 10_000 });
+  expect(configOf({})).not.toHaveProperty('QUEUES');
+});
+
+test.each([
+  ['no JSON', '{mail: 1}', 'must be JSON like {"mail"'],
+  ['a list', '[]', 'expected record'],
+  ['an unknown field', '{"mail": {"parallel": 1}}', 'mail: Unrecognized key: "parallel"'],
+  ['an unknown field of a rate', '{"mail": {"rate": {"max": 1, "durationMs": 1, "burst": 2}}}', 'mail.rate: Unrecognized key: "burst"'],
+  ['half a rate', '{"mail": {"rate": {"max": 1}}}', 'mail.rate.durationMs: '],
+  ['a concurrency of nothing', '{"mail": {"concurrency": 0}}', 'mail.concurrency: Too small'],
+  ['text for a number', '{"mail": {"concurrency": "1"}}', 'mail.concurrency: Invalid input'],
+  ['a bad name', '{"Mail room": {"concurrency": 1}}', '["Mail room"]: a queue\'s name is'],
+  ['a queue of our own', '{"planning": {"concurrency": 1}}', 'planning: `planning` is a queue of Countersign'],
+])('QUEUES with %s is refused', (_what, text, message) => {
+  expect(problems({ QUEUES: text })).toEqual([expect.stringContaining(message)]);
+});
+
+test('every problem of QUEUES is named', () => {
+  expect(problems({ QUEUES: '{"mail": {"concurrency": -1}, "print": {"rate": 5}}' })).toHaveLength(2);
+});
+
+test.each(['Mail room', 'steps,maintenance'])('EXECUTOR_QUEUES=%s names what is no queue of steps', (names) => {
+  expect(problems({ EXECUTOR_QUEUES: names })).toEqual([expect.stringMatching(/^EXECUTOR_QUEUES: .*(queue's name|Countersign's own)/)]);
+});
+
+test.each(['49', '60001', 'often'])('CLOCK_EVERY_MS=%s is refused', (text) => {
+  expect(problems({ CLOCK_EVERY_MS: text })).toEqual([expect.stringContaining('CLOCK_EVERY_MS')]);
+});

@@ -1,0 +1,143 @@
+/**
+ * What a claimed step does next, decided from its plan and from what it sees, without touching the store: its condition is
+ * looked at, then its gate asks, then a forEach is expanded, then its tool is called.
+ */
+import {
+  type Json,
+  LIMITS,
+  type NamedCondition,
+  type ReferenceScope,
+  renderText,
+  resolveReferences,
+  type StepError,
+} from '@countersign/shared';
+import type { StepOutcome } from '@countersign/store';
+import { type Tool, ToolError } from '@countersign/tools';
+import { elementsOf } from './elements.ts';
+import type { LoadedRevision, LoadedStep } from './revision-cache.ts';
+import { type Evaluate, evaluator, scopeOf } from './step-scope.ts';
+
+export interface ToolCall {
+  tool: Tool;
+  /** checked against the tool's schema */
+  input: unknown;
+  /** JSON text; null when the input had no references */
+  resolvedInput: string | null;
+  evaluate: Evaluate;
+  /** what the approval of the step's gate brought; undefined where it brought nothing, or there is no gate */
+  approvalData: Json | undefined;
+}
+
+export type Move =
+  | { do: 'fail'; error: StepError }
+  /** its condition is false */
+  | { do: 'decline' }
+  | { do: 'ask'; resolvedInput: string | null; message: string }
+  /** `items` are JSON texts; at least one */
+  | { do: 'expand'; items: readonly string[] }
+  /** without a call; `output` is JSON text */
+  | { do: 'complete'; output: string }
+  | { do: 'call'; call: ToolCall };
+
+export interface Situation {
+  /** of the job: for a forEach step's child its own */
+  stepId: string;
+  attempt: number;
+  taskId: string | null;
+  revision: LoadedRevision;
+  loaded: LoadedStep;
+  /** of the steps that `loaded` reads, and of the child itself */
+  outcomes: ReadonlyMap<string, StepOutcome>;
+}
+
+/** What the executor brings. */
+export interface Equipment {
+  tools: ReadonlyMap<string, Tool>;
+  /** the canonical text of the tools' contracts, by name */
+  contracts: ReadonlyMap<string, string>;
+  conditions: ReadonlyMap<string, NamedCondition>;
+}
+
+const refuse = (code: StepError['code'], message: string): Move & { do: 'fail' } => ({
+  do: 'fail',
+  error: { code, message, retryable: false },
+});
+
+/** Whether the step's condition holds, or why that can't be said. */
+function decideWhen(when: string, evaluate: Evaluate): boolean | (Move & { do: 'fail' }) {
+  try {
+    return evaluate(when);
+  } catch (error) {
+    if (error instanceof ToolError) return refuse(error.code, `when: ${error.message}`);
+    throw error;
+  }
+}
+
+function signedTool(name: string, revision: LoadedRevision, { tools, contracts }: Equipment): Tool | (Move & { do: 'fail' }) {
+  const tool = tools.get(name);
+  if (tool === undefined) return refuse('unknown_tool', `this executor has no tool ${name}; it has ${[...tools.keys()].sort().join(', ')}`);
+  if (contracts.get(name) === revision.contracts.get(name)) return tool;
+  return refuse(
+    'tool_changed',
+    `the contract of ${name} is not the one that was approved: its description, schema, risk or defaults changed since`,
+  );
+}
+
+interface ResolvedInput {
+  value: Json;
+  /** as `ToolCall` has it */
+  text: string | null;
+}
+
+/** A condition's expression is not a template, so it counts as one without references: a value can never become part of it. */
+function resolveInput({ step, inputHasReferences }: LoadedStep, scope: ReferenceScope): ResolvedInput {
+  if (!inputHasReferences) return { value: step.input, text: null };
+  const value = resolveReferences(step.input, scope);
+  return { value, text: JSON.stringify(value) };
+}
+
+/** Nobody is asked about what can't be done, as far as that is known before there is an answer. */
+function ask(message: string, { loaded, tool, scope }: { loaded: LoadedStep; tool: Tool; scope: ReferenceScope }): Move {
+  const { step, readsOwnApproval } = loaded;
+  const asked = renderText(resolveReferences(message, scope)).slice(0, LIMITS.textLength);
+  if (step.forEach !== null) {
+    // Its input differs from element to element: there is no one input to show.
+    const elements = readsOwnApproval.forEach ? null : elementsOf(step, scope);
+    return elements?.ok === false ? { do: 'fail', error: elements.error } : { do: 'ask', resolvedInput: null, message: asked };
+  }
+  const input = resolveInput(loaded, scope);
+  const checked = readsOwnApproval.input ? null : tool.check(input.value);
+  return checked?.ok === false ? refuse('invalid_input', checked.message) : { do: 'ask', resolvedInput: input.text, message: asked };
+}
+
+function expand(loaded: LoadedStep, scope: ReferenceScope): Move {
+  const elements = elementsOf(loaded.step, scope);
+  if (!elements.ok) return { do: 'fail', error: elements.error };
+  return elements.items.length === 0 ? { do: 'complete', output: '[]' } : { do: 'expand', items: elements.items };
+}
+
+export function nextMove(situation: Situation, equipment: Equipment): Move {
+  const { stepId, attempt, taskId, revision, loaded, outcomes } = situation;
+  const { step } = loaded;
+  const isChild = stepId !== step.id;
+  const scope = scopeOf(revision.content, { stepId, taskId, outcomes });
+  const evaluate = evaluator(scope, equipment.conditions);
+  const isApproved = outcomes.get(step.id)?.gate?.decision === 'approved';
+
+  // What was claimed for another attempt, as a child, or behind its gate has been found to run.
+  if (step.when !== null && attempt === 1 && !isChild && !isApproved) {
+    const holds = decideWhen(step.when, evaluate);
+    if (holds === false) return { do: 'decline' };
+    if (holds !== true) return holds;
+  }
+  const tool = signedTool(step.tool, revision, equipment);
+  if ('do' in tool) return tool;
+  if (step.approval !== null && !isChild && !isApproved) return ask(step.approval.message, { loaded, tool, scope });
+  if (step.forEach !== null && !isChild) return expand(loaded, scope);
+
+  const input = resolveInput(loaded, scope);
+  const checked = tool.check(input.value);
+  if (!checked.ok) return refuse('invalid_input', checked.message);
+  const approvalData = step.approval === null ? undefined : scope.steps.get(step.id)?.approvalData;
+  return { do: 'call', call: { tool, input: checked.value, resolvedInput: input.text, evaluate, approvalData } };
+}

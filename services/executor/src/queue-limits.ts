@@ -1,0 +1,37 @@
+/** The setting QUEUES: what queues let through over the whole fleet. */
+import { pathText, type QueueLimits } from '@countersign/shared';
+import { stepQueueProblem } from '@countersign/tools';
+import { z } from 'zod';
+
+const EXAMPLE = '{"mail": {"concurrency": 1, "rate": {"max": 10, "durationMs": 1000}}}';
+
+const limits: z.ZodType<QueueLimits> = z.strictObject({
+  concurrency: z.int().min(1).max(100_000).optional(),
+  rate: z.strictObject({ max: z.int().min(1).max(1_000_000), durationMs: z.int().min(1).max(86_400_000) }).optional(),
+});
+
+const queues = z.record(z.string(), limits).superRefine((named, context) => {
+  for (const name of Object.keys(named)) {
+    const problem = stepQueueProblem(name);
+    if (problem !== null) context.addIssue({ code: 'custom', path: [name], message: problem });
+  }
+});
+
+/** JSON text like `{"mail": {"concurrency": 1, "rate": {"max": 10, "durationMs": 1000}}}`, as limits by queue. */
+export const queueLimits = z.string().transform((text, context): ReadonlyMap<string, QueueLimits> => {
+  let written: unknown;
+  try {
+    written = JSON.parse(text);
+  } catch {
+    context.addIssue({ code: 'custom', message: `must be JSON like ${EXAMPLE}` });
+    return z.NEVER;
+  }
+  const parsed = queues.safeParse(written);
+  if (parsed.success) return new Map(Object.entries(parsed.data));
+  for (const { path, message } of parsed.error.issues)
+    context.addIssue({
+      code: 'custom',
+      message: `${path.length === 0 ? '' : `${pathText(path)}: `}${message}; it is written like ${EXAMPLE}`,
+    });
+  return z.NEVER;
+});
