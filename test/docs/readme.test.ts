@@ -73,3 +73,13 @@ test('the tool in one file can be loaded, is understood and runs', async () => {
   });
   expect(isObject(output) && output.text).toBe('Hello, Ada!');
 });
+
+test('the conditions in one file can be loaded and hold', async () => {
+  const file = codeBlocks(sectionOf(page, '## Adding a tool'), 'js').find((block) => block.includes('evaluate:')) ?? '';
+  writeFileSync(join(folder, 'conditions.mjs'), file);
+  const { conditions } = await loadTools({ workspaceRoot: folder, toolsDir: folder });
+  const scope = (priority: string) => ({ input: { priority }, task: { id: null, objective: '' }, steps: new Map() });
+  expect([...conditions.keys()]).toEqual(['is_urgent']);
+  expect(conditions.get('is_urgent')?.(scope('high'))).toBe(true);
+  expect(conditions.get('is_urgent')?.(scope('low'))).toBe(false);
+});
