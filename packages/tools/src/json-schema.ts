@@ -1,5 +1,5 @@
 /** Checking values against JSON Schemas. */
-import type { JsonObject } from '@countersign/shared';
+import { type Issue, type JsonObject, pathText } from '@countersign/shared';
 import { Ajv, type ErrorObject, type Options } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { RE2JS } from 're2js';
@@ -7,6 +7,8 @@ import { RE2JS } from 're2js';
 export interface SchemaCheck {
   /** null when the value fits, else what is wrong with it and where. Writes defaults into the value, unless it is untrusted. */
   problem(value: unknown): string | null;
+  /** Everything that is wrong with the value, each at its own path: `root`, or like `root.name`. Empty when it fits. */
+  issues(value: unknown, root: string): Issue[];
 }
 
 /** Formats stay remarks: without a library for them, Ajv would refuse every schema that names one. */
@@ -20,6 +22,36 @@ const errorText = ({ instancePath, message, params }: ErrorObject): string => {
   return `${instancePath === '' ? '' : `${instancePath.slice(1).replaceAll('/', '.')}: `}${message ?? 'is wrong'}${extra}`;
 };
 
+/** The keys and indexes of a JSON pointer into a value: which of the two a part is depends on what it leads into. */
+function pathOf(pointer: string, value: unknown): (string | number)[] {
+  let current = value;
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((part) => {
+      const key = part.replaceAll('~1', '/').replaceAll('~0', '~');
+      const step = Array.isArray(current) ? Number(key) : key;
+      current = typeof current === 'object' && current !== null ? (current as Record<string, unknown>)[key] : undefined;
+      return step;
+    });
+}
+
+/** A member that is missing, or one too many, is an issue at its own path. */
+function issueOf({ instancePath, message, params }: ErrorObject, value: unknown, root: string): Issue {
+  const path = [root, ...pathOf(instancePath, value)];
+  const {
+    missingProperty,
+    additionalProperty,
+    unevaluatedProperty = additionalProperty,
+    allowedValues,
+  } = params as Record<string, unknown>;
+  if (typeof missingProperty === 'string') return { path: pathText([...path, missingProperty]), code: 'bad_input', message: 'is missing' };
+  if (typeof unevaluatedProperty === 'string')
+    return { path: pathText([...path, unevaluatedProperty]), code: 'unknown_field', message: 'is not asked for' };
+  const values = Array.isArray(allowedValues) ? `: ${allowedValues.map((allowed) => JSON.stringify(allowed)).join(', ')}` : '';
+  return { path: pathText(path), code: 'bad_input', message: `${message ?? 'is wrong'}${values}` };
+}
+
 /**
  * Reads a schema. `untrusted`: it comes from a plan and not from an executor's own code. Throws an Error that names `field`
  * when it can't be used.
@@ -31,7 +63,10 @@ export function compileSchema(schema: JsonObject, { field, untrusted = false }: 
   try {
     const check = ajv.compile(schema);
     if ('$async' in check) throw new Error('$async is not supported');
-    return { problem: (value) => (check(value) ? null : (check.errors ?? []).map(errorText).join('; ')) };
+    return {
+      problem: (value) => (check(value) ? null : (check.errors ?? []).map(errorText).join('; ')),
+      issues: (value, root) => (check(value) ? [] : (check.errors ?? []).map((error) => issueOf(error, value, root))),
+    };
   } catch (cause) {
     throw new Error(`${field} is not a JSON Schema that can be checked: ${(cause as Error).message}`, { cause });
   }

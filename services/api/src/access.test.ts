@@ -75,7 +75,11 @@ describe('with keys', () => {
     validatePlan: { body: '{}' },
   };
   const pathOf = (path: string): string =>
-    path.replace('/v1/tasks/:id', '/v1/tasks/tsk_0000000000000000000000').replace(':id', 'pln_0000000000000000000000').replace(':n', '1');
+    path
+      .replace('/v1/tasks/:id', '/v1/tasks/tsk_0000000000000000000000')
+      .replace(':id', 'pln_0000000000000000000000')
+      .replace(':n', '1')
+      .replace(':stepId', 'a');
   const expected: [string, Access][] = [...OPERATIONS.map(({ id, access }): [string, Access] => [id, access]), ['dashboard', 'operate']];
 
   it.each(expected)('%s needs the access %s: its roles may, others may not, nobody is asked for a key', async (id, access) => {
@@ -116,6 +120,16 @@ describe('with keys', () => {
       rejectPlan: ['approver', 'admin'],
       cancelPlan: ['submitter', 'operator', 'admin'],
       deletePlan: ['operator', 'admin'],
+      diffRevisions: read,
+      changePlan: ['submitter', 'admin'],
+      revisePlan: ['submitter', 'admin'],
+      approveGate: ['approver', 'admin'],
+      rejectGate: ['approver', 'admin'],
+      pausePlan: ['operator', 'admin'],
+      resumePlan: ['operator', 'admin'],
+      retryPlan: ['operator', 'admin'],
+      skipStep: ['operator', 'admin'],
+      retryStep: ['operator', 'admin'],
     });
   });
 

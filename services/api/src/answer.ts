@@ -3,11 +3,21 @@ import { ERRORS, type ErrorCode, type Plan, type Problem, type Task } from '@cou
 
 type Headers = Readonly<Record<string, string>>;
 
+export interface ProblemAnswer {
+  kind: 'problem';
+  code: ErrorCode;
+  /** where it is not the one that the registry has for the code */
+  status?: number;
+  detail: string;
+  extensions: Readonly<Record<string, unknown>>;
+  headers?: Headers;
+}
+
 export type Answer =
   | { kind: 'json'; status: number; body: unknown; headers?: Headers }
   | { kind: 'text'; status: number; type: string; text: string; headers?: Headers }
   | { kind: 'empty'; status: number; headers?: Headers }
-  | { kind: 'problem'; code: ErrorCode; detail: string; extensions: Readonly<Record<string, unknown>>; headers?: Headers }
+  | ProblemAnswer
   /** the handler has written the response itself */
   | { kind: 'written' };
 /** What creating and deciding calls answer with. */
@@ -15,8 +25,6 @@ export interface Resource {
   task?: Task;
   plan?: Plan;
 }
-export type ProblemAnswer = Extract<Answer, { kind: 'problem' }>;
-
 export const json = (status: number, body: unknown, headers?: Headers): Answer => ({
   kind: 'json',
   status,
@@ -50,10 +58,13 @@ export const withHeaders = (answer: ProblemAnswer, headers: Headers): ProblemAns
   headers: { ...answer.headers, ...headers },
 });
 
+export const statusOf = ({ code, status }: Pick<ProblemAnswer, 'code' | 'status'>): number => status ?? ERRORS[code].status;
+
 /** `wrong_state` -> `Wrong state` */
 export const titleOf = (code: ErrorCode): string => code.charAt(0).toUpperCase() + code.slice(1).replaceAll('_', ' ');
 
 /** The problem document of an error (RFC 9457). `type` is relative to the API's own address. */
-export function problemDocument({ code, detail, extensions }: ProblemAnswer, instance: string): Problem {
-  return { type: `/docs#error-${code}`, title: titleOf(code), status: ERRORS[code].status, detail, instance, code, ...extensions };
+export function problemDocument(answer: ProblemAnswer, instance: string): Problem {
+  const { code, detail, extensions } = answer;
+  return { type: `/docs#error-${code}`, title: titleOf(code), status: statusOf(answer), detail, instance, code, ...extensions };
 }

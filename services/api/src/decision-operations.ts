@@ -1,89 +1,112 @@
 /** What people decide about plans. */
-import { approveBody, cancelBody, emptyBody, rejectBody } from '@countersign/shared';
-import { planAnswer } from './documented.ts';
+import { approveBody, cancelBody, emptyBody, type Plan, rejectBody, retryBody } from '@countersign/shared';
+import { type Answer, problem } from './answer.ts';
 import { DIGEST } from './examples.ts';
-import { answerOnce } from './idempotency.ts';
-import { type Operation, operation } from './operation.ts';
-import { readPlan } from './plan-answers.ts';
+import { summaryOf } from './issues.ts';
+import type { Call, Operation } from './operation.ts';
+import { planDecision, possibleFor } from './plan-decision.ts';
 
-const ERRORS = [
-  'invalid_json',
-  'not_found',
-  'wrong_state',
-  'idempotency_conflict',
-  'too_large',
-  'unsupported_media_type',
-  'invalid_request',
-] as const;
+/** Steps to retry that the plan does not have. Of a plan that can't be retried at all the store says so. */
+async function refuseUnknownSteps({ body, context, params }: Call<unknown, { from?: string[] | undefined }>): Promise<Answer | null> {
+  if (body.from === undefined) return null;
+  const plan = await context.store.getPlan(params.id ?? '');
+  if (plan === null || !RETRIED_FROM.includes(plan.status)) return null;
+  const known = new Set(plan.steps.map(({ id }) => id));
+  const issues = body.from.flatMap((id, index) =>
+    known.has(id)
+      ? []
+      : [{ path: `from[${index}]`, code: 'unknown_step' as const, message: `the plan has no step ${JSON.stringify(id.slice(0, 100))}` }],
+  );
+  return issues.length === 0 ? null : problem('invalid_request', summaryOf(issues, 'the body'), { issues });
+}
+
+const RETRIED_FROM: readonly Plan['status'][] = ['failed', 'partial'];
 
 export const decisionOperations: readonly Operation[] = [
-  operation({
-    method: 'post',
+  planDecision({
     path: '/v1/plans/:id/submit',
     id: 'submitPlan',
     tag: 'plans',
     summary: 'Submit a draft for approval',
     access: 'submit',
-    idempotent: true,
     body: { schema: emptyBody, example: {} },
-    answers: { 200: planAnswer('The plan, submitted.') },
-    errors: ERRORS,
-    handle: async (call) => {
-      const outcome = await call.context.store.submitPlan(call.params.id ?? '', { actor: call.actor, idempotency: call.idempotency });
-      return answerOnce(call, outcome, (id) => readPlan(call, id));
-    },
+    answer: 'The plan, submitted.',
+    possible: possibleFor('submit', 'submitted'),
+    decide: ({ actor, context, idempotency, params }) => context.store.submitPlan(params.id ?? '', { actor, idempotency }),
   }),
-  operation({
-    method: 'post',
+  planDecision({
     path: '/v1/plans/:id/approve',
     id: 'approvePlan',
     tag: 'approvals',
     summary: 'Countersign exactly this digest',
     description: 'One vote per actor. The vote that makes the quorum starts the plan.',
     access: 'decide',
-    idempotent: true,
     body: { schema: approveBody, example: { digest: DIGEST, comment: 'Looks right.' } },
-    answers: { 200: planAnswer('The plan, with the vote.') },
-    errors: [...ERRORS, 'stale_digest', 'already_voted'],
-    handle: async (call) => {
-      const { actor, body, context, idempotency, params } = call;
-      const outcome = await context.store.approvePlan(params.id ?? '', { actor, ...body, idempotency });
-      return answerOnce(call, outcome, (id) => readPlan(call, id));
-    },
+    answer: 'The plan, with the vote.',
+    errors: ['stale_digest', 'already_voted'],
+    possible: possibleFor('approve', 'approved'),
+    decide: ({ actor, body, context, idempotency, params }) => context.store.approvePlan(params.id ?? '', { actor, ...body, idempotency }),
   }),
-  operation({
-    method: 'post',
+  planDecision({
     path: '/v1/plans/:id/reject',
     id: 'rejectPlan',
     tag: 'approvals',
     summary: 'Refuse exactly this digest',
     access: 'decide',
-    idempotent: true,
     body: { schema: rejectBody, example: { digest: DIGEST, reason: 'It writes outside of docs/.' } },
-    answers: { 200: planAnswer('The plan, rejected.') },
-    errors: [...ERRORS, 'stale_digest', 'already_voted'],
-    handle: async (call) => {
-      const { actor, body, context, idempotency, params } = call;
-      const outcome = await context.store.rejectPlan(params.id ?? '', { actor, ...body, idempotency });
-      return answerOnce(call, outcome, (id) => readPlan(call, id));
-    },
+    answer: 'The plan, rejected.',
+    errors: ['stale_digest', 'already_voted'],
+    possible: possibleFor('reject', 'rejected'),
+    decide: ({ actor, body, context, idempotency, params }) => context.store.rejectPlan(params.id ?? '', { actor, ...body, idempotency }),
   }),
-  operation({
-    method: 'post',
+  planDecision({
     path: '/v1/plans/:id/cancel',
     id: 'cancelPlan',
     tag: 'plans',
     summary: 'Cancel a plan that has not ended',
     description: 'Once this is answered no further step starts; running ones are aborted.',
     access: 'cancel',
-    idempotent: true,
     body: { schema: cancelBody, example: { reason: 'No longer needed.' } },
-    answers: { 200: planAnswer('The plan, `cancelled`: no step of it starts any more, and running ones are told to stop.') },
-    errors: ERRORS,
-    handle: async (call) => {
-      const { actor, body, context, idempotency, params } = call;
-      const outcome = await context.store.cancelPlan(params.id ?? '', { actor, ...body, idempotency });
-      return answerOnce(call, outcome, (id) => readPlan(call, id));
-    },
+    answer: 'The plan, `cancelled`: no step of it starts any more, and running ones are told to stop.',
+    possible: possibleFor('cancel', 'cancelled'),
+    decide: ({ actor, body, context, idempotency, params }) => context.store.cancelPlan(params.id ?? '', { actor, ...body, idempotency }),
+  }),
+  planDecision({
+    path: '/v1/plans/:id/pause',
+    id: 'pausePlan',
+    tag: 'plans',
+    summary: 'Pause a plan',
+    description: 'No further step starts; running ones finish. Gates can be decided meanwhile, and `planTimeoutMs` stands still.',
+    access: 'operate',
+    body: { schema: emptyBody, example: {} },
+    answer: 'The plan, `paused`.',
+    possible: possibleFor('pause', 'paused'),
+    decide: ({ actor, context, idempotency, params }) => context.store.pausePlan(params.id ?? '', { actor, idempotency }),
+  }),
+  planDecision({
+    path: '/v1/plans/:id/resume',
+    id: 'resumePlan',
+    tag: 'plans',
+    summary: 'Let a paused plan go on',
+    access: 'operate',
+    body: { schema: emptyBody, example: {} },
+    answer: 'The plan, `executing` again.',
+    possible: possibleFor('resume', 'resumed'),
+    decide: ({ actor, context, idempotency, params }) => context.store.resumePlan(params.id ?? '', { actor, idempotency }),
+  }),
+  planDecision({
+    path: '/v1/plans/:id/retry',
+    id: 'retryPlan',
+    tag: 'plans',
+    summary: 'Run steps of a failed plan again',
+    description:
+      'Without `from`: every step that failed, was cancelled, or was skipped behind a failure. With `from`: those steps and all that follow ' +
+      'them, completed ones too. Attempts start at 1 again; nobody has to approve again, for the digest is the same.',
+    access: 'operate',
+    body: { schema: retryBody, example: { from: ['count'] } },
+    answer: 'The plan, `executing` again.',
+    possible: possibleFor('retry', 'retried'),
+    refuse: refuseUnknownSteps,
+    decide: ({ actor, body, context, idempotency, params }) => context.store.retryPlan(params.id ?? '', { actor, ...body, idempotency }),
   }),
 ];

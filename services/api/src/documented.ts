@@ -24,9 +24,9 @@ export const planAnswer = (description: string, headers: Readonly<Record<string,
   headers: { ...ETAG, ...headers },
 });
 
-export const itemsOf = (item: z.ZodType, example: unknown, description: string): DocumentedAnswer => ({
+export const itemsOf = (item: z.ZodType, items: readonly unknown[], description: string): DocumentedAnswer => ({
   description,
-  content: jsonContent(z.strictObject({ items: z.array(item) }), { items: [example] }),
+  content: jsonContent(z.strictObject({ items: z.array(item) }), { items }),
 });
 
 export const pageOf = (item: z.ZodType, example: unknown, description: string): DocumentedAnswer => ({

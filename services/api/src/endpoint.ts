@@ -1,7 +1,7 @@
 /** From a request to its operation: who calls, may they, which resource, what body; then the operation itself. */
 
 import type { Logger } from '@countersign/service';
-import { type Actor, isObject, type Json, PLAN_ID, TASK_ID } from '@countersign/shared';
+import { type Actor, isObject, type Json, PLAN_ID, parseChildId, STEP_ID, TASK_ID } from '@countersign/shared';
 import type { Request, RequestHandler, Response } from 'express';
 import { type Access, mayDo, rolesFor } from './access.ts';
 import type { Identify } from './actors.ts';
@@ -38,13 +38,24 @@ export function admit(access: Access, identify: Identify, request: Request): { o
 /** What a path's parameters look like. What looks different does not exist. */
 function missingResource({ path }: Operation, params: Readonly<Record<string, string>>): Answer | null {
   const [, , kind] = path.split('/');
-  const { id, n } = params;
+  const { id, n, stepId } = params;
   const shown = (text: string): string => text.slice(0, 100);
   if (id !== undefined && kind === 'tasks' && !TASK_ID.test(id)) return problem('not_found', `there is no task \`${shown(id)}\``);
   if (id !== undefined && kind === 'plans' && !PLAN_ID.test(id)) return problem('not_found', `there is no plan \`${shown(id)}\``);
   if (n !== undefined && !/^[1-9]\d{0,8}$/.test(n)) return problem('not_found', `there is no revision \`${shown(n)}\``);
+  if (stepId !== undefined && !STEP_ID.test(stepId)) {
+    const child = parseChildId(stepId);
+    const hint = child === null ? '' : `; the runs of a forEach step are not decided by themselves: name \`${shown(child.stepId)}\``;
+    return problem('not_found', `there is no step \`${shown(stepId)}\`${hint}`);
+  }
   return null;
 }
+
+/** A refusal because of a status says in which ones it would have been possible. */
+const withWhatIsPossible = (answer: Answer, { possible }: Operation): Answer =>
+  answer.kind === 'problem' && answer.code === 'wrong_state' && possible !== undefined
+    ? { ...answer, detail: `${answer.detail}; ${possible}` }
+    : answer;
 
 const paramsOf = (request: Request): Record<string, string> =>
   Object.fromEntries(Object.entries(request.params).filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
@@ -62,6 +73,8 @@ async function run(
     const issues = issuesOf(query.error);
     return problem('invalid_request', summaryOf(issues, 'the query'), { issues });
   }
+  const ruledOut = await definition.precondition?.({ context, params, request });
+  if (ruledOut) return ruledOut;
   let body: Json = {};
   if (definition.body !== undefined) {
     const reading = await readBody(request);
@@ -116,7 +129,7 @@ export function endpoint(definition: Operation, context: ApiContext, identify: I
     if (!admitted.ok) return send(request, response, admitted.answer);
     notes.actor = admitted.actor;
     try {
-      send(request, response, await run(definition, context, { request, response, actor: admitted.actor }));
+      send(request, response, withWhatIsPossible(await run(definition, context, { request, response, actor: admitted.actor }), definition));
     } catch (error) {
       send(request, response, faultAnswer(error, notes.log));
     }

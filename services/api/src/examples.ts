@@ -1,8 +1,10 @@
 /** The examples of the documentation; a test holds that each fits its schema. */
 import {
   type ApprovalItem,
+  diffRevisions,
   type Event,
   type Plan,
+  type PlanDiff,
   type PlanDraft,
   type PlanSummary,
   planOptionsSchema,
@@ -45,6 +47,8 @@ const step = (fields: Pick<Step, 'id' | 'tool' | 'description' | 'input' | 'depe
   approval: null,
   forEach: null,
   maxItems: null,
+  ifTrue: [],
+  ifFalse: [],
   ...fields,
 });
 const countStep = step({
@@ -87,6 +91,8 @@ const waiting: Omit<StepView, keyof Step | 'risk'> = {
   output: null,
   error: null,
   progress: null,
+  gate: null,
+  children: null,
 };
 
 export const planSummaryExample: PlanSummary = {
@@ -122,6 +128,7 @@ export const planExample: Plan = {
   ],
   response: null,
   error: null,
+  planning: null,
 };
 
 export const taskExample: Task = {
@@ -163,6 +170,20 @@ export const revisionContentExample: RevisionContent = {
   },
 };
 
+const narrowed: RevisionContent = {
+  ...revisionContentExample,
+  revision: 2,
+  digest: 'sha256:9a31c5e7d08f46b2a1c3e5f70918273645546372819a0b1c2d3e4f5061728394',
+  origin: 'manual',
+  createdAt: STARTED,
+  content: {
+    ...revisionContentExample.content,
+    input: { root: 'src' },
+    steps: [countStep, { ...noteStep, approval: { message: 'Write the numbers down?', quorum: 1 } }],
+  },
+};
+export const diffExample: PlanDiff = diffRevisions(revisionContentExample, narrowed);
+
 export const eventExample: Event = {
   id: '1772442990000-0',
   type: 'step.started',
@@ -182,6 +203,18 @@ export const approvalItemExample: ApprovalItem = {
   title: OBJECTIVE,
   since: CREATED,
   effects: planExample.effects,
+  approvals: { count: 1, have: 0 },
+};
+
+export const gateItemExample: ApprovalItem = {
+  kind: 'gate',
+  planId: PLAN_ID,
+  stepId: 'note',
+  digest: DIGEST,
+  title: 'Write the numbers down?',
+  since: STARTED,
+  deadline: '2026-03-02T10:16:30.000Z',
+  effects: { read: 0, write: 1, destructive: 0 },
   approvals: { count: 1, have: 0 },
 };
 

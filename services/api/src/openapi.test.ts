@@ -7,7 +7,7 @@ import { useTestRedis } from '../../../test/redis/test-redis.ts';
 import { collectingLogger } from '../test/running-api.ts';
 import { createApp } from './app.ts';
 import { docsPage } from './docs-page.ts';
-import { errorsOf, openapiDocument, openapiPath } from './openapi.ts';
+import { errorStatusOf, errorsOf, openapiDocument, openapiPath } from './openapi.ts';
 import { OPERATIONS } from './operations.ts';
 
 const document = openapiDocument(OPERATIONS);
@@ -50,9 +50,17 @@ describe('the OpenAPI document', () => {
   it('holds every call that was promised', () => {
     const promised = [
       ...['post /v1/tasks', 'get /v1/tasks', 'get /v1/tasks/{id}', 'post /v1/tasks/{id}/cancel'],
-      ...['post /v1/plans', 'post /v1/plans/validate', 'get /v1/plans', 'get /v1/plans/{id}', 'delete /v1/plans/{id}'],
-      ...['submit', 'approve', 'reject', 'cancel'].map((verb) => `post /v1/plans/{id}/${verb}`),
-      ...['revisions', 'revisions/{n}', 'events', 'audit'].map((what) => `get /v1/plans/{id}/${what}`),
+      ...[
+        'post /v1/plans',
+        'post /v1/plans/validate',
+        'get /v1/plans',
+        'get /v1/plans/{id}',
+        'put /v1/plans/{id}',
+        'delete /v1/plans/{id}',
+      ],
+      ...['submit', 'approve', 'reject', 'cancel', 'pause', 'resume', 'retry', 'revise'].map((verb) => `post /v1/plans/{id}/${verb}`),
+      ...['approve', 'reject', 'skip', 'retry'].map((verb) => `post /v1/plans/{id}/steps/{stepId}/${verb}`),
+      ...['revisions', 'revisions/{n}', 'diff', 'events', 'audit'].map((what) => `get /v1/plans/{id}/${what}`),
       ...['/v1/approvals', '/v1/tools', '/healthz', '/readyz', '/openapi.json', '/docs', '/admin/queues'].map((path) => `get ${path}`),
     ];
     expect(promised.filter((call) => document.paths[call.split(' ')[1] ?? '']?.[call.split(' ')[0] ?? ''] === undefined)).toEqual([]);
@@ -76,8 +84,9 @@ describe('the OpenAPI document', () => {
         responses: Record<string, { content?: Record<string, { examples?: Record<string, { value: unknown }>; example?: unknown }> }>;
       };
       for (const code of errorsOf(definition)) {
-        const example = operation.responses[ERRORS[code].status]?.content?.['application/problem+json']?.examples?.[code]?.value;
-        expect(problemSchema.parse(example)).toMatchObject({ code, status: ERRORS[code].status });
+        const status = errorStatusOf(definition, code);
+        const example = operation.responses[status]?.content?.['application/problem+json']?.examples?.[code]?.value;
+        expect(problemSchema.parse(example)).toMatchObject({ code, status });
       }
       for (const status of Object.keys(definition.answers)) expect(operation.responses[status]).toBeDefined();
     }
@@ -92,13 +101,26 @@ describe('the OpenAPI document', () => {
     }
   });
 
+  it('says of every operation that a status can rule out in which ones it is possible', () => {
+    const silent = OPERATIONS.filter(({ errors, possible }) => errors.includes('wrong_state') !== (possible !== undefined));
+    expect(silent.map(({ id }) => id)).toEqual([]);
+    const { description } = document.paths['/v1/plans/{id}/pause']?.post as { description: string };
+    expect(description).toContain('A plan can be paused while it is executing.');
+  });
+
+  it('honours Idempotency-Key on every POST that creates or decides', () => {
+    const posts = OPERATIONS.filter(({ method, id }) => method === 'post' && id !== 'validatePlan');
+    expect(posts.filter(({ idempotent }) => !idempotent).map(({ id }) => id)).toEqual([]);
+    expect(posts.length).toBeGreaterThan(13);
+  });
+
   it('documents the parameters of every path', () => {
     for (const definition of OPERATIONS) {
       const operation = document.paths[openapiPath(definition.path)]?.[definition.method] as {
         parameters: { in?: string; name?: string }[];
       };
       const inPath = operation.parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => name);
-      expect(inPath).toEqual([...definition.path.matchAll(/:([a-z]+)/g)].map(([, name]) => name));
+      expect(inPath).toEqual([...definition.path.matchAll(/:([a-z]+)/gi)].map(([, name]) => name));
     }
   });
 

@@ -9,6 +9,7 @@ import {
   issueSchema,
   type JsonObject,
   planContentSchema,
+  planDiffSchema,
   planDraftSchema,
   planningRoundSchema,
   planOptionsSchema,
@@ -18,13 +19,14 @@ import {
   retryPolicySchema,
   revisionContentSchema,
   revisionSchema,
+  STEP_ID,
   stepViewSchema,
   taskSchema,
   toolContractSchema,
 } from '@countersign/shared';
 import { z } from 'zod';
 import { rolesFor } from './access.ts';
-import { problem, problemDocument } from './answer.ts';
+import { problem, problemDocument, statusOf } from './answer.ts';
 import { DASHBOARD_PATH } from './dashboard.ts';
 import type { DocumentedAnswer, Operation } from './operation.ts';
 
@@ -37,6 +39,7 @@ const NAMED: Readonly<Record<string, z.ZodType>> = {
   Issue: issueSchema,
   Plan: planSchema,
   PlanContent: planContentSchema,
+  PlanDiff: planDiffSchema,
   PlanDraft: planDraftSchema,
   PlanningRound: planningRoundSchema,
   PlanOptions: planOptionsSchema,
@@ -93,6 +96,7 @@ export const openapiPath = (path: string): string => path.replaceAll(/:([a-z]+)/
 
 const PARAMETERS: Readonly<Record<string, { description: string; schema: object }>> = {
   id: { description: 'the id of the task or plan', schema: { type: 'string' } },
+  stepId: { description: 'the id of the step', schema: { type: 'string', pattern: STEP_ID.source } },
   n: { description: 'the number of the revision', schema: { type: 'integer', minimum: 1 } },
 };
 
@@ -138,6 +142,10 @@ export function errorsOf({ access, errors, tag }: Operation): ErrorCode[] {
   return [...new Set<ErrorCode>([...errors, ...guarded, ...store, 'internal'])];
 }
 
+/** The status with which an operation answers an error. */
+export const errorStatusOf = ({ errorStatuses = {} }: Operation, code: ErrorCode): number =>
+  statusOf({ code, status: errorStatuses[code] });
+
 const EXAMPLE_EXTENSIONS: Partial<Record<ErrorCode, JsonObject>> = {
   invalid_json: { position: 17 },
   wrong_state: { currentStatus: 'executing' },
@@ -150,7 +158,10 @@ const EXAMPLE_EXTENSIONS: Partial<Record<ErrorCode, JsonObject>> = {
 
 function errorObjects(definition: Operation, components: Components): Record<string, object> {
   const byStatus = new Map<number, ErrorCode[]>();
-  for (const code of errorsOf(definition)) byStatus.set(ERRORS[code].status, [...(byStatus.get(ERRORS[code].status) ?? []), code]);
+  for (const code of errorsOf(definition)) {
+    const status = errorStatusOf(definition, code);
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
   const schema = schemaOf(problemSchema, 'output', components);
   return Object.fromEntries(
     [...byStatus].map(([status, codes]) => [
@@ -167,7 +178,7 @@ function errorObjects(definition: Operation, components: Components): Record<str
             examples: Object.fromEntries(
               codes.map((code) => [
                 code,
-                { value: problemDocument(problem(code, ERRORS[code].meaning, EXAMPLE_EXTENSIONS[code]), definition.path) },
+                { value: problemDocument({ ...problem(code, ERRORS[code].meaning, EXAMPLE_EXTENSIONS[code]), status }, definition.path) },
               ]),
             ),
           },
@@ -177,14 +188,17 @@ function errorObjects(definition: Operation, components: Components): Record<str
   );
 }
 
+const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
 function operationObject(definition: Operation, components: Components): object {
-  const { id, tag, summary, description, access, body, answers, idempotent } = definition;
+  const { id, tag, summary, access, body, answers, idempotent, possible } = definition;
+  const description = [definition.description, ...(possible === undefined ? [] : [`${sentence(possible)}.`])].filter(Boolean).join(' ');
   const replayed = { 'Idempotent-Replayed': '`true` where the answer was given before' };
   return {
     operationId: id,
     tags: [tag],
     summary,
-    ...(description !== undefined && { description }),
+    ...(description !== '' && { description }),
     security: access === 'open' ? [] : [{ apiKey: [] }],
     'x-roles': rolesFor(access),
     parameters: parametersOf(definition),

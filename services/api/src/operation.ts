@@ -46,7 +46,7 @@ export interface DocumentedAnswer {
 }
 
 export interface Operation {
-  method: 'get' | 'post' | 'delete';
+  method: 'get' | 'put' | 'post' | 'delete';
   /** with `:name` for its parameters */
   path: string;
   id: string;
@@ -64,6 +64,12 @@ export interface Operation {
   answers: Readonly<Record<number, DocumentedAnswer>>;
   /** the errors it can answer with, besides those that any call can meet */
   errors: readonly ErrorCode[];
+  /** the statuses of its errors that are not those of the registry */
+  errorStatuses?: Partial<Readonly<Record<ErrorCode, number>>>;
+  /** in which statuses it is possible, in words; said with every refusal that is because of one */
+  possible?: string;
+  /** What the resource and the headers rule out, before the body is looked at. */
+  precondition?(call: Pick<Call, 'context' | 'params' | 'request'>): Promise<Answer | null>;
   handle(call: Call): Promise<Answer>;
 }
 

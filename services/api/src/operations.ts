@@ -3,13 +3,17 @@ import { decisionOperations } from './decision-operations.ts';
 import { eventOperations } from './event-stream.ts';
 import type { Operation } from './operation.ts';
 import { planOperations } from './plan-operations.ts';
+import { revisionOperations } from './revision-operations.ts';
 import { serviceOperations } from './service-operations.ts';
+import { stepOperations } from './step-operations.ts';
 import { taskOperations } from './task-operations.ts';
 
 export const OPERATIONS: readonly Operation[] = [
   ...taskOperations,
   ...planOperations,
+  ...revisionOperations,
   ...decisionOperations,
+  ...stepOperations,
   ...eventOperations,
   ...serviceOperations,
 ];

@@ -1,9 +1,10 @@
-/** Plans: written by hand, listed, read, deleted, with their revisions and their record. */
+/** Plans: written by hand, listed, read, deleted, with their record. */
 import {
   auditRecordSchema,
   createPlanBody,
   decidePolicy,
   digestOf,
+  ENDED_PLAN_STATUSES,
   effectsOf,
   type Issue,
   issueSchema,
@@ -11,19 +12,18 @@ import {
   planDraftSchema,
   planSummarySchema,
   readPlanQuery,
-  revisionContentSchema,
-  revisionSchema,
   type ValidationResult,
   validatePlan,
 } from '@countersign/shared';
 import { z } from 'zod';
 import { type Answer, json, problem } from './answer.ts';
-import { asJson, itemsOf, jsonContent, pageOf, planAnswer } from './documented.ts';
-import { auditExample, draftExample, planSummaryExample, revisionContentExample, revisionExample } from './examples.ts';
+import { asJson, jsonContent, pageOf, planAnswer } from './documented.ts';
+import { auditExample, draftExample, planSummaryExample } from './examples.ts';
 import { answerOnce } from './idempotency.ts';
 import { issuesOf, summaryOf } from './issues.ts';
 import { type Call, type Operation, operation } from './operation.ts';
 import { noPlan, readPlan, readPlanAsText, TEXT_TYPES } from './plan-answers.ts';
+import { oneOf } from './plan-decision.ts';
 import { refusalAnswer } from './refusals.ts';
 
 type PlanBody = Record<string, unknown>;
@@ -34,7 +34,7 @@ const BODY_ERRORS = ['invalid_json', 'too_large', 'unsupported_media_type', 'inv
 async function check(call: Call<unknown, PlanBody>): Promise<{ draft: boolean; issues: Issue[]; result: ValidationResult }> {
   const { draft, ...written } = call.body;
   const parsed = createPlanBody.safeParse({ draft });
-  const result = validatePlan(written, { tools: await call.context.tools.byName() });
+  const result = validatePlan(written, await call.context.tools.validation());
   const draftIssues = parsed.success ? [] : issuesOf(parsed.error);
   return { draft: parsed.data?.draft ?? false, issues: [...draftIssues, ...result.issues], result };
 }
@@ -55,12 +55,6 @@ async function createPlan(call: Call<unknown, PlanBody>): Promise<Answer> {
     idempotency,
   });
   return answerOnce(call, outcome, (id) => readPlan(call, id, 201));
-}
-
-async function readRevision({ context, params }: Call): Promise<Answer> {
-  const { id = '', n = '' } = params;
-  const revision = await context.store.getRevision(id, Number(n));
-  return revision === null ? problem('not_found', `there is no revision ${n} of a plan \`${id}\``) : json(200, { revision });
 }
 
 const writing: readonly Operation[] = [
@@ -114,6 +108,7 @@ const writing: readonly Operation[] = [
     access: 'operate',
     answers: { 204: { description: 'It is gone.' } },
     errors: ['not_found', 'wrong_state'],
+    possible: `a plan can be deleted once it is ${oneOf(ENDED_PLAN_STATUSES)}`,
     handle: async ({ context, params }) => {
       const outcome = await context.store.deletePlan(params.id ?? '');
       return outcome.ok ? { kind: 'empty', status: 204 } : refusalAnswer(outcome.refusal);
@@ -157,36 +152,6 @@ const reading: readonly Operation[] = [
       const id = call.params.id ?? '';
       return call.query.format === 'json' ? readPlan(call, id) : readPlanAsText(call, id, call.query.format);
     },
-  }),
-  operation({
-    method: 'get',
-    path: '/v1/plans/:id/revisions',
-    id: 'listRevisions',
-    tag: 'plans',
-    summary: 'List a plan’s revisions',
-    access: 'read',
-    answers: { 200: itemsOf(revisionSchema, revisionExample, 'The revisions.') },
-    errors: ['not_found'],
-    handle: async ({ context, params }) => {
-      const items = await context.store.listRevisions(params.id ?? '');
-      return items === null ? noPlan(params.id ?? '') : json(200, { items });
-    },
-  }),
-  operation({
-    method: 'get',
-    path: '/v1/plans/:id/revisions/:n',
-    id: 'readRevision',
-    tag: 'plans',
-    summary: 'Read what a revision says',
-    access: 'read',
-    answers: {
-      200: {
-        description: 'The revision with its content, of which `digest` is the digest.',
-        content: jsonContent(z.strictObject({ revision: revisionContentSchema }), { revision: revisionContentExample }),
-      },
-    },
-    errors: ['not_found'],
-    handle: readRevision,
   }),
   operation({
     method: 'get',

@@ -1,7 +1,6 @@
 /** Writes answers. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { ERRORS } from '@countersign/shared';
-import { type Answer, problemDocument } from './answer.ts';
+import { type Answer, problemDocument, statusOf } from './answer.ts';
 
 /** How long a client may go on sending what nobody reads, so that it gets to see its answer. */
 const LINGER_MS = 2_000;
@@ -27,7 +26,7 @@ function rendered(answer: Exclude<Answer, { kind: 'written' }>, instance: string
       return { status: answer.status };
     case 'problem':
       return {
-        status: ERRORS[answer.code].status,
+        status: statusOf(answer),
         type: 'application/problem+json; charset=utf-8',
         text: JSON.stringify(problemDocument(answer, instance)),
       };

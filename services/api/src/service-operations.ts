@@ -3,7 +3,7 @@ import { approvalItemSchema, toolContractSchema } from '@countersign/shared';
 import { z } from 'zod';
 import { json, problem } from './answer.ts';
 import { itemsOf, jsonContent } from './documented.ts';
-import { approvalItemExample, toolExample } from './examples.ts';
+import { approvalItemExample, gateItemExample, toolExample } from './examples.ts';
 import { type Operation, operation } from './operation.ts';
 import { isStoreFailure } from './refusals.ts';
 
@@ -15,7 +15,13 @@ export const serviceOperations: readonly Operation[] = [
     tag: 'approvals',
     summary: 'List what waits for a person, oldest first',
     access: 'read',
-    answers: { 200: itemsOf(approvalItemSchema, approvalItemExample, 'All that waits.') },
+    answers: {
+      200: itemsOf(
+        approvalItemSchema,
+        [approvalItemExample, gateItemExample],
+        'All that waits: plans, and gates with the effects of their step.',
+      ),
+    },
     errors: [],
     handle: async ({ context }) => json(200, { items: await context.store.listApprovals() }),
   }),
@@ -26,7 +32,7 @@ export const serviceOperations: readonly Operation[] = [
     tag: 'tools',
     summary: 'List the tools that the executors have announced',
     access: 'read',
-    answers: { 200: itemsOf(toolContractSchema, toolExample, 'The contracts of all tools.') },
+    answers: { 200: itemsOf(toolContractSchema, [toolExample], 'The contracts of all tools.') },
     errors: [],
     handle: async ({ context }) => json(200, { items: [...(await context.tools.byName()).values()] }),
   }),

@@ -103,6 +103,7 @@ export const taskOperations: readonly Operation[] = [
     body: { schema: emptyBody, example: {} },
     answers: { 200: taskAnswer('The task, cancelled.') },
     errors: ['invalid_json', 'not_found', 'wrong_state', 'idempotency_conflict', 'too_large', 'unsupported_media_type', 'invalid_request'],
+    possible: 'a task can be cancelled while it is queued or planning; after that, cancel its plan',
     handle: async (call) => {
       const outcome = await call.context.store.cancelTask(call.params.id ?? '', { actor: call.actor, idempotency: call.idempotency });
       return answerOnce(call, outcome, (id) => readTask(call, id));

@@ -51,7 +51,7 @@ export function collectingLogger(): { logger: Logger; lines: Record<string, unkn
   return { logger: createLogger({ service: 'api', destination }), lines };
 }
 
-const matches = (pattern: string, path: string): boolean => new RegExp(`^${pattern.replaceAll(/:[a-z]+/g, '[^/]+')}$`).test(path);
+const matches = (pattern: string, path: string): boolean => new RegExp(`^${pattern.replaceAll(/:[a-z]+/gi, '[^/]+')}$`).test(path);
 
 /** Fails where an answer is not what the documentation says. */
 function holdAgainstDocumentation(method: string, path: string, { status, headers, text }: Reply): void {
