@@ -1,5 +1,5 @@
 /** A step in the form in which a model reads and writes it: every field there, with a neutral value where it says nothing. */
-import { type Issue, isObject, type Json, type JsonObject, ON_ERROR, RUN_IF, type Step } from '@countersign/shared';
+import { HUMAN_INPUT_TOOL, type Issue, isObject, type Json, type JsonObject, ON_ERROR, RUN_IF, type Step } from '@countersign/shared';
 
 const text = (description: string): JsonObject => ({ type: 'string', description });
 const texts = (description: string): JsonObject => ({ type: 'array', items: { type: 'string' }, description });
@@ -78,7 +78,7 @@ export function draftOfStep(step: Step): JsonObject {
 
 /** A stored step in the model's form. */
 export function writeStep(step: Step): JsonObject {
-  const { id, tool, description, input, dependsOn, when, runIf, onError, approval, forEach, maxItems } = step;
+  const { id, tool, description, input, dependsOn, when, runIf, onError, forEach, maxItems } = step;
   return {
     id,
     tool,
@@ -88,7 +88,7 @@ export function writeStep(step: Step): JsonObject {
     when: when ?? '',
     runIf,
     onError,
-    approval: approval as unknown as Json,
+    approval: writeGate(step),
     forEach: typeof forEach === 'string' ? forEach : forEach === null ? '' : JSON.stringify(forEach),
     maxItems,
     ifTrue: step.ifTrue,
@@ -96,6 +96,13 @@ export function writeStep(step: Step): JsonObject {
     retry: step.retry,
     timeoutMs: step.timeoutMs,
   };
+}
+
+/** What human.input asks stands in its input: were it here too, a changed question would leave the old one in place. */
+function writeGate({ tool, input, approval }: Step): Json {
+  if (approval === null) return null;
+  if (tool !== HUMAN_INPUT_TOOL || approval.message !== input.question) return { ...approval };
+  return approval.quorum === 1 ? null : { message: '', quorum: approval.quorum };
 }
 
 /** What a model wrote, for `validatePlan`. One that ignored the schema is met halfway: an input that is an object already is fine. */
