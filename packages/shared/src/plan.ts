@@ -17,6 +17,9 @@ export type OnError = (typeof ON_ERROR)[number];
 
 const duration = z.int().positive().max(2_147_483_647);
 
+/** The highest priority; the lowest is as far below 0. */
+const PRIORITY = 100_000;
+
 /** The options of a plan, with their defaults. Times in milliseconds. */
 export const planOptionsSchema = z.strictObject({
   requireApproval: z.boolean().default(true),
@@ -30,7 +33,8 @@ export const planOptionsSchema = z.strictObject({
   retry: retryPolicySchema.default(() => retryPolicySchema.parse({})),
   replan: z.strictObject({ maxRevisions: z.int().min(0).max(10).default(0) }).default({ maxRevisions: 0 }),
   summarize: z.boolean().default(false),
-  priority: z.int().min(0).max(2_097_151).default(0),
+  /** higher goes first */
+  priority: z.int().min(-PRIORITY).max(PRIORITY).default(0),
   startAt: z.iso.datetime({ offset: true }).nullable().default(null),
 });
 export type PlanOptions = z.infer<typeof planOptionsSchema>;

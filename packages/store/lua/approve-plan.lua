@@ -3,20 +3,23 @@
   KEYS[1] the plan's hash   KEYS[2] the idempotency record
   ARGV    4 fingerprint   5 seconds the record lives   6 actor   7 digest   8 comment, JSON text
   Replies ok | replay id answer | idempotency_conflict | not_found | wrong_state status | stale_digest current | already_voted
-  Events  plan.voted, plan.approved, plan.started, step.ready, step.queued
+  Events  plan.voted, plan.approved, plan.started, step.ready, step.queued, step.awaiting_approval; too late: plan.expired
 ]]
 --- include context
 --- include idempotency
---- include events
---- include plan
---- include steps
---- include jobs
---- include admit
---- include start
+--- include engine
 --- include decision
+--- include expire
 
 local actor, digest, comment = ARGV[6], ARGV[7], ARGV[8]
-local refusal = checkDecision(KEYS[2], ARGV[4], { pending_approval = true }) or checkVote(digest, actor)
+local refusal = checkDecision(KEYS[2], ARGV[4], { pending_approval = true })
+if refusal then return refusal end
+if isPlanExpired() then
+  expirePlan()
+  savePlan()
+  return { 'wrong_state', 'expired' }
+end
+refusal = checkVote(digest, actor)
 if refusal then return refusal end
 rememberCall(KEYS[2], ARGV[4], planId, ARGV[5])
 
@@ -27,7 +30,7 @@ emit('plan.voted', { actor = actor }, '{"digest":"' .. digest .. '","comment":' 
 if have >= plan.quorum then
   movePlan('approved')
   emit('plan.approved', { actor = actor }, cjson.encode({ digest = digest }))
-  startPlan()
+  startOnceApproved()
 end
 savePlan()
 return { 'ok' }

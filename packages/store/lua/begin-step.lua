@@ -8,16 +8,20 @@ local planKey = KEYS[1]
 local state = redis.call('HGET', planKey .. ':steps', '@')
 if not state then return { 'not_found' } end
 local found = { string.match(state, '^([^|]*)|([^|]*)|(%d+)|') }
+local text = redis.call('HGET', planKey .. ':steps', ARGV[4])
 
--- Whether there is such a step at all is looked up only for a call that is refused anyway.
+-- What the revision says of the step: looked up only for a call that is out of the ordinary.
+local function node()
+  return redis.call('HGET', planKey .. ':graph:' .. found[3], string.match(ARGV[4], '^[^%[]+'))
+end
+
 local function refuse(word)
-  local known = redis.call('HEXISTS', planKey .. ':graph:' .. found[3], ARGV[4]) == 1
-  return { known and word or 'not_found' }
+  local isChild = string.find(ARGV[4], '[', 1, true)
+  return { node() and (text or not isChild) and word or 'not_found' }
 end
 
 if found[1] ~= 'executing' and found[1] ~= 'paused' then return refuse('plan_not_executing') end
-if found[2] ~= '' then return refuse('plan_stopping') end
-local text = redis.call('HGET', planKey .. ':steps', ARGV[4])
+if found[2] ~= '' and not string.find(node() or '', '^%d+|[^|]*|[^|]*|%d+|all_done|') then return refuse('plan_stopping') end
 if string.match(text or '', '^running|%d+|%d+|%d+|([^|]*)|') ~= ARGV[5] then return refuse('stale_token') end
 if ARGV[6] ~= '' then redis.call('HSET', planKey .. ':steps', 'input:' .. ARGV[4], ARGV[6]) end
 return { 'ok' }

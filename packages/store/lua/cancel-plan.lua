@@ -8,10 +8,7 @@
 ]]
 --- include context
 --- include idempotency
---- include events
---- include plan
---- include steps
---- include cancel
+--- include engine
 --- include decision
 
 local actor, reason = ARGV[6], ARGV[7]
@@ -19,17 +16,19 @@ local refusal = checkDecision(KEYS[2], ARGV[4], { draft = true, pending_approval
 if refusal then return refusal end
 rememberCall(KEYS[2], ARGV[4], planId, ARGV[5])
 
-local ran = plan.running > 0
+local ran = plan.inflight > 0
+local expanding = stepsIn('&')
 for _, id in ipairs(allSteps()) do
+  if expanding[id] then cancelChildren(id, 'plan_cancelled', '', true) end
   local step = loadStep(id)
   if not hasEnded(step) then cancelStep(id, step, 'plan_cancelled', '') end
 end
-redis.call('DEL', readyKey, waitsKey)
-plan.ready = 0
+redis.call('DEL', waitsKey)
 setField('cancellation', '{"actor":' .. cjson.encode(actor) .. ',"at":' .. timeText() .. ',"reason":' .. reason .. '}')
 setField('finishedAt', timeText())
+dropRequest()
 movePlan('cancelled')
 emit('plan.cancelled', { actor = actor }, '{"reason":' .. reason .. '}')
-if ran then halt() end
+if ran then halt('cancel') end
 savePlan()
 return { 'ok' }

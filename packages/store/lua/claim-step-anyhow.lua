@@ -7,22 +7,16 @@
   Events  step.queued, step.started; step.cancelled, step.failed and what follows from them
 ]]
 --- include context
---- include events
---- include plan
---- include steps
---- include jobs
---- include admit
---- include settle
---- include finish
---- include cancel
---- include stop
+--- include engine
+--- include release
 
 local id, generation, delivery, token, executor = ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8]
 if not loadPlan() then return { 'not_found' } end
 local node = graphOf(id)
 if not node then return { 'not_found' } end
-if plan.status ~= 'executing' then return { 'plan_not_executing' } end
 local step = loadStep(id)
+-- A pause lets what runs finish, also when another executor has to take it over.
+if plan.status ~= 'executing' and not (plan.status == 'paused' and step[STATUS] == 'running') then return { 'plan_not_executing' } end
 if step[GENERATION] ~= generation or step[DELIVERY] ~= delivery then return { 'stale_delivery' } end
 
 local function claimed()
@@ -40,17 +34,18 @@ end
 local status = step[STATUS]
 if status == 'running' then
   if step[TOKEN] == token then return claimed() end
+  -- Its children run; the job that expanded it was delivered again.
+  if step[TOKEN] == EXPANDED then return { 'not_queued' } end
   local crashes = tonumber(step[CRASHES]) + 1
   step[CRASHES] = string.format('%d', crashes)
-  if plan.stopping ~= '' then
-    cancelStep(id, step, 'plan_stopped', plan.stopping)
-    finish()
+  if plan.stopping ~= '' and not isCleanUp(id) then
+    release(id, step)
     savePlan()
     return { 'plan_stopping' }
   end
   if crashes >= tonumber(ARGV[9]) then
     step[TOKEN] = ''
-    failStepForGood(id, step, cjson.encode({ code = 'tool_error', message = 'gave up: ' .. step[CRASHES] .. ' executors went away while they ran this step', retryable = false }))
+    failStepForGood(id, step, errorText('tool_error', 'gave up: ' .. step[CRASHES] .. ' executors went away while they ran this step'))
     savePlan()
     return { 'too_many_crashes' }
   end
@@ -74,7 +69,7 @@ elseif status ~= 'queued' then
 end
 step[ATTEMPT] = step[ATTEMPT] + 1
 step[NOT_BEFORE] = '0'
-add('running', 1)
+if not parentOf(id) then add('running', 1) end
 start('{"executor":' .. executor .. '}')
 savePlan()
 return claimed()

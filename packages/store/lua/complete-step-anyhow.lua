@@ -3,16 +3,10 @@
   KEYS[1] the plan's hash
   ARGV    4 step   5 token   6 output, JSON text
   Replies ok | not_found | plan_not_executing | stale_token
-  Events  step.completed, step.ready, step.skipped, step.queued, plan.completed | partial | failed
+  Events  step.completed, step.ready, step.awaiting_approval, step.skipped, step.queued, plan.completed | partial | failed
 ]]
 --- include context
---- include events
---- include plan
---- include steps
---- include jobs
---- include admit
---- include settle
---- include finish
+--- include engine
 --- include hold
 
 local id = ARGV[4]
@@ -25,11 +19,7 @@ if not step then
   end
   return reply
 end
-keepResult('output:' .. id, ARGV[6])
-if step[ATTEMPT] > 1 then redis.call('HDEL', stepsKey, 'error:' .. id) end
-emit('step.completed', { step = id, attempt = step[ATTEMPT] })
-endStep(id, step, 'completed')
-if plan.stopping == '' then admit(settle(id, 'succeeded')) end
-finish()
+completeStep(id, step, ARGV[6])
+follow(id)
 savePlan()
 return { 'ok' }

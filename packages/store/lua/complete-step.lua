@@ -1,7 +1,8 @@
 --[[
   running -> completed; its successors are queued, in the same step: the usual case, and quick. Left to
   complete-step-anyhow, before anything is written: a plan that has failures, is stopping, has steps waiting for a place or
-  would have now, or ends with this step; a step that was tried before; successors that were.
+  would have now, or ends with this step; a step that was tried before, or is a forEach step's child; successors that were
+  tried, are gates, or hang on a branch.
   KEYS[1] the plan's hash
   ARGV    1 prefix   2 now   3 the plan's id   4 step   5 token   6 output, JSON text
   Replies ok | unusual
@@ -12,14 +13,16 @@ local planKey, prefix, planId, id = KEYS[1], ARGV[1], ARGV[3], ARGV[4]
 
 local stepsKey, waitsKey, eventsKey = planKey .. ':steps', planKey .. ':waits', planKey .. ':events'
 local states = redis.call('HMGET', stepsKey, '@', id)
-local revision, cap, total, inflight, running, completed, taskId =
-  string.match(states[1] or '', '^executing||(%d+)|(%d+)|(%d+)|(%d+)|0|(%d+)|(%d+)|0|0|0|%d+|(.*)$')
+local revision, cap, total, inflight, running, completed, weight, taskId =
+  string.match(states[1] or '', '^executing||(%d+)|(%d+)|(%d+)|(%d+)|0|(%d+)|(%d+)|0|0|0|%d+|(%d+)|(.*)$')
 local delivered, token, crashes, startedAt = string.match(states[2] or '', '^running|1|(%d+|%d+)|([^|]*)|(%d+)|%d+|(%d+)|')
 if not revision or token ~= ARGV[5] or completed + 1 == tonumber(total) then return { 'unusual' } end
 
 local graphKey = planKey .. ':graph:' .. revision
 local counted, fresh, routes = {}, {}, {}
-for group, alone in string.gmatch(string.match(redis.call('HGET', graphKey, id), '[^|]*$'), '(%d+)(=?)') do
+local groups = string.match(redis.call('HGET', graphKey, id) or '!', '[^|]*$')
+if string.find(groups, '!', 1, true) then return { 'unusual' } end
+for group, alone in string.gmatch(groups, '(%d+)(=?)') do
   if alone == '' then counted[#counted + 1] = group end
   if alone == '=' or redis.call('HGET', waitsKey, group) == '1' then
     for member, place, tool, queue in string.gmatch(redis.call('HGET', graphKey, '#' .. group), '([^,:]+):([^,:]+):([^,:]+):([^,:]+)') do
@@ -47,7 +50,7 @@ for _, group in ipairs(counted) do redis.call('HINCRBY', waitsKey, group, -1) en
 for _, member in ipairs(fresh) do emit('step.ready', member, '', '') end
 for _, member in ipairs(fresh) do emit('step.queued', member, '', '{"delivery":1}') end
 local changes = {
-  '@', 'executing||' .. revision .. '|' .. cap .. '|' .. total .. '|' .. inflight .. '|0|' .. (running - 1) .. '|' .. (completed + 1) .. '|0|0|0|' .. now .. '|' .. taskId,
+  '@', 'executing||' .. revision .. '|' .. cap .. '|' .. total .. '|' .. inflight .. '|0|' .. (running - 1) .. '|' .. (completed + 1) .. '|0|0|0|' .. now .. '|' .. weight .. '|' .. taskId,
   id, 'completed|1|' .. delivered .. '|' .. token .. '|' .. crashes .. '|0|' .. startedAt .. '|' .. now .. '||',
   'output:' .. id, ARGV[6],
 }
@@ -56,7 +59,7 @@ for _, member in ipairs(fresh) do
   changes[#changes + 1] = 'queued|0|1|1||0|0|0|0||'
 end
 redis.call('HSET', stepsKey, unpack(changes))
-for position = #fresh, 1, -1 do
-  addStepJob(fresh[position], routes[fresh[position]], { revision = revision, generation = '1', number = 1, at = now }, 0)
+for _, member in ipairs(fresh) do
+  addStepJob(member, routes[member], { revision = revision, generation = '1', number = 1, at = now, weight = weight }, 0)
 end
 return { 'ok' }

@@ -11,12 +11,7 @@
 ]]
 --- include context
 --- include idempotency
---- include events
---- include plan
---- include steps
---- include jobs
---- include admit
---- include start
+--- include engine
 --- include task
 --- include submit
 

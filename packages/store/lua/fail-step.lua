@@ -6,26 +6,18 @@
   Events  step.retrying, step.queued | step.failed and what follows from it
 ]]
 --- include context
---- include events
---- include plan
---- include steps
---- include jobs
---- include admit
---- include settle
---- include finish
---- include cancel
---- include stop
+--- include engine
 --- include hold
 
-local id, errorText, retryable, delayMs = ARGV[4], ARGV[6], ARGV[7] == '1', tonumber(ARGV[8])
+local id, text, retryable, delayMs = ARGV[4], ARGV[6], ARGV[7] == '1', tonumber(ARGV[8])
 local step, reply = checkHold(id, ARGV[5])
 if not step then return reply end
-if retryable and step[ATTEMPT] < graphOf(id).attempts and plan.stopping == '' then
-  leaveFlight(step)
+if retryable and step[ATTEMPT] < graphOf(id).attempts and (plan.stopping == '' or isCleanUp(id)) then
+  leave(id, step)
   step[STATUS] = 'retrying'
   step[NOT_BEFORE] = string.format('%d', time() + delayMs)
-  keepResult('error:' .. id, errorText)
-  emit('step.retrying', { step = id, attempt = step[ATTEMPT] }, '{"error":' .. errorText .. ',"delayMs":' .. delayMs .. ',"notBefore":' .. step[NOT_BEFORE] .. '}')
+  keepResult('error:' .. id, text)
+  emit('step.retrying', { step = id, attempt = step[ATTEMPT] }, '{"error":' .. text .. ',"delayMs":' .. delayMs .. ',"notBefore":' .. step[NOT_BEFORE] .. '}')
   if delayMs > 0 then
     step[DELIVERY] = step[DELIVERY] + 1
     addStepJob(id, graphOf(id), deliveryOf(step), delayMs)
@@ -36,7 +28,7 @@ if retryable and step[ATTEMPT] < graphOf(id).attempts and plan.stopping == '' th
   end
   admit({})
 else
-  failStepForGood(id, step, errorText)
+  failStepForGood(id, step, text)
 end
 savePlan()
 return { 'ok' }

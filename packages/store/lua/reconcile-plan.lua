@@ -11,6 +11,7 @@
     pending               waits for steps before it: they decide about it when they end
     ready                 stands in the ready set; else it joins it
     queued                its job will be delivered; else it is delivered anew
+    running, expanded     its children run: each is looked at like a step
     running               its job is in an executor's hands, or will be delivered again once that one's lease has run out;
                           else the executor went away with the job: as a takeover in claim, a crash too many fails the step
     retrying, not due     its delayed job is waited for, and what became of it is looked at when it is due
@@ -24,15 +25,7 @@
   Events  step.queued, step.retrying, step.cancelled, step.failed and what follows from them; plan.completed | partial | failed
 ]]
 --- include context
---- include events
---- include plan
---- include steps
---- include jobs
---- include admit
---- include settle
---- include finish
---- include cancel
---- include stop
+--- include engine
 --- include release
 --- include lost
 
@@ -66,11 +59,12 @@ end
 local function countCrash(id, step, why)
   local crashes = tonumber(step[CRASHES]) + 1
   step[CRASHES] = string.format('%d', crashes)
-  if plan.stopping == '' and crashes >= crashLimit then
-    failStepForGood(id, step, cjson.encode({ code = 'tool_error', message = 'gave up: ' .. step[CRASHES] .. ' executors went away while they ran this step', retryable = false }))
+  local goesOn = plan.stopping == '' or isCleanUp(id)
+  if goesOn and crashes >= crashLimit then
+    failStepForGood(id, step, errorText('tool_error', 'gave up: ' .. step[CRASHES] .. ' executors went away while they ran this step'))
     report('step_failed', why, id)
   else
-    report(plan.stopping == '' and 'step_handed_back' or 'step_cancelled', why, id)
+    report(goesOn and 'step_handed_back' or 'step_cancelled', why, id)
     release(id, step)
   end
 end
@@ -84,17 +78,27 @@ end
 
 local waits = {}
 for _, id in ipairs(redis.call('ZRANGE', readyKey, 0, -1)) do waits[id] = true end
-for _, id in ipairs(allSteps()) do
+local function look(id)
   -- As it is by now: a failure of this very run may have ended it.
   local step = loadStep(id)
   local status = step[STATUS]
-  if status == 'ready' then
+  if step[TOKEN] == EXPANDED then
+    return
+  elseif status == 'ready' then
     if not waits[id] then join(id, 'not_in_ready_set') end
   elseif status == 'queued' or status == 'running' or (status == 'retrying' and not waits[id] and tonumber(step[NOT_BEFORE]) <= time()) then
     local why = lossOfStep(id, step)
     if why and status == 'queued' then deliverAnew(id, step, why) end
     if why and status == 'running' then countCrash(id, step, why) end
     if why and status == 'retrying' then join(id, why) end
+  end
+end
+
+local expanding = stepsIn('&')
+for _, id in ipairs(allSteps()) do
+  look(id)
+  if expanding[id] then
+    for _, child in ipairs(childrenOf(id)) do look(child) end
   end
 end
 

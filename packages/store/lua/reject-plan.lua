@@ -3,21 +3,29 @@
   KEYS[1] the plan's hash   KEYS[2] the idempotency record
   ARGV    4 fingerprint   5 seconds the record lives   6 actor   7 digest   8 reason, JSON text
   Replies ok | replay id answer | idempotency_conflict | not_found | wrong_state status | stale_digest current | already_voted
-  Events  plan.rejected
+  Events  plan.rejected; too late: plan.expired
 ]]
 --- include context
 --- include idempotency
---- include events
---- include plan
+--- include engine
 --- include decision
+--- include expire
 
 local actor, digest, reason = ARGV[6], ARGV[7], ARGV[8]
-local refusal = checkDecision(KEYS[2], ARGV[4], { pending_approval = true }) or checkVote(digest, actor)
+local refusal = checkDecision(KEYS[2], ARGV[4], { pending_approval = true })
+if refusal then return refusal end
+if isPlanExpired() then
+  expirePlan()
+  savePlan()
+  return { 'wrong_state', 'expired' }
+end
+refusal = checkVote(digest, actor)
 if refusal then return refusal end
 rememberCall(KEYS[2], ARGV[4], planId, ARGV[5])
 
 setField('rejection', '{"actor":' .. cjson.encode(actor) .. ',"at":' .. timeText() .. ',"digest":"' .. digest .. '","reason":' .. reason .. '}')
 setField('finishedAt', timeText())
+dropRequest()
 movePlan('rejected')
 emit('plan.rejected', { actor = actor }, '{"digest":"' .. digest .. '","reason":' .. reason .. '}')
 savePlan()

@@ -4,16 +4,10 @@
   KEYS[1] the plan's hash
   ARGV    4 step   5 token
   Replies ok | not_found | plan_not_executing | stale_token
-  Events  step.retrying, step.queued | step.cancelled, plan.failed
+  Events  step.retrying, step.queued | step.cancelled and what follows from it
 ]]
 --- include context
---- include events
---- include plan
---- include steps
---- include jobs
---- include admit
---- include finish
---- include cancel
+--- include engine
 --- include hold
 --- include release
 

@@ -7,18 +7,14 @@
 ]]
 --- include context
 --- include idempotency
---- include events
---- include plan
---- include steps
---- include jobs
---- include admit
---- include start
+--- include engine
 --- include submit
 --- include decision
 
 local refusal = checkDecision(KEYS[2], ARGV[4], { draft = true })
 if refusal then return refusal end
 rememberCall(KEYS[2], ARGV[4], planId, ARGV[5])
+dropRequest()
 submitPlan(ARGV[6], redis.call('HGET', planKey, 'autoReason') or 'null')
 savePlan()
 return { 'ok' }

@@ -11,6 +11,11 @@ const require = createRequire(import.meta.url);
 const PINNED_VERSION = '6.7.0';
 const PINNED = {
   addStandardJob: { file: 'addStandardJob-9', keys: 9, sha256: '2eee45c9ffc54d24681b737f926016a7f7464f0d32a5f87f623bffa2fc55413c' },
+  addPrioritizedJob: {
+    file: 'addPrioritizedJob-9',
+    keys: 9,
+    sha256: 'd4652d1be004a3d7bfed76efdc706f2017f8dfd0080c51ab1f05457eeb1c3c77',
+  },
   addDelayedJob: { file: 'addDelayedJob-6', keys: 6, sha256: 'e47c0db3c46bd84afab98fae90bba3b98cf6554e74df840801c39baccc627c4c' },
   moveToFinished: { file: 'moveToFinished-14', keys: 14, sha256: '8e744ec5d65dbe9e7ffb6e39a96c0268bba65e4f0b1d04e2d2a42ccb71b45a6d' },
 } as const;

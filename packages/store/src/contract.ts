@@ -325,7 +325,7 @@ export interface Mending {
   /**
    * step_queued: a queued step got a new job. step_handed_back: a running one counts a crash and waits for a place again.
    * step_failed: it did so too often. step_cancelled: its plan is stopping. step_readied: a waiting step can be admitted
-   * again. task_queued: a task got a new planning job.
+   * again. task_queued: a task got a new planning job. request_queued: what a plan asks of the planner got one.
    */
   what:
     | 'step_queued'
@@ -335,7 +335,8 @@ export interface Mending {
     | 'step_readied'
     | 'steps_admitted'
     | 'plan_ended'
-    | 'task_queued';
+    | 'task_queued'
+    | 'request_queued';
   why: 'job_missing' | 'job_failed' | 'job_completed' | 'not_in_ready_set' | 'room_under_cap' | 'nothing_running' | 'all_steps_ended';
 }
 

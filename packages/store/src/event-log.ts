@@ -7,6 +7,8 @@ import { fieldsOf } from './plan-view.ts';
 import { isoTime } from './time.ts';
 
 const BATCH = 1_000;
+/** ms between two looks at whether an ended plan is still being replanned */
+const LOOK_AGAIN_MS = 1_000;
 
 /** One entry of a plan's stream; lua/lib/events.lua writes it. */
 function readEvent([id, flat]: [string, string[]], { planId, taskId }: { planId: string; taskId: string | null }): Event {
@@ -39,6 +41,12 @@ export function eventLog(connection: StoreConnection): EventLog {
     return entries.map((entry) => readEvent(entry, { planId, taskId }));
   };
 
+  /** Whether a plan that has ended may go on with a revision that the engine asked the planner for. */
+  const isReplanned = async (planId: string): Promise<boolean> => {
+    const [kind, status] = await connection.attempt(() => redis.hmget(keys.plan(planId), 'requestKind', 'requestStatus'));
+    return kind === 'replan' && (status === 'queued' || status === 'planning');
+  };
+
   return {
     async readEvents(planId, { after = '0', limit } = {}) {
       if (limit !== undefined) return read(planId, { after, limit });
@@ -62,8 +70,12 @@ export function eventLog(connection: StoreConnection): EventLog {
           last = event.id;
         }
         if (batch.length > 0) continue;
-        if (state === null || isEndedPlan(parsePlanState(state).status)) return;
-        await connection.tail.wait(keys.planEvents(planId), last, signal);
+        if (state === null) return;
+        const hasEnded = isEndedPlan(parsePlanState(state).status);
+        if (hasEnded && !(await isReplanned(planId))) return;
+        // Whether the planner gave up is no event of the plan: it is looked at again after a while.
+        const until = hasEnded ? AbortSignal.any([signal, AbortSignal.timeout(LOOK_AGAIN_MS)]) : signal;
+        await connection.tail.wait(keys.planEvents(planId), last, until);
       }
     },
   };

@@ -8,20 +8,25 @@
  *   task:<id>:events       stream  w: task commands            with its task
  *   tasks, tasks:<status>  zset    w: task commands            entries go with their task
  *   plan:<id>              hash    w: plan and step commands   life: until delete-plan
- *   plan:<id>:rev:<n>      hash    w: create-plan, never again until delete-plan
- *   plan:<id>:graph:<n>    hash    w: create-plan, never again until delete-plan
+ *   plan:<id>:rev:<n>      hash    w: create-plan, revise-plan, never again until delete-plan
+ *   plan:<id>:graph:<n>    hash    w: create-plan, revise-plan  until the next revision, or delete-plan
  *   plan:<id>:steps        hash    w: step commands            until delete-plan; '@' the plan's state, the steps' states, and output:, error:,
- *                                                           input:, progress: and the step
- *   plan:<id>:waits        hash    w: create-plan, settle      until the last step is decided, or the plan stops
+ *                                                           input:, progress: and the step; lua/lib/steps.lua has all
+ *   plan:<id>:waits        hash    w: create-plan, settle, reopen   until the last step is decided, or the plan stops
  *   plan:<id>:ready        zset    w: admit                    while steps wait for the cap
- *   plan:<id>:votes        list    w: approve-plan             until delete-plan
+ *   plan:<id>:votes        list    w: approve-plan             until the next revision, or delete-plan
  *   plan:<id>:events       stream  w: every plan and step command   until delete-plan; never trimmed, it is the record
  *   plans, plans:<status>  zset    w: plan commands            entries go with their plan
- *   approvals              zset    w: plan commands            while a plan waits for people
+ *   plan:<id>:rounds       list    w: record-request-round     until the plan asks something else of the planner, or delete-plan
+ *   plans:asking           zset    w: plan and planner commands   while a plan asks something of the planner
+ *   approvals              zset    w: plan and step commands   while a plan (<id>) or a gate (<id>:<step>) waits for people
+ *   due                    zset    w: plan and step commands   <what>:<id> and the time at which a clock does it; until then, or until
+ *                                                           the plan or step has moved on
  *   events                 stream  w: every command            capped at about 10,000 entries, by reference
  *   idem:<hash>            hash    w: commands of people       24 hours; a minute for calls without an Idempotency-Key
  *   reconcile              hash    w: the reconciler           for good: where its next sweep of each index goes on
  *   tools                  hash    w: executors at start       a contract stays until an executor announces another of its name
+ *   conditions             set     w: executors at start       for good: the names of conditions in code
  *   bull:<queue>:*                 w: BullMQ, and its own scripts inside ours   finished jobs: the last 1,000 of each queue
  * Channel halt: a plan's running steps are to abort.
  */
@@ -34,10 +39,14 @@ export interface Keys {
   planSteps(id: string): string;
   planEvents(id: string): string;
   plans(status?: string): string;
+  /** plans that ask something of the planner */
+  plansAsking: string;
   approvals: string;
+  due: string;
   idempotency(hash: string): string;
   reconcile: string;
   tools: string;
+  conditions: string;
   haltChannel: string;
 }
 
@@ -53,10 +62,13 @@ export function keysOf(prefix: string): Keys {
     planSteps: (id) => `${prefix}:plan:${id}:steps`,
     planEvents: (id) => `${prefix}:plan:${id}:events`,
     plans: (status) => (status === undefined ? `${prefix}:plans` : `${prefix}:plans:${status}`),
+    plansAsking: `${prefix}:plans:asking`,
     approvals: `${prefix}:approvals`,
+    due: `${prefix}:due`,
     idempotency: (hash) => `${prefix}:idem:${hash}`,
     reconcile: `${prefix}:reconcile`,
     tools: `${prefix}:tools`,
+    conditions: `${prefix}:conditions`,
     haltChannel: `${prefix}:halt`,
   };
 }

@@ -2,11 +2,13 @@
 import type { Duty, MaintenanceJob, PlanningJob, QueueLimits } from '@countersign/shared';
 import type { Queue } from 'bullmq';
 import { storedAnswers } from './answers.ts';
+import { clockDuties } from './clock.ts';
 import { StoreConnection } from './connection.ts';
 import type { Answers, Clock, EventLog, PlanningRequests, PlanStore, Reconciler, StepStore, TaskStore, ToolCatalogue } from './contract.ts';
 import { eventLog } from './event-log.ts';
 import { DEFAULT_PREFIX } from './keys.ts';
 import { planStore } from './plan-store.ts';
+import { planningRequests } from './planning-requests.ts';
 import {
   type ConsumeOptions,
   type Consumer,
@@ -67,21 +69,25 @@ export function openStore({
 }: OpenStoreOptions): Store {
   const connection = new StoreConnection({ redisUrl, prefix, clock, commandTimeoutMs, onError });
   const events = eventLog(connection);
+  const plans = planStore(connection, events);
   const steps = stepStore(connection);
   const queues = new OpenQueues(connection);
   return {
     ...taskStore(connection),
-    ...planStore(connection, events),
+    ...plans,
+    ...planningRequests(connection, plans.getPlan),
     ...events,
     ...steps,
     ...toolCatalogue(connection),
     ...storedAnswers(connection),
     ...reconciler(connection),
+    ...clockDuties(connection),
     async ping() {
       await connection.attempt(() => connection.redis.ping());
     },
     check: (logger, signal) => waitAndCheck(connection, logger, signal),
     queues: (named) => queues.list(named),
+    limitQueue: (queue, limits) => connection.attempt(() => queues.limit(queue, limits)),
     scheduleDuty: (duty, everyMs) => connection.attempt(() => queues.scheduleDuty(duty, everyMs)),
     consumeDuties: (handler, options) => consumeMaintenance(connection, handler, options),
     consumePlanning: (handler, options) => consumePlanning(connection, handler, options),

@@ -29,10 +29,18 @@ export const refused = (code: Refusal['code'], message: string, detail: Record<s
 /** The answer to a call whose name another call has already. */
 export const IDEMPOTENCY_CONFLICT = 'this Idempotency-Key was used before with another body; use a new key for a new call';
 
+/** When a step can be acted on. */
+const STEP_ADVICE: Readonly<Record<string, string>> = {
+  approve: '; only a step that waits for an approval can be decided',
+  reject: '; only a step that waits for an approval can be decided',
+  skip: '; a step can be skipped while it is pending, awaiting_approval or failed',
+  retry: '; a step can be retried when it has failed, or was skipped or cancelled',
+};
+
 /** `named` says whether the caller gave an Idempotency-Key: only then is a repeated call told that it is one. */
 export function outcomeOf(
   reply: ScriptReply,
-  { id, what, verb, named }: { id: string; what: string; verb: string; named: boolean },
+  { id, what, verb, named, stepId }: { id: string; what: string; verb: string; named: boolean; stepId?: string | undefined },
 ): Outcome<Accepted> {
   const [word, first, second] = reply.map(String);
   const status = word?.startsWith('wrong_state:') ? word.slice('wrong_state:'.length) : first;
@@ -48,12 +56,22 @@ export function outcomeOf(
       return refused('not_found', `there is no ${what} ${id}`);
     case 'wrong_state':
       return refused('wrong_state', `the ${what} is ${status}, so you cannot ${verb} it`, { status: status ?? '' });
+    case 'step_not_found':
+      return refused('not_found', `the plan has no step \`${stepId}\``);
+    case 'unknown_step':
+      return refused('not_found', `the plan has no step \`${first}\``);
+    case 'wrong_step_state':
+      return refused('wrong_state', `step \`${stepId}\` is ${status}, so you cannot ${verb} it${STEP_ADVICE[verb] ?? ''}`, {
+        status: status ?? '',
+      });
+    case 'asked_already':
+      return refused('wrong_state', 'the planner is writing a revision of this plan already; wait for it', { status: 'planning' });
     case 'stale_token':
       return refused('wrong_state', `another planner has taken the ${what} over`, { status: 'planning' });
     case 'stale_digest':
       return refused('stale_digest', `the plan's current digest is ${first}; read it before you decide`, { currentDigest: first ?? '' });
     case 'already_voted':
-      return refused('already_voted', 'you have voted on this digest already');
+      return refused('already_voted', `you have voted on this ${stepId === undefined ? 'digest' : 'step'} already`);
     default:
       throw new Error(`a script replied ${JSON.stringify(reply)}`);
   }

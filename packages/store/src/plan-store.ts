@@ -1,44 +1,25 @@
 /** Plans on Redis: what people do to them. */
-import {
-  type ApprovalItem,
-  effectsOf,
-  newId,
-  type PlanContent,
-  type Revision,
-  type RevisionContent,
-  type RevisionOrigin,
-} from '@countersign/shared';
+import { newId } from '@countersign/shared';
+import { listApprovals } from './approvals.ts';
 import type { StoreConnection } from './connection.ts';
-import type { Accepted, AuditRecord, EventLog, Idempotency, NewPlan, Outcome, PlanStore } from './contract.ts';
+import type { AuditRecord, EventLog, NewPlan, PlanStore } from './contract.ts';
+import { decider } from './decide.ts';
 import { callRecord, outcomeOf } from './outcome.ts';
 import { pageOfIds } from './paging.ts';
+import { planFields, revisionFields } from './plan-fields.ts';
 import { planGraph } from './plan-graph.ts';
-import { newPlanState, parsePlanState } from './plan-state.ts';
+import { planHands } from './plan-hands.ts';
+import { planRevisions } from './plan-revisions.ts';
+import { newPlanState } from './plan-state.ts';
 import { fieldsOf, readPlan, readSummary, type StoredPlan } from './plan-view.ts';
-import { isoTime } from './time.ts';
 
-function planFields(id: string, { content, digest, createdBy, decision }: NewPlan): string[] {
-  const { options } = content;
-  return [
-    ...['id', id, 'digest', digest, 'createdBy', createdBy, 'objective', content.objective, 'description', content.description],
-    ...['options', JSON.stringify(options), 'effects', JSON.stringify(effectsOf(content)), 'quorum', String(decision.quorum)],
-    ...(decision.quorum === 0 ? ['autoReason', JSON.stringify(decision.reason)] : []),
-  ];
-}
-
-const stateOf = ({ content: { options, steps }, task }: NewPlan): string =>
-  newPlanState({ cap: options.allowParallel ? options.maxParallelSteps : 1, total: steps.length, taskId: task?.id });
-
-const revisionOf = (fields: Record<string, string>): Revision => ({
-  revision: Number(fields.revision),
-  digest: fields.digest as string,
-  origin: fields.origin as RevisionOrigin,
-  createdAt: isoTime(fields.createdAt) as string,
-  createdBy: fields.createdBy as string,
-});
+const newPlanFields = (id: string, plan: NewPlan): string[] => [
+  ...['id', id, 'createdBy', plan.createdBy, 'objective', plan.content.objective],
+  ...planFields(plan),
+];
 
 export function planStore(connection: StoreConnection, events: EventLog): PlanStore {
-  const { keys, redis } = connection;
+  const { keys } = connection;
 
   const load = async (planId: string, whole: boolean): Promise<StoredPlan | null> => {
     const reply = (await connection.run('read-plan', {
@@ -46,7 +27,7 @@ export function planStore(connection: StoreConnection, events: EventLog): PlanSt
       id: planId,
       args: [whole ? '1' : '0'],
     })) as unknown as string[][];
-    const [plan, revision, steps, votes, parked] = reply;
+    const [plan, revision, steps, votes, parked, rounds] = reply;
     if (plan === undefined) return null;
     return {
       plan: fieldsOf(plan),
@@ -54,6 +35,7 @@ export function planStore(connection: StoreConnection, events: EventLog): PlanSt
       steps: fieldsOf(steps ?? []),
       votes: votes ?? [],
       parked: new Set(parked),
+      rounds: rounds ?? [],
     };
   };
 
@@ -67,51 +49,15 @@ export function planStore(connection: StoreConnection, events: EventLog): PlanSt
     return found.filter((stored) => stored !== null).map(readSummary);
   };
 
-  const decide = async (
-    script: string,
-    planId: string,
-    { verb, idempotency, args }: { verb: string; idempotency: Idempotency | undefined; args: string[] },
-  ): Promise<Outcome<Accepted>> => {
-    const call = callRecord(idempotency);
-    const reply = await connection.run(script, {
-      keys: [keys.plan(planId), keys.idempotency(call.hash)],
-      id: planId,
-      args: [call.fingerprint, call.seconds, ...args],
-    });
-    return outcomeOf(reply, { id: planId, what: 'plan', verb, named: idempotency !== undefined });
-  };
-
-  const getRevision = async (planId: string, revision: number): Promise<RevisionContent | null> => {
-    const fields = await connection.attempt(() => redis.hgetall(`${keys.plan(planId)}:rev:${revision}`));
-    return fields.content === undefined ? null : { ...revisionOf(fields), content: JSON.parse(fields.content) as PlanContent };
-  };
-
-  const listRevisions = async (planId: string): Promise<Revision[] | null> => {
-    const state = await connection.attempt(() => redis.hget(keys.planSteps(planId), '@'));
-    if (state === null) return null;
-    const revisions = await Promise.all(
-      Array.from({ length: parsePlanState(state).revision }, (_, index) => getRevision(planId, index + 1)),
-    );
-    return revisions.filter((revision) => revision !== null).map(({ content: _content, ...revision }) => revision);
-  };
+  const decide = decider(connection);
+  const revisions = planRevisions(connection, getPlan);
 
   return {
     async createPlan(input) {
       const id = newId('pln');
       const call = callRecord(input.idempotency);
       const graph = planGraph(input.content);
-      const revision = [
-        'revision',
-        '1',
-        'digest',
-        input.digest,
-        'origin',
-        input.origin,
-        'createdBy',
-        input.createdBy,
-        'content',
-        JSON.stringify(input.content),
-      ];
+      const revision = ['revision', '1', ...revisionFields(input)];
       const reply = await connection.run('create-plan', {
         keys: [keys.plan(id), input.task === undefined ? keys.plan(id) : keys.task(input.task.id), keys.idempotency(call.hash)],
         id,
@@ -119,13 +65,13 @@ export function planStore(connection: StoreConnection, events: EventLog): PlanSt
           call.fingerprint,
           call.seconds,
           input.task?.token ?? '',
-          JSON.stringify(planFields(id, input)),
+          JSON.stringify(newPlanFields(id, input)),
           JSON.stringify(revision),
           JSON.stringify(graph.fields),
           JSON.stringify(graph.waits),
           input.draft ? '1' : '0',
           JSON.stringify(input.decision.reason),
-          stateOf(input),
+          newPlanState(input.content, input.task?.id),
         ],
       });
       if (input.task !== undefined && reply[0] !== 'ok' && reply[0] !== 'replay' && reply[0] !== 'idempotency_conflict') {
@@ -150,36 +96,20 @@ export function planStore(connection: StoreConnection, events: EventLog): PlanSt
       const outcome = outcomeOf(reply, { id: planId, what: 'plan', verb: 'delete', named: false });
       return outcome.ok ? { ok: true, value: null } : outcome;
     },
-    listRevisions,
-    getRevision,
-    async listApprovals() {
-      const flat = await connection.attempt(() => redis.zrange(keys.approvals, '0', '999', 'WITHSCORES'));
-      const since = new Map<string, number>();
-      for (let i = 0; i < flat.length; i += 2) since.set(flat[i] as string, Number(flat[i + 1]));
-      const plans = await getSummaries([...since.keys()]);
-      return plans.map(
-        (plan): ApprovalItem => ({
-          kind: 'plan',
-          planId: plan.id,
-          digest: plan.digest,
-          title: plan.objective,
-          since: isoTime(since.get(plan.id)) as string,
-          effects: plan.effects,
-          approvals: { count: plan.quorum, have: plan.approvals.length },
-        }),
-      );
-    },
+    ...revisions,
+    ...planHands(decide),
+    listApprovals: () => listApprovals(connection, load),
     async audit(planId): Promise<AuditRecord | null> {
       const plan = await getPlan(planId);
       if (plan === null) return null;
-      const revisions = await Promise.all(Array.from({ length: plan.revision }, (_, index) => getRevision(planId, index + 1)));
+      const written = await Promise.all(Array.from({ length: plan.revision }, (_, index) => revisions.getRevision(planId, index + 1)));
       const results = Object.fromEntries(
         plan.steps.map(({ id, status, attempt, output, error }) => [id, { status, attempt, output, error }]),
       );
       return {
         version: 1,
         plan,
-        revisions: revisions.filter((revision) => revision !== null),
+        revisions: written.filter((revision) => revision !== null),
         votes: plan.approvals,
         events: await events.readEvents(planId),
         results,

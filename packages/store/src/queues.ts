@@ -6,6 +6,7 @@ import {
   PLANNING_QUEUE,
   type PlanningJob,
   QUEUE_NAME,
+  type QueueLimits,
   STEPS_QUEUE,
   type StepJob,
 } from '@countersign/shared';
@@ -179,6 +180,15 @@ export class OpenQueues {
   async scheduleDuty(duty: Duty, everyMs: number): Promise<void> {
     const data: MaintenanceJob = { duty };
     await this.#queue(MAINTENANCE_QUEUE).upsertJobScheduler(duty, { every: everyMs }, { name: duty, data });
+  }
+
+  /** Sets what BullMQ lets through of the queue, over all workers; what is left out has no limit from now on. */
+  async limit(name: string, { concurrency, rate }: QueueLimits): Promise<void> {
+    const queue = this.#queue(name);
+    if (concurrency === undefined) await queue.removeGlobalConcurrency();
+    else await queue.setGlobalConcurrency(concurrency);
+    if (rate === undefined) await queue.removeGlobalRateLimit();
+    else await queue.setGlobalRateLimit(rate.max, rate.durationMs);
   }
 
   async close(): Promise<void> {

@@ -37,6 +37,12 @@ export function reconciler(connection: StoreConnection): Reconciler {
     return { steps: 0, mended: [{ planId: null, taskId, stepId: null, what: 'task_queued', why: why as Mending['why'] }] };
   };
 
+  const lookAtRequest = async (planId: string, restMs: number): Promise<Look> => {
+    const [word, why] = await connection.run('requeue-request', { keys: [keys.plan(planId)], id: planId, args: [restMs] });
+    if (word !== 'ok') return { steps: 0, mended: [] };
+    return { steps: 0, mended: [{ planId, taskId: null, stepId: null, what: 'request_queued', why: why as Mending['why'] }] };
+  };
+
   /**
    * Goes through an index by id, one look after the other, because a script holds up everybody. Where the budget ends it
    * leaves a mark and the next sweep goes on, so that many plans that only wait their turn don't hide the others.
@@ -64,6 +70,7 @@ export function reconciler(connection: StoreConnection): Reconciler {
       yield* sweep(keys.plans('executing'), (id) => lookAtPlan(id, restMs));
       yield* sweep(keys.tasks('queued'), (id) => lookAtTask(id, restMs));
       yield* sweep(keys.tasks('planning'), (id) => lookAtTask(id, restMs));
+      yield* sweep(keys.plansAsking, (id) => lookAtRequest(id, restMs));
     },
   };
 }

@@ -13,12 +13,16 @@ export interface Script {
 
 const read = (name: string): string => readFileSync(new URL(name, FOLDER), 'utf8');
 
-const BULL_SCRIPTS = ['addStandardJob', 'addDelayedJob', 'moveToFinished'] as const;
+const BULL_SCRIPTS = ['addStandardJob', 'addPrioritizedJob', 'addDelayedJob', 'moveToFinished'] as const;
+
+/** What is included may include in its turn. */
+const included = (text: string): string =>
+  text.replace(/^--- include (\S+)$/gm, (_line, file: string) => included(read(`lib/${file}.lua`)));
 
 const ownText = (name: string): string =>
-  read(`${name}.lua`)
-    .replace(/^--- include (\S+)$/gm, (_line, file: string) => read(`lib/${file}.lua`))
-    .replace(/^--- function (\S+) (\S+)$/gm, (_line, as: string, command: string) => asFunction(as, ownText(command)));
+  included(read(`${name}.lua`)).replace(/^--- function (\S+) (\S+)$/gm, (_line, as: string, command: string) =>
+    asFunction(as, ownText(command)),
+  );
 
 /** A whole script as a function of its keys and arguments, to be called by another one. */
 const asFunction = (name: string, text: string): string => `local function ${name}(KEYS, ARGV)\n${text}\nend\n`;

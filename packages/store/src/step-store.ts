@@ -1,7 +1,7 @@
 /** Steps on Redis: what executors do to them. docs/engine.md says exactly what each command does. */
 import { LIMITS } from '@countersign/shared';
 import type { StoreConnection } from './connection.ts';
-import type { ClaimedStep, ClaimRefusal, Hold, RecordRefusal, RecordReply, StepOutcome, StepStore } from './contract.ts';
+import type { ClaimedStep, ClaimRefusal, Halt, Hold, RecordRefusal, RecordReply, StepOutcome, StepStore } from './contract.ts';
 import { parsePlanState } from './plan-state.ts';
 
 const recordReply = ([word]: readonly (string | number)[]): RecordReply =>
@@ -11,10 +11,25 @@ export function readClaim([, revision, attempt, taskId]: readonly string[]): Cla
   return { revision: Number(revision), attempt: Number(attempt), taskId: taskId || null };
 }
 
-/** Whether running steps of a plan in this state are to abort. */
-function isHalted(state: string): boolean {
+/** Whether running steps of a plan in this state are to abort, and which. */
+function haltOf(state: string): Halt['kind'] | null {
   const { status, stopping } = parsePlanState(state);
-  return (status !== 'executing' && status !== 'paused') || stopping !== '';
+  if (status !== 'executing' && status !== 'paused') return 'cancel';
+  return stopping === '' ? null : 'stop';
+}
+
+/** What is read of a step for the references of others, by the prefix of its fields. */
+const OUTCOME_FIELDS = ['', 'output:', 'error:', 'gate:', 'answer:', 'item:'] as const;
+
+function readOutcome([state, output, error, gate, data, item]: readonly (string | null)[]): StepOutcome {
+  const decision = (gate?.split('|')[3] || null) as NonNullable<StepOutcome['gate']>['decision'];
+  return {
+    status: state?.split('|')[0] ?? 'pending',
+    output: output ?? null,
+    error: error ?? null,
+    gate: gate == null ? null : { decision, data: data ?? null },
+    item: item ?? null,
+  };
 }
 
 export function stepStore(connection: StoreConnection): StepStore {
@@ -27,7 +42,7 @@ export function stepStore(connection: StoreConnection): StepStore {
   const looksHeld = async ({ planId, stepId, token }: Hold): Promise<boolean> => {
     const [plan, step] = await connection.attempt(() => redis.hmget(keys.planSteps(planId), '@', stepId));
     const [state, , , , holder] = step?.split('|') ?? [];
-    return plan != null && !isHalted(plan) && state === 'running' && holder === token;
+    return plan != null && haltOf(plan) === null && state === 'running' && holder === token;
   };
 
   return {
@@ -48,14 +63,15 @@ export function stepStore(connection: StoreConnection): StepStore {
     async readOutcomes(planId, stepIds) {
       const outcomes = new Map<string, StepOutcome>();
       if (stepIds.length === 0) return outcomes;
-      const fields = stepIds.flatMap((id) => [id, `output:${id}`, `error:${id}`]);
+      const fields = stepIds.flatMap((id) => OUTCOME_FIELDS.map((field) => field + id));
       const values = await connection.attempt(() => redis.hmget(keys.planSteps(planId), ...fields));
-      stepIds.forEach((id, index) => {
-        const [state, output, error] = values.slice(index * 3, index * 3 + 3);
-        outcomes.set(id, { status: state?.split('|')[0] ?? 'pending', output: output ?? null, error: error ?? null });
-      });
+      const width = OUTCOME_FIELDS.length;
+      for (const [index, id] of stepIds.entries()) outcomes.set(id, readOutcome(values.slice(index * width, (index + 1) * width)));
       return outcomes;
     },
+    declineStep: (hold) => record('decline-step', hold),
+    askApproval: (hold, { resolvedInput, message }) => record('ask-approval', hold, [resolvedInput ?? '', JSON.stringify(message)]),
+    expandStep: (hold, items) => record('expand-step', hold, [JSON.stringify(items)]),
     async beginStep(hold, resolvedInput) {
       // Nothing to write: a plain read is quicker than a script, and what refuses is the script all the same.
       if (resolvedInput === null && (await looksHeld(hold))) return { ok: true };
@@ -75,11 +91,17 @@ export function stepStore(connection: StoreConnection): StepStore {
       });
     },
     async onHalt(handler) {
-      return connection.subscribe(keys.haltChannel, handler);
+      return connection.subscribe(keys.haltChannel, (message) => {
+        const [kind, planId = ''] = message.split(':');
+        handler({ kind: kind as Halt['kind'], planId });
+      });
     },
     async haltedPlans(planIds) {
       const states = await connection.attempt(() => Promise.all(planIds.map((id) => redis.hget(keys.planSteps(id), '@'))));
-      return planIds.filter((_, index) => isHalted(states[index] ?? ''));
+      return planIds.flatMap((planId, index) => {
+        const kind = haltOf(states[index] ?? '');
+        return kind === null ? [] : [{ planId, kind }];
+      });
     },
   };
 }

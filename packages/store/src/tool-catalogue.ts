@@ -10,6 +10,12 @@ export function toolCatalogue(connection: StoreConnection): ToolCatalogue {
       if (contracts.length === 0) return;
       await connection.attempt(() => redis.hset(keys.tools, ...contracts.flatMap((contract) => [contract.name, JSON.stringify(contract)])));
     },
+    async announceConditions(names) {
+      if (names.length > 0) await connection.attempt(() => redis.sadd(keys.conditions, ...names));
+    },
+    async listConditions() {
+      return (await connection.attempt(() => redis.smembers(keys.conditions))).sort();
+    },
     async listTools() {
       const stored = await connection.attempt(() => redis.hvals(keys.tools));
       const contracts: ToolContract[] = stored.map((text) => toolContractSchema.parse(JSON.parse(text)));

@@ -5,8 +5,10 @@ local function byPlace(a, b)
   return routeOf(a).place < routeOf(b).place
 end
 
+-- Plans under way go before plans of the same priority that wait to start.
 local function deliveryOf(step)
-  return { revision = plan.revision, generation = step[GENERATION], number = step[DELIVERY], at = timeText() }
+  local started = plan.running + plan.completed + plan.failed + plan.skipped + plan.cancelled > 0
+  return { revision = plan.revision, generation = step[GENERATION], number = step[DELIVERY], at = timeText(), weight = started and plan.weight or plan.weight + 1 }
 end
 
 local function joinReady(id)
@@ -14,28 +16,23 @@ local function joinReady(id)
   add('ready', 1)
 end
 
--- Queues steps in the order given. Jobs are added back to front, because the last one added is taken first.
+-- Queues steps in the order given.
 local function queueSteps(ids)
-  local steps = {}
   if #ids > 1 then loadSteps(ids) end
-  for position, id in ipairs(ids) do
+  for _, id in ipairs(ids) do
     local step = loadStep(id)
     step[STATUS] = 'queued'
     step[DELIVERY] = step[DELIVERY] + 1
     step[NOT_BEFORE] = '0'
     saveStep(id, step)
     emit('step.queued', { step = id }, '{"delivery":' .. step[DELIVERY] .. '}')
-    steps[position] = step
-  end
-  for position = #ids, 1, -1 do
-    addStepJob(ids[position], routeOf(ids[position]), deliveryOf(steps[position]), 0)
+    addStepJob(id, routeOf(id), deliveryOf(step), 0)
   end
   add('inflight', #ids)
 end
 
 -- `fresh` are steps that became ready in this very command, in any order; they are not in the ready set yet.
 local function admit(fresh)
-  if plan.stopping ~= '' then return end
   local room = plan.status == 'executing' and plan.cap - plan.inflight or 0
   if plan.ready == 0 and #fresh <= room then
     table.sort(fresh, byPlace)

@@ -11,6 +11,17 @@ local function checkDecision(recordKey, fingerprint, allowed)
   return nil
 end
 
+-- The same for a step; `allowed` has its statuses, `plans` those of the plan, nil for any.
+local function checkStepDecision(recordKey, fingerprint, id, plans, allowed)
+  local replay = findReplay(recordKey, fingerprint)
+  if replay then return replay end
+  if not loadPlan() then return { 'not_found' } end
+  if parentOf(id) or not graphOf(id) then return { 'step_not_found' } end
+  if plans and not plans[plan.status] then return { 'wrong_state', plan.status } end
+  if not allowed[loadStep(id)[STATUS]] then return { 'wrong_step_state', loadStep(id)[STATUS] } end
+  return nil
+end
+
 -- A vote is on exactly one digest, and each actor has one.
 local function checkVote(digest, actor)
   if plan.digest ~= digest then return { 'stale_digest', plan.digest } end

@@ -11,3 +11,11 @@ local function checkHold(id, token)
   if step[STATUS] ~= 'running' or step[TOKEN] ~= token then return nil, { 'stale_token' } end
   return step, nil
 end
+
+-- The step gives its place back, and this look at it was no attempt.
+local function undoClaim(id, step)
+  leave(id, step)
+  step[TOKEN] = ''
+  step[ATTEMPT] = step[ATTEMPT] - 1
+  step[STARTED_AT] = '0'
+end

@@ -1,8 +1,9 @@
 --[[
-  Adds a step's job with BullMQ's own script. `addStandardJob` and `addDelayedJob` stand above: BullMQ's shipped text,
+  Adds a step's job with BullMQ's own script. `addPrioritizedJob` and `addDelayedJob` stand above: BullMQ's shipped text,
   each made a local function of (KEYS, ARGV) when the script is put together.
 ]]
--- `route` is where the job goes: {place, tool, queue}. `at` is now, as text.
+-- `route` is where the job goes: {place, tool, queue}. `weight` is its priority: among equals the first added goes first.
+-- `at` is now, as text.
 local function addStepJob(id, route, delivery, delayMs)
   local base = prefix .. ':bull:' .. route.queue .. ':'
   local jobId = planId .. '-' .. id .. '-' .. delivery.generation
@@ -12,13 +13,12 @@ local function addStepJob(id, route, delivery, delayMs)
   if delayMs > 0 then
     addDelayedJob(
       { base .. 'marker', base .. 'meta', base .. 'id', base .. 'delayed', base .. 'completed', base .. 'events' },
-      { args, data, cmsgpack.pack({ delay = delayMs }) }
+      { args, data, cmsgpack.pack({ delay = delayMs, priority = delivery.weight }) }
     )
   else
-    -- Last in, first out: plans under way go before plans that wait to start.
-    addStandardJob(
-      { base .. 'wait', base .. 'paused', base .. 'meta', base .. 'id', base .. 'completed', base .. 'delayed', base .. 'active', base .. 'events', base .. 'marker' },
-      { args, data, cmsgpack.pack({ lifo = true }) }
+    addPrioritizedJob(
+      { base .. 'marker', base .. 'meta', base .. 'id', base .. 'prioritized', base .. 'delayed', base .. 'completed', base .. 'active', base .. 'events', base .. 'pc' },
+      { args, data, cmsgpack.pack({ priority = delivery.weight }) }
     )
   end
 end

@@ -1,6 +1,6 @@
 -- A step that stopped without a result: docs/engine.md, release.
 local function handBack(id, step)
-  leaveFlight(step)
+  leave(id, step)
   step[STATUS] = 'retrying'
   step[ATTEMPT] = step[ATTEMPT] - 1
   saveStep(id, step)
@@ -10,9 +10,9 @@ local function handBack(id, step)
 end
 
 local function release(id, step)
-  if plan.stopping ~= '' then
-    cancelStep(id, step, 'plan_stopped', plan.stopping)
-    finish()
+  if plan.stopping ~= '' and not isCleanUp(id) then
+    cancelStep(id, step, stopReason())
+    follow(id)
   else
     handBack(id, step)
   end

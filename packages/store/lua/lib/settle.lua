@@ -1,71 +1,101 @@
 --[[
-  A step has ended: what becomes of those that wait for it. docs/engine.md, settle.
+  Steps have ended: what becomes of those that wait for them. docs/engine.md, settle.
 ]]
-local function skipStep(id, step, reason, cause)
+local function skipStep(id, step, reason, cause, event)
   step[REASON], step[CAUSE] = reason, cause
   endStep(id, step, 'skipped')
-  emit('step.skipped', { step = id }, cjson.encode({ reason = { kind = reason, stepId = cause } }))
+  emit('step.skipped', event or { step = id }, cjson.encode({ reason = { kind = reason, stepId = cause ~= '' and cause or nil } }))
 end
 
--- Whether a step may run, all its dependencies having ended; where not, why.
+local function isBehindFailure(step)
+  return step[STATUS] == 'skipped' and step[REASON] == 'dependency_failed'
+end
+
+-- An ended step as the worklist has it: its id, how it counts for those behind it, and the failure that they name.
+local function ending(id)
+  local step = loadStep(id)
+  if step[STATUS] == 'completed' then return { id, 'succeeded', id } end
+  if isBehindFailure(step) then return { id, 'failed', step[CAUSE] } end
+  return { id, step[STATUS] == 'skipped' and 'skipped' or 'failed', id }
+end
+
+-- Whether a step may run, all its dependencies having ended; where not, why. `cause` is the failure that was counted first.
 local function decide(id, failed, skipped, cause)
   local node = graphOf(id)
-  local succeeded = node.dependencies - failed - skipped
+  local undecided = false
+  for condition, side in string.gmatch(node.branches, '([^,:]+):([01])') do
+    local step = loadStep(condition)
+    if step[STATUS] == 'completed' then
+      if resultOf('output:' .. condition) ~= (side == '1' and 'true' or 'false') then return false, 'branch_not_taken', condition end
+    elseif step[STATUS] == 'skipped' and not isBehindFailure(step) then
+      return false, 'branch_not_taken', condition
+    else
+      undecided = true
+    end
+  end
   local rule = node.runIf
-  if rule == 'all_done' then return true end
+  if rule == 'all_done' and not undecided then return true end
   if failed > 0 then return false, 'dependency_failed', cause end
-  if rule == 'none_failed' then return true end
-  if rule == 'all_success' then return skipped == 0, 'dependency_skipped', cause end
-  return succeeded > 0, 'dependency_skipped', cause
+  if rule == 'none_failed' or node.dependencies == 0 then return true end
+  if rule == 'all_success' then return skipped == 0, 'dependency_skipped', '' end
+  return node.dependencies - skipped > 0, 'dependency_skipped', ''
 end
 
--- What a group that waits for the same dependencies has counted: how many failed, how many were skipped, and the first
--- cause of a failure, or of a skip where none failed.
+-- What a group that waits for the same dependencies has counted: how many failed, how many were skipped, and the first failure.
 local function groupCounts(group)
-  local counts = redis.call('HMGET', waitsKey, group .. ':failed', group .. ':skipped', group .. ':failed:cause', group .. ':skipped:cause')
-  return tonumber(counts[1] or 0), tonumber(counts[2] or 0), counts[3] or counts[4] or ''
+  local counts = redis.call('HMGET', waitsKey, group .. ':failed', group .. ':skipped', group .. ':cause')
+  return tonumber(counts[1] or 0), tonumber(counts[2] or 0), counts[3] or ''
 end
 
--- `outcome` is 'succeeded', 'failed' or 'skipped'. Returns the steps that became ready.
-local function settle(first, outcome)
-  local fresh = {}
-  local ended, head = { { first, outcome, first } }, 1
-  -- Without a failure or a skip so far, a step whose dependencies have all ended can run, whatever its rule.
-  local clean = plan.failed == 0 and plan.skipped == 0
+-- `ended` is the worklist to begin with, see `ending`. Returns the steps that became ready.
+local function settle(ended)
+  local fresh, head = {}, 1
   while head <= #ended do
     local id, result, cause = ended[head][1], ended[head][2], ended[head][3]
     head = head + 1
+    -- Without a failure or a skip so far, a plain step whose dependencies have all ended can run, whatever its rule.
+    local clean = plan.failed + plan.skipped + plan.cancelled == 0
     local decided = {}
-    for group, alone in string.gmatch(graphOf(id).groups, '(%d+)(=?)') do
+    for group, alone, special in string.gmatch(graphOf(id).groups, '(%d+)(=?)(!?)') do
       local left, failed, skipped, named = 0, result == 'failed' and 1 or 0, result == 'skipped' and 1 or 0, cause
       if alone == '' then
         left = redis.call('HINCRBY', waitsKey, group, -1)
-        if result ~= 'succeeded' then
-          redis.call('HINCRBY', waitsKey, group .. ':' .. result, 1)
-          redis.call('HSETNX', waitsKey, group .. ':' .. result .. ':cause', cause)
-        end
+        if result ~= 'succeeded' then redis.call('HINCRBY', waitsKey, group .. ':' .. result, 1) end
+        if result == 'failed' then redis.call('HSETNX', waitsKey, group .. ':cause', cause) end
         if left == 0 and not clean then failed, skipped, named = groupCounts(group) end
       end
       if left == 0 then
         for _, member in ipairs(membersOf(group)) do
-          decided[#decided + 1] = { member, failed, skipped, named }
+          decided[#decided + 1] = { member, failed, skipped, named, special ~= '' }
         end
       end
     end
     if #decided > 1 then
       table.sort(decided, function(a, b) return byPlace(a[1], b[1]) end)
+      local members = {}
+      for position, each in ipairs(decided) do members[position] = each[1] end
+      loadSteps(members)
     end
     for _, each in ipairs(decided) do
-      local runs, reason, named = true, nil, nil
-      if not clean then runs, reason, named = decide(each[1], each[2], each[3], each[4]) end
-      if runs then
-        emit('step.ready', { step = each[1] })
-        fresh[#fresh + 1] = each[1]
-      else
-        skipStep(each[1], loadStep(each[1]), reason, named)
-        ended[#ended + 1] = { each[1], reason == 'dependency_failed' and 'failed' or 'skipped', named }
+      local member, special = each[1], each[5]
+      -- A step that was ended by hand, or ran in an earlier round of a plan that is retried, is left alone.
+      if loadStep(member)[STATUS] == 'pending' then
+        local runs, reason, named = true, nil, nil
+        if special or not clean then runs, reason, named = decide(member, each[2], each[3], each[4]) end
+        if runs then
+          open(member, fresh, special)
+        else
+          skipStep(member, loadStep(member), reason, named)
+          ended[#ended + 1] = ending(member)
+        end
       end
     end
   end
   return fresh
+end
+
+-- A step has ended: those behind it go on, and maybe the plan has ended.
+local function settleStep(id)
+  admit(settle({ ending(id) }))
+  finish()
 end

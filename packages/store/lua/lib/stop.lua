@@ -19,31 +19,41 @@ local function behind(id)
   return found
 end
 
-local function stop(id)
-  plan.stopping = id
-  local dependents = behind(id)
-  for _, other in ipairs(allSteps()) do
-    local step = loadStep(other)
-    if not hasEnded(step) and step[STATUS] ~= 'running' then
-      if dependents[other] then skipStep(other, step, 'dependency_failed', id) else cancelStep(other, step, 'plan_stopped', id) end
-    end
-  end
-  redis.call('DEL', readyKey, waitsKey)
-  plan.ready = 0
-  if plan.running > 0 then halt() end
-  finish()
+-- The reason of what is cancelled in a stopping plan.
+local function stopReason()
+  if plan.stopping == TIME_IS_UP then return 'plan_timeout', '' end
+  return 'plan_stopped', plan.stopping
 end
 
-local function failStepForGood(id, step, errorText)
-  keepResult('error:' .. id, errorText)
-  endStep(id, step, 'failed')
-  emit('step.failed', { step = id, attempt = step[ATTEMPT] }, '{"error":' .. errorText .. '}')
-  if plan.stopping ~= '' then
-    finish()
-  elseif graphOf(id).onError == 'stop' then
-    stop(id)
-  else
-    admit(settle(id, 'failed'))
-    finish()
+-- `cause` is the step that failed, or TIME_IS_UP.
+local function stop(cause)
+  plan.stopping = cause
+  local byTime = cause == TIME_IS_UP
+  local dependents = byTime and {} or behind(cause)
+  local cleanUp, expanding = stepsIn('!'), stepsIn('&')
+  local ended = byTime and {} or { ending(cause) }
+  for _, id in ipairs(allSteps()) do
+    local step = loadStep(id)
+    if not hasEnded(step) and not cleanUp[id] then
+      if step[STATUS] ~= 'running' then
+        if dependents[id] then skipStep(id, step, 'dependency_failed', cause) else cancelStep(id, step, stopReason()) end
+        ended[#ended + 1] = ending(id)
+      elseif expanding[id] and step[TOKEN] == EXPANDED then
+        local reason, named = stopReason()
+        cancelChildren(id, reason, named, false)
+        local counts = childCounts(id)
+        if counts.completed + counts.failed + counts.cancelled == counts.total then
+          cancelStep(id, step, reason, named)
+          ended[#ended + 1] = ending(id)
+        end
+      end
+    end
   end
+  if plan.inflight > 0 then halt('stop') end
+  if next(cleanUp) then
+    admit(settle(ended))
+  else
+    redis.call('DEL', waitsKey)
+  end
+  finish()
 end

@@ -1,0 +1,14 @@
+--[[
+  Keeps one round of a planner on what a plan asks of it.
+  KEYS[1] the plan's hash
+  ARGV    4 number of the request   5 token   6 the round, JSON text
+  Replies ok | not_found | wrong_state status | stale_token
+]]
+--- include context
+--- include engine
+
+if not loadPlan() then return { 'not_found' } end
+local refusal = checkRequest(ARGV[4], ARGV[5])
+if refusal then return refusal end
+redis.call('RPUSH', planKey .. ':rounds', ARGV[6])
+return { 'ok' }
