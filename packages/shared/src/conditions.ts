@@ -188,19 +188,6 @@ function compare(expression: Extract<Expression, { kind: 'comparison' }>, scope:
   return operator === '>' ? sign > 0 : sign >= 0;
 }
 
-/** Code may do what its type rules out: it throws, or is asynchronous. */
-function call(name: string, named: NamedCondition, scope: ReferenceScope): boolean {
-  let answer: unknown;
-  try {
-    answer = named(scope);
-  } catch (error) {
-    throw new EvaluationError(`the condition \`${name}\` failed: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  if (typeof answer === 'boolean') return answer;
-  const got = answer instanceof Promise ? 'a promise' : answer === null ? 'null' : typeof answer;
-  throw new EvaluationError(`the condition \`${name}\` must give true or false at once, it gave ${got}`);
-}
-
 type Registry = ReadonlyMap<string, NamedCondition>;
 
 function evaluate(expression: Expression, scope: ReferenceScope, registry: Registry | undefined): boolean {
@@ -211,7 +198,7 @@ function evaluate(expression: Expression, scope: ReferenceScope, registry: Regis
   if (expression.kind === 'call') {
     const named = registry?.get(expression.name);
     if (named === undefined) throw new EvaluationError(`there is no condition named \`${expression.name}\` here`);
-    return call(expression.name, named, scope);
+    return named(scope) === true;
   }
   const value = operandValue(expression.operand, scope);
   if (value.type === 'missing') return false;
@@ -221,7 +208,7 @@ function evaluate(expression: Expression, scope: ReferenceScope, registry: Regis
 
 /**
  * Whether a condition holds. `and` and `or` stop at the first term that decides. Not ok: a comparison of what can't be
- * compared, an operand alone that is no boolean, a name that the registry doesn't have or whose code fails.
+ * compared, an operand alone that is no boolean, a name that the registry doesn't have.
  */
 export function evaluateCondition(condition: Condition, scope: ReferenceScope, registry?: Registry): ConditionResult {
   try {
