@@ -31,8 +31,9 @@ afterEach(async () => {
 
 function collectingLogger() {
   const lines: Record<string, unknown>[] = [];
-  const write = (fields: object, message: string): void => void lines.push({ ...fields, message });
-  return { lines, logger: { debug: () => {}, info: () => {}, warn: write, error: write } };
+  const infos: Record<string, unknown>[] = [];
+  const into = (list: Record<string, unknown>[]) => (fields: object, message: string) => void list.push({ ...fields, message });
+  return { lines, infos, logger: { debug: () => {}, info: into(infos), warn: into(lines), error: into(lines) } };
 }
 
 const queueNamed = (name: string) => {
@@ -41,12 +42,12 @@ const queueNamed = (name: string) => {
   return queue;
 };
 
-async function startPlan(steps: StepDraft[]): Promise<string> {
-  const draft: PlanDraft = { objective: 'keep going', steps, options: { autoApprove: true } };
+async function startPlan(steps: StepDraft[], options: PlanDraft['options'] = {}, quorum = 0): Promise<string> {
+  const draft: PlanDraft = { objective: 'keep going', steps, options };
   const result = validatePlan(draft, { tools: new Map([[echo.contract.name, echo.contract]]) });
   if (!result.valid) throw new Error(JSON.stringify(result.issues));
   const { content } = result;
-  const decision = { quorum: 0, reason: 'nobody has to' };
+  const decision = { quorum, reason: 'as the test wants it' };
   const created = await store.createPlan({ content, digest: await digestOf(content), origin: 'manual', createdBy: 'ann', decision });
   if (!created.ok) throw new Error(created.refusal.message);
   return created.value.id;
@@ -128,4 +129,23 @@ test('a plan that executors work on is not touched, however closely it is looked
   expect([status, mended]).toEqual(['completed', []]);
   const started = (await store.readEvents(planId)).filter(({ type }) => type === 'step.started');
   expect(started).toHaveLength(steps.length);
+});
+
+test('the clock does what has become due, with a line for each', async () => {
+  const steps = [{ id: 'a', tool: 'test.echo', input: {} }];
+  const late = await startPlan(steps, { approvalTimeoutMs: 1 }, 1);
+  const unanswered = await startPlan([{ ...steps[0], id: 'ask', tool: 'test.echo', approval: {} }], { approvalTimeoutMs: 1 });
+  const inTime = await startPlan(steps, { approvalTimeoutMs: HOUR_MS }, 1);
+  const { lines, infos, logger } = collectingLogger();
+  const duties = await startDuties({ store, logger, everyMs: { reconcile: HOUR_MS, clock: 50 } });
+  cleanUps.push(() => duties.close());
+  await expect.poll(() => infos.length, { timeout: 20_000 }).toBe(2);
+  expect(infos).toEqual(
+    expect.arrayContaining([
+      { planId: late, stepId: null, what: 'plan_expired', message: 'plan expired: it was not approved in time' },
+      { planId: unanswered, stepId: 'ask', what: 'gate_expired', message: 'step failed: it was not approved in time' },
+    ]),
+  );
+  expect(await Promise.all([late, unanswered, inTime].map(statusOf))).toEqual(['expired', 'failed', 'pending_approval']);
+  expect(lines).toEqual([]);
 });

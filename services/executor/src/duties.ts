@@ -22,6 +22,7 @@ const WHAT: Record<Mending['what'], string> = {
   steps_admitted: 'waiting steps queued',
   plan_ended: 'plan ended',
   task_queued: 'planning of a task queued again',
+  request_queued: 'what a plan asks of the planner queued again',
 };
 
 const WHY: Record<Mending['why'], string> = {

@@ -131,7 +131,7 @@ export function nextMove(situation: Situation, equipment: Equipment): Move {
     if (holds !== true) return holds;
   }
   const tool = signedTool(step.tool, revision, equipment);
-  if ('do' in tool) return tool;
+  if (!('contract' in tool)) return tool;
   if (step.approval !== null && !isChild && !isApproved) return ask(step.approval.message, { loaded, tool, scope });
   if (step.forEach !== null && !isChild) return expand(loaded, scope);
 
