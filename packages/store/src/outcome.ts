@@ -29,14 +29,6 @@ export const refused = (code: Refusal['code'], message: string, detail: Record<s
 /** The answer to a call whose name another call has already. */
 export const IDEMPOTENCY_CONFLICT = 'this Idempotency-Key was used before with another body; use a new key for a new call';
 
-/** When a step can be acted on. */
-const STEP_ADVICE: Readonly<Record<string, string>> = {
-  approve: '; only a step that waits for an approval can be decided',
-  reject: '; only a step that waits for an approval can be decided',
-  skip: '; a step can be skipped while it is pending, awaiting_approval or failed',
-  retry: '; a step can be retried when it has failed, or was skipped or cancelled',
-};
-
 /** `named` says whether the caller gave an Idempotency-Key: only then is a repeated call told that it is one. */
 export function outcomeOf(
   reply: ScriptReply,
@@ -61,7 +53,7 @@ export function outcomeOf(
     case 'unknown_step':
       return refused('not_found', `the plan has no step \`${first}\``);
     case 'wrong_step_state':
-      return refused('wrong_state', `step \`${stepId}\` is ${status}, so you cannot ${verb} it${STEP_ADVICE[verb] ?? ''}`, {
+      return refused('wrong_state', `step \`${stepId}\` is ${status}, so you cannot ${verb} it`, {
         status: status ?? '',
       });
     case 'asked_already':
