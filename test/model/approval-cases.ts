@@ -1,5 +1,5 @@
 /** What people decide: votes, cancelling, deleting. */
-import { approve, approveStale, cancel, claim, complete, type EdgeCase, reject } from './edge-case.ts';
+import { approve, approveStale, cancel, claim, complete, type EdgeCase, reject, submit } from './edge-case.ts';
 
 export const APPROVAL_CASES: readonly EdgeCase[] = [
   {
@@ -44,8 +44,8 @@ export const APPROVAL_CASES: readonly EdgeCase[] = [
     draft: true,
     calls: [
       [approve('ann'), 'wrong_state'],
-      [{ do: 'submit', actor: 'ann' }, 'ok'],
-      [{ do: 'submit', actor: 'ann' }, 'wrong_state'],
+      [submit, 'ok'],
+      [submit, 'wrong_state'],
       [approve('ann'), 'ok'],
     ],
     ends: { plan: 'executing', steps: { a: 'queued' } },

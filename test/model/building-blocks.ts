@@ -1,111 +1,154 @@
-/** The building blocks of docs/engine.md: start, admit, settle, stop and finish. */
-import type { StepStatus } from '@countersign/shared';
+/** The building blocks of docs/engine.md: approved, start, reopen, open, ask, admit, settle, stop and finish. */
+import { type JsonObject, type PlanStatus, type StepStatus, stepReferences } from '@countersign/shared';
+import { countAnew, countDependency, verdictOn } from './deciding.ts';
 import {
+  allBehind,
   type Change,
   capOf,
   definitionOf,
+  dependentsOf,
   endStep,
+  type FinalError,
   hasEnded,
   inflightOf,
+  isCleanUp,
   movePlan,
   moveStep,
-  type Outcome,
-  type PlanState,
+  patchPlan,
   patchStep,
-  type StepState,
+  type Stopping,
   stepOf,
   waitsForCap,
 } from './plan-state.ts';
 
+/** A plan that has become pending_approval waits for people from now on, unless nobody has to approve it. */
+export function approvedOrAsked(change: Change): Change {
+  const { digest, quorum, autoReason: auto, content } = change.state;
+  const { approvalTimeoutMs } = content.options;
+  const approvalDeadline = approvalTimeoutMs === null ? null : change.now + approvalTimeoutMs;
+  if (quorum > 0) return patchPlan(change, { votes: [], approvalDeadline });
+  return approved(movePlan(patchPlan(change, { votes: [] }), 'approved', { type: 'plan.approved', data: { digest, auto } }));
+}
+
+/** Starts the plan, or leaves that to the clock. */
+export function approved(change: Change): Change {
+  const { startAt } = change.state.content.options;
+  return startAt !== null && Date.parse(startAt) > change.now ? change : start(change);
+}
+
 export function start(change: Change): Change {
-  let next = movePlan(change, 'executing', { type: 'plan.started', data: {} });
-  for (const step of change.state.content.steps) {
-    if (step.dependsOn.length === 0) next = moveStep(next, step.id, { to: 'ready' });
+  return reopen(countTime(movePlan(change, 'executing', { type: 'plan.started', data: {} })));
+}
+
+/** The plan's time counts from now. */
+export function countTime(change: Change): Change {
+  const { planTimeoutMs } = change.state.content.options;
+  return patchPlan(change, { timeoutAt: planTimeoutMs === null ? null : change.now + planTimeoutMs, timeLeft: null });
+}
+
+/** Decides what waits for nothing, when some steps are pending again and others have ended before. */
+export function reopen(change: Change): Change {
+  let next = change;
+  for (const step of change.state.content.steps) next = patchStep(next, step.id, countAnew(change.state, step));
+  const skipped: string[] = [];
+  for (const { id } of change.state.steps) {
+    if (stepOf(next.state, id).status !== 'pending') continue;
+    next = decide(next, id);
+    if (hasEnded(stepOf(next.state, id))) skipped.push(id);
   }
-  return admit(next);
+  return settle(next, skipped);
+}
+
+/** A pending step that no dependency is left of is skipped, asks, or becomes ready. */
+function decide(change: Change, stepId: string): Change {
+  const verdict = verdictOn(change.state, stepId);
+  if (verdict === 'wait') return change;
+  return verdict === 'run' ? open(change, stepId) : endStep(change, stepId, { to: 'skipped', reason: verdict });
+}
+
+function open(change: Change, stepId: string): Change {
+  const definition = definitionOf(change.state, stepId);
+  const isOpen = definition.approval === null || stepOf(change.state, stepId).gate?.decision === 'approved';
+  const needsExecutor = definition.when !== null || stepReferences(definition).length > 0;
+  return isOpen || needsExecutor ? moveStep(change, stepId, { to: 'ready' }) : ask(change, stepId, definition.approval?.message ?? '');
+}
+
+export function ask(change: Change, stepId: string, message: string): Change {
+  const need = definitionOf(change.state, stepId).approval?.quorum ?? 1;
+  const { approvalTimeoutMs } = change.state.content.options;
+  const deadline = approvalTimeoutMs === null ? null : change.now + approvalTimeoutMs;
+  const gate = { message, deadline, need, votes: [], decision: null, data: null };
+  const data: JsonObject = deadline === null ? { need } : { need, deadline: new Date(deadline).toISOString() };
+  return moveStep(change, stepId, { to: 'awaiting_approval', patch: { gate, attempt: 0 }, data });
 }
 
 export function admit(change: Change): Change {
   let next = change;
-  while (next.state.stopping === null && inflightOf(next.state) < capOf(next.state)) {
+  while (next.state.status === 'executing' && inflightOf(next.state) < capOf(next.state)) {
     const first = next.state.steps.find(waitsForCap);
     if (first === undefined) break;
     const delivery = first.delivery + 1;
-    next = moveStep(next, first.id, { to: 'queued', patch: { delivery, parked: false }, data: { delivery } });
+    next = moveStep(patchPlan(next, { wasQueued: true }), first.id, {
+      to: 'queued',
+      patch: { delivery, parked: false },
+      data: { delivery },
+    });
   }
   return next;
 }
 
-/** Decides what waited for the step that ended, and what waited for that. */
-export function settle(change: Change, endedId: string): Change {
+/** Decides what waited for steps that have ended, and what waited for that. */
+export function settle(change: Change, endedIds: readonly string[]): Change {
   let next = change;
-  const worklist = [endedId];
+  const worklist = [...endedIds];
   for (let id = worklist.shift(); id !== undefined; id = worklist.shift()) {
     for (const dependent of dependentsOf(next.state, id)) {
-      if (hasEnded(stepOf(next.state, dependent))) continue;
-      next = countOutcome(next, dependent, stepOf(next.state, id));
-      next = decide(next, dependent);
-      if (stepOf(next.state, dependent).status === 'skipped') worklist.push(dependent);
+      const step = stepOf(next.state, dependent);
+      if (step.status !== 'pending') continue;
+      next = decide(patchStep(next, dependent, countDependency(step, stepOf(next.state, id))), dependent);
+      if (hasEnded(stepOf(next.state, dependent))) worklist.push(dependent);
     }
   }
   return finish(admit(next));
 }
 
-/** Stops the plan on a step's terminal failure. */
-export function stop(change: Change, failedId: string): Change {
-  let next: Change = { ...change, state: { ...change.state, stopping: failedId } };
-  const behind = allBehind(next.state, failedId);
-  for (const step of next.state.steps) {
-    if (hasEnded(step) || step.status === 'running') continue;
-    next = behind.has(step.id)
-      ? endStep(next, step.id, { to: 'skipped', reason: { kind: 'dependency_failed', stepId: failedId } })
-      : endStep(next, step.id, { to: 'cancelled', reason: { kind: 'plan_stopped', stepId: failedId } });
+/** The lifecycle has no edge from ready, queued or retrying to skipped. */
+const CAN_BE_SKIPPED: readonly StepStatus[] = ['pending', 'awaiting_approval'];
+
+/** Stops the plan, on a step's terminal failure or because its time is up. */
+export function stop(change: Change, stopping: Stopping): Change {
+  const { kind, stepId: failedId } = stopping;
+  let next = patchPlan(change, { stopping });
+  const behind = allBehind(next.state, failedId === null ? [] : [failedId]);
+  const ended: string[] = [];
+  for (const { id, status } of change.state.steps) {
+    if (id === failedId) ended.push(id);
+    if (status === 'running' || hasEnded(stepOf(change.state, id)) || isCleanUp(change.state, id)) continue;
+    const isBehind = behind.has(id) && CAN_BE_SKIPPED.includes(status);
+    next = isBehind
+      ? endStep(next, id, { to: 'skipped', reason: { kind: 'dependency_failed', stepId: failedId } })
+      : endStep(next, id, { to: 'cancelled', reason: { kind, stepId: failedId } });
+    ended.push(id);
   }
-  return finish(next);
+  return settle(next, ended);
+}
+
+/** Fails a step for good. */
+export function failForGood(change: Change, stepId: string, error: FinalError): Change {
+  const failed = moveStep(change, stepId, { to: 'failed', patch: { error }, data: { error: { ...error } } });
+  const stops = definitionOf(failed.state, stepId).onError === 'stop' && failed.state.stopping === null;
+  return stops ? stop(failed, { kind: 'plan_stopped', stepId }) : settle(failed, [stepId]);
 }
 
 export function finish(change: Change): Change {
   const { steps, stopping } = change.state;
-  const any = (status: StepStatus) => steps.some((step) => step.status === status);
-  if (stopping !== null) return any('running') ? change : movePlan(change, 'failed', { type: 'plan.failed', data: {} });
+  const any = (...statuses: StepStatus[]) => steps.some(({ status }) => statuses.includes(status));
+  const end = (to: PlanStatus & ('completed' | 'partial' | 'failed')) => movePlan(change, to, { type: `plan.${to}`, data: {} });
+  if (stopping !== null) {
+    const cleansUp = steps.some((step) => isCleanUp(change.state, step.id) && !hasEnded(step));
+    return any('queued', 'running') || cleansUp ? change : end('failed');
+  }
   if (!steps.every(hasEnded)) return change;
-  if (!any('failed')) return movePlan(change, 'completed', { type: 'plan.completed', data: {} });
-  if (any('completed')) return movePlan(change, 'partial', { type: 'plan.partial', data: {} });
-  return movePlan(change, 'failed', { type: 'plan.failed', data: {} });
-}
-
-const dependentsOf = (state: PlanState, stepId: string): string[] =>
-  state.content.steps.filter(({ dependsOn }) => dependsOn.includes(stepId)).map(({ id }) => id);
-
-function allBehind(state: PlanState, stepId: string): Set<string> {
-  const behind = new Set(dependentsOf(state, stepId));
-  for (const id of behind) for (const further of dependentsOf(state, id)) behind.add(further);
-  return behind;
-}
-
-/** What an ended step counts as for those behind it. A step skipped behind a failure is one more failure. */
-function outcomeOf({ status, reason }: StepState): Outcome {
-  if (status === 'completed') return 'succeeded';
-  if (status === 'skipped' && reason?.kind !== 'dependency_failed') return 'skipped';
-  return 'failed';
-}
-
-function countOutcome(change: Change, stepId: string, dependency: StepState): Change {
-  const { outcomes, failedBehind } = stepOf(change.state, stepId);
-  const outcome = outcomeOf(dependency);
-  const failure = outcome === 'failed' ? (dependency.reason?.stepId ?? dependency.id) : null;
-  return patchStep(change, stepId, {
-    outcomes: { ...outcomes, [outcome]: outcomes[outcome] + 1 },
-    failedBehind: failedBehind ?? failure,
-  });
-}
-
-/** Makes a step ready or skips it once none of its dependencies is left, by the rule `none_failed_min_one_success`. */
-function decide(change: Change, stepId: string): Change {
-  const { outcomes, failedBehind } = stepOf(change.state, stepId);
-  const { dependsOn } = definitionOf(change.state, stepId);
-  if (outcomes.succeeded + outcomes.failed + outcomes.skipped < dependsOn.length) return change;
-  if (outcomes.failed > 0) return endStep(change, stepId, { to: 'skipped', reason: { kind: 'dependency_failed', stepId: failedBehind } });
-  if (outcomes.succeeded === 0) return endStep(change, stepId, { to: 'skipped', reason: { kind: 'dependency_skipped', stepId: null } });
-  return moveStep(change, stepId, { to: 'ready' });
+  if (!any('failed', 'cancelled')) return end('completed');
+  return end(any('completed') ? 'partial' : 'failed');
 }

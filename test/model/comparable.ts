@@ -1,7 +1,7 @@
 /** What of a plan can be compared: the model's state and the store's answers in one form. */
 import {
+  type GateView,
   isEndedPlan,
-  isEndedStep,
   type Json,
   type Plan,
   type PlanStatus,
@@ -10,10 +10,11 @@ import {
   type StepReason,
   type StepStatus,
 } from '@countersign/shared';
-import { hasEnded, type PlanState, type StepState, waitsForCap } from './plan-state.ts';
+import { type GateState, hasEnded, type PlanState, type StepState, waitsForCap } from './plan-state.ts';
 
 export interface ComparablePlan {
   status: PlanStatus;
+  revision: number;
   digest: string;
   quorum: number;
   approvedBy: string[];
@@ -27,12 +28,15 @@ export interface ComparableStep {
   attempt: number;
   generation: number;
   reason: StepReason['kind'] | null;
-  /** the failure that a skipped step is behind */
-  failedStep: Json;
+  /** the step that a skipped step was skipped for: a failure, or a condition */
+  causedBy: Json;
+  gate: ComparableGate | null;
   resolvedInput: Json;
   output: Json;
   error: Pick<StepError, 'code' | 'retryable'> | null;
 }
+
+type ComparableGate = Pick<GateView, 'message' | 'deadline' | 'need' | 'have' | 'decision' | 'data'> & { votes: string[] };
 
 /** What the store should show of a plan in this state. */
 export function expectedPlan(state: PlanState): ComparablePlan {
@@ -40,6 +44,7 @@ export function expectedPlan(state: PlanState): ComparablePlan {
   const total = state.steps.length;
   return {
     status: state.status,
+    revision: state.revision,
     digest: state.digest,
     quorum: state.quorum,
     approvedBy: [...state.votes],
@@ -58,45 +63,77 @@ export function expectedPlan(state: PlanState): ComparablePlan {
       status: step.status,
       attempt: step.attempt,
       generation: step.generation,
-      reason: step.reason?.kind ?? waitingReason(step, state.status),
-      failedStep: step.status === 'skipped' ? (step.reason?.stepId ?? null) : null,
+      reason: reasonOf(step, state.status),
+      causedBy: step.status === 'skipped' ? (step.reason?.stepId ?? null) : null,
+      gate: step.gate === null ? null : expectedGate(step.gate),
       resolvedInput: parsed(step.resolvedInput),
       output: parsed(step.output),
-      error: step.error === null ? null : { code: step.error.code, retryable: step.error.retryable },
+      error: step.status === 'failed' && step.error !== null ? { code: step.error.code, retryable: step.error.retryable } : null,
     })),
+  };
+}
+
+function expectedGate({ message, deadline, need, votes, decision, data }: GateState): ComparableGate {
+  return {
+    message,
+    deadline: deadline === null ? null : new Date(deadline).toISOString(),
+    need,
+    have: votes.filter((vote) => vote.decision === 'approved').length,
+    decision,
+    data,
+    votes: votes.map(voteText),
   };
 }
 
 export function seenPlan(plan: Plan): ComparablePlan {
   return {
     status: plan.status,
+    revision: plan.revision,
     digest: plan.digest,
     quorum: plan.quorum,
     approvedBy: plan.approvals.map(({ actor }) => actor),
     progress: plan.progress,
-    steps: plan.steps.map(({ id, status, attempt, generation, reason, resolvedInput, output, error }) => ({
+    steps: plan.steps.map(({ id, status, attempt, generation, reason, gate, resolvedInput, output, error }) => ({
       id,
       status,
       attempt,
       generation,
       reason: reason?.kind ?? null,
-      failedStep: status === 'skipped' ? (reason?.detail.stepId ?? null) : null,
+      causedBy: status === 'skipped' ? (reason?.detail.stepId ?? null) : null,
+      gate: gate === null ? null : seenGate(gate),
       resolvedInput,
       output,
-      // A step that is tried again shows its last error or none; what counts is the error it ends with.
-      error: error === null || !isEndedStep(status) ? null : { code: error.code, retryable: error.retryable },
+      // A step that is tried again, or was skipped after it failed, may show its last error; what counts is the one it ends with.
+      error: error === null || status !== 'failed' ? null : { code: error.code, retryable: error.retryable },
     })),
   };
 }
 
+const seenGate = ({ message, deadline, need, have, decision, data, votes }: GateView): ComparableGate => ({
+  message,
+  deadline,
+  need,
+  have,
+  decision,
+  data,
+  votes: votes.map(voteText),
+});
+
+const voteText = ({ actor, decision, comment }: Pick<GateView['votes'][number], 'actor' | 'decision' | 'comment'>): string =>
+  `${decision} by ${actor}${comment === null ? '' : `: ${comment}`}`;
+
 const parsed = (text: string | null): Json => (text === null ? null : (JSON.parse(text) as Json));
 
-function waitingReason(step: StepState, plan: PlanStatus): StepReason['kind'] | null {
+/** Why a step ended without running to its end, or why it waits. */
+function reasonOf(step: StepState, plan: PlanStatus): StepReason['kind'] | null {
+  if (step.reason !== null) return step.reason.kind;
+  if (step.status === 'completed') return step.pinned ? 'pinned' : null;
+  if (hasEnded(step) || step.status === 'running') return null;
+  if (isEndedPlan(plan)) return 'plan_stopped';
+  if (plan !== 'executing' && plan !== 'paused') return 'plan_not_started';
+  if (step.status === 'pending') return 'dependencies';
+  if (step.status === 'awaiting_approval') return 'approval';
+  if (plan === 'paused') return 'paused';
   if (waitsForCap(step)) return 'cap';
-  if (step.status === 'pending') {
-    if (isEndedPlan(plan)) return 'plan_stopped';
-    return plan === 'executing' ? 'dependencies' : 'plan_not_started';
-  }
-  if (step.status === 'queued') return 'queued';
-  return step.status === 'retrying' ? 'backoff' : null;
+  return step.status === 'queued' ? 'queued' : 'backoff';
 }

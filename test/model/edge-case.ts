@@ -1,15 +1,32 @@
 /** How an edge case is written down: a plan, calls with the replies they must get, and what must have become of the plan. */
-import type { PlanStatus, StepDraft, StepReason, StepStatus } from '@countersign/shared';
+import type { Json, PlanDraft, PlanOptionsInput, PlanStatus, StepDraft, StepReason, StepStatus } from '@countersign/shared';
+import type { Command } from './commands.ts';
+import type { ComparableStep } from './comparable.ts';
 import { STALE_DIGEST } from './moves.ts';
-import type { Command } from './plan-state.ts';
+import { reviseCommand } from './submission.ts';
 
-/** A call and its reply: `ok`, or the word of the refusal. A number is time that passes, in milliseconds. */
-export type Call = readonly [Command | ((digest: string) => Command), string] | number;
+/** What a call can need to know of the plan as it stands. */
+export interface Present {
+  digest: string;
+  /** what somebody would change who revises the plan */
+  plan: PlanDraft;
+}
+
+type CaseStep = Omit<StepDraft, 'tool'> & { tool?: string };
+
+/**
+ * A call and its reply: `ok`, or the word of the refusal. More words may follow: the status or the digest that the refusal
+ * names, or what a tick did. A number is time that passes, in milliseconds.
+ */
+export type Call = readonly [Command | ((present: Present) => Command | Promise<Command>), string] | number;
 
 export interface EdgeCase {
   name: string;
-  steps: (Omit<StepDraft, 'tool'> & { tool?: string })[];
+  steps: CaseStep[];
+  /** of the whole plan; 3 when left out */
   maxParallelSteps?: number;
+  options?: PlanOptionsInput;
+  input?: { [key: string]: Json };
   /** 0 when left out: the plan starts at once */
   quorum?: number;
   draft?: boolean;
@@ -18,8 +35,11 @@ export interface EdgeCase {
     plan: PlanStatus | null;
     steps: Record<string, StepStatus>;
     attempts?: Record<string, number>;
-    /** of each step that has one: its kind, and the failed step behind it where there is one */
-    reasons?: Record<string, StepReason['kind'] | `${StepReason['kind']} ${string}`>;
+    generations?: Record<string, number>;
+    /** of each step that has one: its kind, and the step that caused it where there is one */
+    reasons?: Record<string, StepReason['kind'] | `${StepReason['kind']} ${string}` | null>;
+    /** what must be so of the gates of these steps; null where nobody was asked */
+    gates?: Record<string, Partial<NonNullable<ComparableStep['gate']>> | null>;
     /** the types of the last events, with their steps */
     events?: string[];
   };
@@ -27,22 +47,94 @@ export interface EdgeCase {
 
 export const approve =
   (actor: string) =>
-  (digest: string): Command => ({ do: 'approve', actor, digest, comment: null });
+  ({ digest }: Present): Command => ({ do: 'approve', actor, digest, comment: null });
 export const reject =
   (actor: string) =>
-  (digest: string): Command => ({ do: 'reject', actor, digest, reason: 'not like this' });
+  ({ digest }: Present): Command => ({ do: 'reject', actor, digest, reason: 'not like this' });
 export const approveStale: Command = { do: 'approve', actor: 'ann', digest: STALE_DIGEST, comment: null };
+export const submit: Command = { do: 'submit', actor: 'ann' };
 export const cancel: Command = { do: 'cancel', actor: 'ann', reason: null };
-export const claim = (stepId: string, token: string, delivery = 1): Command => ({
+export const pause: Command = { do: 'pause', actor: 'ann' };
+export const resume: Command = { do: 'resume', actor: 'ann' };
+export const tick: Command = { do: 'tick' };
+export const retry = (...from: string[]): Command => ({ do: 'retry', actor: 'ann', from: from.length === 0 ? null : from });
+export const retryStep = (stepId: string): Command => ({ do: 'retryStep', actor: 'ann', stepId });
+export const skip = (stepId: string): Command => ({ do: 'skip', actor: 'ann', stepId });
+
+interface Vote {
+  comment?: string;
+  data?: Json;
+}
+
+export const approveGate = (stepId: string, actor = 'ann', { comment, data }: Vote = {}): Command => ({
+  do: 'approveGate',
+  actor,
+  stepId,
+  comment: comment ?? null,
+  ...(data === undefined ? {} : { data }),
+});
+export const rejectGate = (stepId: string, actor = 'ann', { comment, data }: Vote = {}): Command => ({
+  do: 'rejectGate',
+  actor,
+  stepId,
+  comment: comment ?? null,
+  ...(data === undefined ? {} : { data }),
+});
+
+interface Revision {
+  quorum?: number;
+  basedOn?: string;
+  toolVersion?: number;
+}
+
+/** A revision by hand: `edit` gives the plan as it is to be. */
+export const revise =
+  (edit: (plan: PlanDraft) => PlanDraft, { quorum = 1, basedOn, toolVersion = 1 }: Revision = {}) =>
+  ({ digest, plan }: Present): Promise<Command> =>
+    reviseCommand({ plan: edit(plan), quorum, actor: 'ann', basedOn: basedOn ?? digest, toolVersion });
+
+export const sameAgain = (plan: PlanDraft): PlanDraft => plan;
+/** Edits that give one step other fields. */
+export const changeStep =
+  (stepId: string, change: Partial<StepDraft>) =>
+  (plan: PlanDraft): PlanDraft => ({ ...plan, steps: plan.steps.map((step) => (step.id === stepId ? { ...step, ...change } : step)) });
+export const dropStep =
+  (stepId: string) =>
+  (plan: PlanDraft): PlanDraft => ({ ...plan, steps: plan.steps.filter(({ id }) => id !== stepId) });
+
+/** Which delivery of a step: a number is one of the first generation; what is left out is 1. */
+type At = number | { delivery?: number; generation?: number };
+
+const atOf = (at: At): { delivery: number; generation: number } => ({
+  delivery: 1,
+  generation: 1,
+  ...(typeof at === 'number' ? { delivery: at } : at),
+});
+
+export const claim = (stepId: string, token: string, at: At = 1): Command => ({
   do: 'claim',
   stepId,
-  generation: 1,
-  delivery,
+  ...atOf(at),
   token,
   executor: `executor of ${token}`,
 });
 export const begin = (stepId: string, token: string): Command => ({ do: 'begin', stepId, token, resolvedInput: null });
+export const decline = (stepId: string, token: string): Command => ({ do: 'decline', stepId, token });
+export const ask = (stepId: string, token: string): Command => ({
+  do: 'ask',
+  stepId,
+  token,
+  resolvedInput: '{"seen":[1]}',
+  message: 'Really?',
+});
 export const complete = (stepId: string, token: string): Command => ({ do: 'complete', stepId, token, output: '{"done":true}' });
+/** A condition step completes with its value. */
+export const decide = (stepId: string, token: string, value: boolean): Command => ({
+  do: 'complete',
+  stepId,
+  token,
+  output: String(value),
+});
 export const fail = (stepId: string, token: string): Command => ({
   do: 'fail',
   stepId,
@@ -58,3 +150,21 @@ export const failRetryable = (stepId: string, token: string, delayMs: number): C
   delayMs,
 });
 export const release = (stepId: string, token: string): Command => ({ do: 'release', stepId, token });
+
+const held = (stepId: string, at: At): string => `${stepId} ${atOf(at).generation}.${atOf(at).delivery}`;
+
+/** A step is claimed and completes. */
+export const runs = (stepId: string, at: At = 1): Call[] => [
+  [claim(stepId, held(stepId, at), at), 'ok'],
+  [complete(stepId, held(stepId, at)), 'ok'],
+];
+/** A condition step is claimed and completes with its value. */
+export const decides = (stepId: string, value: boolean, at: At = 1): Call[] => [
+  [claim(stepId, held(stepId, at), at), 'ok'],
+  [decide(stepId, held(stepId, at), value), 'ok'],
+];
+/** A step is claimed and fails for good. */
+export const fails = (stepId: string, at: At = 1): Call[] => [
+  [claim(stepId, held(stepId, at), at), 'ok'],
+  [fail(stepId, held(stepId, at)), 'ok'],
+];

@@ -1,13 +1,34 @@
 /** The edges of the engine that a person would ask about, on the model and on the store alike. */
+import type { PlanDraft } from '@countersign/shared';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { APPROVAL_CASES } from './approval-cases.ts';
+import { BRANCH_CASES } from './branch-cases.ts';
+import { CLOCK_CASES } from './clock-cases.ts';
+import type { CommandOf, Reply } from './commands.ts';
+import type { ComparableStep } from './comparable.ts';
+import type { Call, EdgeCase } from './edge-case.ts';
 import { EXECUTOR_CASES } from './executor-cases.ts';
 import { FAILURE_CASES } from './failure-cases.ts';
-import { TOOL } from './generators.ts';
-import { modelSide, type Side, storeSide } from './sides.ts';
-import { createCommand, openTrial, START, type Trial } from './trial.ts';
+import { GATE_CASES } from './gate-cases.ts';
+import { START } from './generators.ts';
+import { PAUSE_CASES } from './pause-cases.ts';
+import { RETRY_CASES } from './retry-cases.ts';
+import { REVISION_CASES } from './revision-cases.ts';
+import { type Clock, modelSide, type Side, storeSide } from './sides.ts';
+import { createCommand, draftOf, TOOL } from './submission.ts';
+import { openTrial, type Trial } from './trial.ts';
 
-const CASES = [...APPROVAL_CASES, ...EXECUTOR_CASES, ...FAILURE_CASES];
+const CASES = [
+  ...APPROVAL_CASES,
+  ...BRANCH_CASES,
+  ...CLOCK_CASES,
+  ...EXECUTOR_CASES,
+  ...FAILURE_CASES,
+  ...GATE_CASES,
+  ...PAUSE_CASES,
+  ...RETRY_CASES,
+  ...REVISION_CASES,
+];
 
 let trial: Trial;
 beforeAll(async () => {
@@ -16,37 +37,74 @@ beforeAll(async () => {
 afterAll(() => trial.close());
 
 describe.each(['model', 'store'] as const)('the %s', (which) => {
-  test.each(CASES)('$name', async ({ steps, maxParallelSteps = 3, quorum = 0, draft = false, calls, ends }) => {
+  test.each(CASES)('$name', async (edge) => {
     const { clock, store } = trial;
     clock.now = START;
-    const plan = {
-      objective: 'try an edge',
-      options: { maxParallelSteps },
-      steps: steps.map((step) => ({ tool: TOOL, ...step })),
-    };
-    const create = await createCommand({ plan, quorum, draft });
+    const create = await createCommand({ plan: planOf(edge), quorum: edge.quorum ?? 0, draft: edge.draft ?? false });
     const side: Side = which === 'model' ? modelSide(create, clock) : await storeSide(create, store);
-
-    for (const call of calls) {
-      if (typeof call === 'number') {
-        clock.now += call;
-        continue;
-      }
-      const command = typeof call[0] === 'function' ? call[0](create.digest) : call[0];
-      const reply = await side.run(command);
-      expect(reply.ok ? 'ok' : reply.refusal, `the reply to ${JSON.stringify(command)}`).toBe(call[1]);
-    }
-
-    const seen = await side.plan();
-    expect(seen?.status ?? null).toBe(ends.plan);
-    expect(Object.fromEntries(seen?.steps.map(({ id, status }) => [id, status]) ?? [])).toEqual(ends.steps);
-    const attempts = Object.fromEntries(seen?.steps.map(({ id, attempt }) => [id, attempt]) ?? []);
-    expect(attempts).toMatchObject(ends.attempts ?? {});
-    const reasons = Object.fromEntries(
-      seen?.steps.map(({ id, reason, failedStep }) => [id, failedStep === null ? reason : `${reason} ${failedStep}`]) ?? [],
-    );
-    expect(reasons).toMatchObject(ends.reasons ?? {});
-    const events = (await side.events()).map(({ type, stepId }) => (stepId === undefined ? type : `${type} ${stepId}`));
-    expect(events.slice(-(ends.events?.length ?? 0))).toEqual(ends.events ?? events);
+    await runCalls(side, { create, calls: edge.calls, clock });
+    await expectEnd(side, edge.ends);
   });
 });
+
+const planOf = ({ steps, input = {}, options, maxParallelSteps = 3 }: EdgeCase): PlanDraft => ({
+  objective: 'try an edge',
+  input,
+  options: { maxParallelSteps, ...options },
+  steps: steps.map((step) => ({ tool: TOOL, ...step })),
+});
+
+async function runCalls(
+  side: Side,
+  { create, calls, clock }: { create: CommandOf<'create'>; calls: readonly Call[]; clock: Clock },
+): Promise<void> {
+  let present = { digest: create.digest, plan: draftOf(create.content) };
+  for (const [at, call] of calls.entries()) {
+    if (typeof call === 'number') {
+      clock.now += call;
+      continue;
+    }
+    const [what, expected] = call;
+    const command = typeof what === 'function' ? await what(present) : what;
+    const reply = await side.run(command);
+    const { content: _content, ...named } = 'content' in command ? command : { ...command, content: null };
+    expect(repliedWith(reply, expected), `the reply to call ${at + 1}, ${JSON.stringify(named)}`).toBe(expected);
+    if (command.do === 'revise' && reply.ok) present = { digest: command.digest, plan: draftOf(command.content) };
+  }
+}
+
+/** The reply in as many words as were expected. */
+function repliedWith(reply: Reply, expected: string): string {
+  const more = reply.ok ? (reply.due ?? []).map(({ what, stepId }) => stepId ?? what) : Object.values(reply.detail ?? {});
+  const words = [reply.ok ? 'ok' : reply.refusal, ...more];
+  return words.slice(0, expected.includes(' ') ? undefined : 1).join(' ');
+}
+
+async function expectEnd(side: Side, ends: EdgeCase['ends']): Promise<void> {
+  const seen = await side.plan();
+  const steps = seen?.steps ?? [];
+  const each = <Value>(of: (step: ComparableStep) => Value) => Object.fromEntries(steps.map((step) => [step.id, of(step)]));
+  expect(seen?.status ?? null, 'the status of the plan').toBe(ends.plan);
+  expect(
+    each(({ status }) => status),
+    'the statuses of the steps',
+  ).toEqual(ends.steps);
+  expect(
+    each(({ attempt }) => attempt),
+    'the attempts',
+  ).toMatchObject(ends.attempts ?? {});
+  expect(
+    each(({ generation }) => generation),
+    'the generations',
+  ).toMatchObject(ends.generations ?? {});
+  expect(
+    each(({ reason, causedBy }) => (causedBy === null ? reason : `${reason} ${causedBy}`)),
+    'the reasons',
+  ).toMatchObject(ends.reasons ?? {});
+  expect(
+    each(({ gate }) => gate),
+    'the gates',
+  ).toMatchObject(ends.gates ?? {});
+  const events = (await side.events()).map(({ type, stepId }) => (stepId === undefined ? type : `${type} ${stepId}`));
+  expect(events.slice(-(ends.events?.length ?? 0)), 'the last events').toEqual(ends.events ?? events);
+}

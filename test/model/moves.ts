@@ -1,16 +1,19 @@
 /** What an intent means, given where the plan stands: the commands to run, or time to let pass. */
-import type { StepError } from '@countersign/shared';
-import { ACTORS, type Intent } from './generators.ts';
-import { type Command, type PlanState, type StepState, stepOf } from './plan-state.ts';
+import type { Json, PlanStatus } from '@countersign/shared';
+import type { Command } from './commands.ts';
+import { choose, crash, forwardStep, strayMove } from './executor-moves.ts';
+import { ACTORS, type EditKind, type Intent } from './generators.ts';
+import { hasEnded, type PlanState, type StepState } from './plan-state.ts';
+import { edited } from './revising.ts';
+import { reviseCommand } from './submission.ts';
 
 export type Move = Exclude<Command, { do: 'create' }> | { do: 'wait'; ms: number };
 
 export interface Situation {
   /** null once the plan is deleted */
   state: PlanState | null;
-  /** of the plan, also after it was deleted */
-  digest: string;
-  stepIds: readonly string[];
+  /** the plan as it was last, also after it was deleted */
+  last: PlanState;
   now: number;
   /** oldest first */
   past: readonly Move[];
@@ -19,12 +22,16 @@ export interface Situation {
 export const STALE_DIGEST = `sha256:${'0'.repeat(64)}`;
 
 /** Gives the moves in order. An intent without a meaning in this situation gives none. */
-export function movesOf(intent: Intent, situation: Situation): Move[] {
+export async function movesOf(intent: Intent, situation: Situation): Promise<Move[]> {
   switch (intent.kind) {
     case 'forward':
       return forward(intent, situation);
     case 'person':
-      return [personMove(intent, situation.digest)];
+      return [personMove(intent, situation.last)];
+    case 'hand':
+      return [handMove(intent, situation.last)];
+    case 'revise':
+      return isRevisable(situation.state) || intent.pick % 3 === 0 ? [await revision(intent, situation.last)] : [];
     case 'stray':
       return [strayMove(intent, situation)];
     case 'crash':
@@ -33,67 +40,97 @@ export function movesOf(intent: Intent, situation: Situation): Move[] {
       return situation.past.slice(-intent.back).slice(0, 1);
     case 'wait':
       return [{ do: 'wait', ms: intent.ms }];
+    case 'deadline':
+      return upToDeadline(intent, situation);
   }
 }
 
-type IntentOf<Kind extends Intent['kind']> = Extract<Intent, { kind: Kind }>;
+export type IntentOf<Kind extends Intent['kind']> = Extract<Intent, { kind: Kind }>;
 
-const choose = <Item>(items: readonly Item[], pick: number): Item | undefined => items[pick % Math.max(items.length, 1)];
-const freshToken = ({ past }: Situation): string => `token-${past.length}`;
+const REVISABLE: readonly (PlanStatus | undefined)[] = ['draft', 'pending_approval', 'failed', 'partial'];
+const isRevisable = (state: PlanState | null): boolean => REVISABLE.includes(state?.status);
 
-function claimOf({ id, generation, delivery }: StepState, token: string): Move {
-  return { do: 'claim', stepId: id, generation, delivery, token, executor: `executor "of"|${token}` };
-}
-
-function forward(intent: IntentOf<'forward'>, situation: Situation): Move[] {
+async function forward(intent: IntentOf<'forward'>, situation: Situation): Promise<Move[]> {
   const { state, now } = situation;
-  if (state === null) return [];
-  if (state.status === 'draft') return [{ do: 'submit', actor: intent.actor }];
-  if (state.status === 'pending_approval') {
-    const actor = ACTORS.find((name) => !state.votes.includes(name)) ?? intent.actor;
-    if (intent.pick % 8 === 7) return [{ do: 'reject', actor, digest: state.digest, reason: 'not like this' }];
-    return [{ do: 'approve', actor, digest: state.digest, comment: intent.pick % 2 === 0 ? null : `as ${actor} sees it` }];
-  }
-  const running = state.steps.filter(({ status }) => status === 'running');
-  const claimable = state.steps.filter(({ status, parked }) => status === 'queued' || (status === 'retrying' && !parked));
-  // Claims come first more often than not, so that several steps run side by side.
-  const preferred = intent.pick % 4 === 0 ? running : claimable;
-  const step = choose(preferred.length > 0 ? preferred : [...running, ...claimable], intent.pick);
-  if (step === undefined) return [];
-  const claim = claimOf(step, freshToken(situation));
-  // A stopping plan is soon over: what it refuses would hardly ever be met by chance.
-  if (state.stopping !== null && intent.pick % 4 === 1) return [claim, recordMove('begin', step)];
-  if (state.stopping !== null && intent.pick % 4 === 3) return [recordMove('retry', step)];
-  if (step.status === 'running') return [recordMove(intent.ending, step)];
-  return step.status === 'retrying' && step.notBefore > now ? [claim, { do: 'wait', ms: step.notBefore - now }, claim] : [claim];
-}
-
-const failure = (retryable: boolean): StepError => ({
-  code: 'tool_error',
-  message: retryable ? 'try "again"|later' : 'no use: 100 %\n',
-  retryable,
-});
-
-function recordMove(ending: IntentOf<'forward'>['ending'], step: StepState): Move {
-  const hold = { stepId: step.id, token: step.token ?? 'nobody' };
-  switch (ending) {
-    case 'begin':
-      return { do: 'begin', ...hold, resolvedInput: JSON.stringify({ seen: [step.attempt] }) };
-    case 'complete':
-      return { do: 'complete', ...hold, output: JSON.stringify({ value: hold.token, none: [], nothing: {}, quote: '|"\\' }) };
-    case 'fail':
-      return { do: 'fail', ...hold, error: failure(false), delayMs: 1_000 };
-    case 'retry':
-      return { do: 'fail', ...hold, error: failure(true), delayMs: 0 };
-    case 'retryLater':
-      return { do: 'fail', ...hold, error: failure(true), delayMs: 1_000 };
+  const { pick, actor } = intent;
+  switch (state?.status) {
+    case 'draft':
+      return [{ do: 'submit', actor }];
+    case 'pending_approval':
+      return [pick % 8 === 7 ? { do: 'reject', actor, digest: state.digest, reason: 'not like this' } : voteOn(state, intent)];
+    case 'approved':
+      return [{ do: 'wait', ms: Math.max(0, Date.parse(state.content.options.startAt ?? '') - now) }, { do: 'tick' }];
+    case 'executing':
+      return goOn(intent, situation);
+    case 'paused': {
+      const moves = pick % 3 === 0 ? [] : goOn(intent, situation);
+      return moves.length > 0 ? moves : [{ do: 'resume', actor }];
+    }
+    case 'failed':
+    case 'partial':
+      return afterFailure(intent, state);
     default:
-      return { do: ending, ...hold };
+      return [];
   }
 }
 
-function personMove({ verb, actor, stale }: IntentOf<'person'>, current: string): Move {
-  const digest = stale ? STALE_DIGEST : current;
+/** A vote for the plan by somebody who has not voted, while there is anybody. */
+function voteOn(state: PlanState, { pick, actor }: { pick: number; actor: string }): Move {
+  const voter = ACTORS.find((name) => !state.votes.includes(name)) ?? actor;
+  return { do: 'approve', actor: voter, digest: state.digest, comment: pick % 2 === 0 ? null : `as ${voter} sees it` };
+}
+
+function goOn(intent: IntentOf<'forward'>, situation: Situation): Move[] {
+  const gates = situation.last.steps.filter(({ status }) => status === 'awaiting_approval');
+  const gate = choose(gates, intent.pick);
+  const moves = gate !== undefined && intent.pick % 5 === 2 ? [] : forwardStep(intent, situation);
+  return moves.length > 0 || gate === undefined ? moves : [voteOnGate(gate, intent)];
+}
+
+function voteOnGate({ id: stepId, gate }: StepState, { pick, actor }: { pick: number; actor: string }): Move {
+  const voter = ACTORS.find((name) => !gate?.votes.some((vote) => vote.actor === name)) ?? actor;
+  return { do: pick % 8 === 7 ? 'rejectGate' : 'approveGate', actor: voter, stepId, ...gateVote(pick) };
+}
+
+const DATA: readonly Json[] = [{ answer: 42, none: [], nothing: {} }, 'a "text" | of \\ sorts', [], false];
+
+function gateVote(pick: number): { comment: string | null; data?: Json } {
+  const data = choose(DATA, pick);
+  return { comment: pick % 3 === 0 ? 'as "I" see it|' : null, ...(pick % 2 === 0 || data === undefined ? {} : { data }) };
+}
+
+async function afterFailure({ pick, actor }: IntentOf<'forward'>, state: PlanState): Promise<Move[]> {
+  const again = choose(
+    state.steps.filter(({ status }) => status !== 'completed'),
+    pick,
+  );
+  switch (pick % 6) {
+    case 0:
+      return [{ do: 'retry', actor, from: null }];
+    case 1:
+      return again === undefined ? [] : [{ do: 'retryStep', actor, stepId: again.id }];
+    case 2:
+      return [await revision({ edit: 'input', pick, actor, stale: false, quorum: pick % 2 }, state)];
+    default:
+      return [];
+  }
+}
+
+interface Revising {
+  edit: EditKind;
+  pick: number;
+  actor: string;
+  stale: boolean;
+  quorum: number;
+}
+
+function revision({ edit, pick, actor, stale, quorum }: Revising, { content, digest, revision }: PlanState): Promise<Move> {
+  const plan = edited(content, { edit, pick, revision: revision + 1 });
+  return reviseCommand({ plan, quorum, actor, basedOn: stale ? STALE_DIGEST : digest });
+}
+
+function personMove({ verb, actor, stale }: IntentOf<'person'>, last: PlanState): Move {
+  const digest = stale ? STALE_DIGEST : last.digest;
   switch (verb) {
     case 'approve':
       return { do: 'approve', actor, digest, comment: null };
@@ -103,38 +140,61 @@ function personMove({ verb, actor, stale }: IntentOf<'person'>, current: string)
       return { do: 'cancel', actor, reason: stale ? null : 'no longer wanted' };
     case 'delete':
       return { do: 'delete' };
-    case 'submit':
-      return { do: 'submit', actor };
-  }
-}
-
-/** A call that may be late, repeated, or about something that is not there. */
-function strayMove(intent: IntentOf<'stray'>, situation: Situation): Move {
-  const { state, stepIds, past } = situation;
-  const running = state?.steps.flatMap(({ id, status }) => (status === 'running' ? [id] : [])) ?? [];
-  const stepId = choose([...running, ...running, ...stepIds, 'nobody'], intent.step) ?? 'nobody';
-  const step = state?.steps.some(({ id }) => id === stepId) ? stepOf(state, stepId) : undefined;
-  const older = past.flatMap((move) => (move.do === 'claim' && move.stepId === stepId ? [move.token] : []));
-  const token = { held: step?.token, older: choose(older, intent.step), wrong: 'token-of-nobody' }[intent.token] ?? 'token-of-nobody';
-  const delivery = Math.max(0, (step?.delivery ?? 1) + intent.off);
-  const generation = intent.again ? (step?.generation ?? 1) : 2;
-  switch (intent.verb) {
-    case 'claim':
-      return { do: 'claim', stepId, generation, delivery, token, executor: 'executor-of-a-stray' };
-    case 'begin':
-      return { do: 'begin', stepId, token, resolvedInput: null };
-    case 'complete':
-      return { do: 'complete', stepId, token, output: '"stray"' };
-    case 'fail':
-      return { do: 'fail', stepId, token, error: failure(intent.again), delayMs: intent.off === 0 ? 0 : 1_000 };
+    case 'retry':
+      return { do: 'retry', actor, from: null };
     default:
-      return { do: intent.verb, stepId, token };
+      return { do: verb, actor };
   }
 }
 
-/** The executors of a running step go silent, one after the other. */
-function crash({ pick, times }: IntentOf<'crash'>, situation: Situation): Move[] {
-  const step = choose(situation.state?.steps.filter(({ status }) => status === 'running') ?? [], pick);
-  if (step === undefined) return [];
-  return Array.from({ length: times }, (_, at) => claimOf(step, `${freshToken(situation)}-${at}`));
+const APT: Record<'retryFrom' | 'retryStep' | 'skip' | 'gate', (step: StepState) => boolean> = {
+  retryFrom: hasEnded,
+  retryStep: (step) => hasEnded(step) && step.status !== 'completed',
+  skip: ({ status }) => status === 'pending' || status === 'awaiting_approval' || status === 'failed',
+  gate: ({ status }) => status === 'awaiting_approval',
+};
+
+/** A person's call on one step; an apt one is about a step that it can do something to, where there is one. */
+function handMove({ verb, actor, pick, apt }: IntentOf<'hand'>, { steps }: PlanState): Move {
+  const isApt = APT[verb === 'approveGate' || verb === 'rejectGate' ? 'gate' : verb];
+  const ids = steps.map(({ id }) => id);
+  const fitting = apt ? steps.filter(isApt).map(({ id }) => id) : [];
+  const stepId = choose(fitting.length > 0 ? fitting : [...ids, 'nobody'], pick) ?? 'nobody';
+  switch (verb) {
+    case 'approveGate':
+    case 'rejectGate':
+      return { do: verb, actor, stepId, ...gateVote(pick) };
+    case 'retryFrom':
+      return { do: 'retry', actor, from: pick % 3 === 0 ? [stepId, choose(ids, pick + 1) ?? stepId] : [stepId] };
+    default:
+      return { do: verb, actor, stepId };
+  }
+}
+
+interface Deadline {
+  at: number;
+  vote: Move | null;
+}
+
+function upToDeadline({ early, by, actor }: IntentOf<'deadline'>, { state, now }: Situation): Move[] {
+  if (state === null) return [{ do: 'tick' }];
+  const next = deadlinesOf(state, actor).sort((one, other) => one.at - other.at)[0];
+  if (next === undefined) return [{ do: 'tick' }];
+  const ms = Math.max(0, next.at - now - (early ? 1 : 0));
+  return [{ do: 'wait', ms }, by === 'vote' && next.vote !== null ? next.vote : { do: 'tick' }];
+}
+
+function deadlinesOf(state: PlanState, actor: string): Deadline[] {
+  const { status, approvalDeadline, timeoutAt, content } = state;
+  const { startAt } = content.options;
+  const vote = { pick: 0, actor };
+  return [
+    ...(status === 'approved' && startAt !== null ? [{ at: Date.parse(startAt), vote: null }] : []),
+    ...(status === 'pending_approval' && approvalDeadline !== null ? [{ at: approvalDeadline, vote: voteOn(state, vote) }] : []),
+    ...(status === 'executing' && timeoutAt !== null ? [{ at: timeoutAt, vote: null }] : []),
+    ...state.steps.flatMap((step) => {
+      const at = step.status === 'awaiting_approval' ? (step.gate?.deadline ?? null) : null;
+      return at === null ? [] : [{ at, vote: voteOnGate(step, vote) }];
+    }),
+  ];
 }

@@ -1,16 +1,18 @@
 /**
- * The vocabulary of the reference model: what it keeps of a plan, what can be done to it, and what comes of that.
- * Everything is immutable; a change gives a new state.
+ * What the reference model keeps of a plan, and the moves along the edges of the lifecycles. Everything is immutable; a
+ * change gives a new state.
  */
 import {
   canMove,
   type EventType,
   isEndedStep,
+  type Json,
   type JsonObject,
   PLAN_TRANSITIONS,
   type PlanContent,
   type PlanStatus,
   STEP_TRANSITIONS,
+  type Step,
   type StepError,
   type StepReason,
   type StepStatus,
@@ -37,6 +39,10 @@ export interface StepState {
   readonly failedBehind: string | null;
   /** why it was skipped or cancelled */
   readonly reason: EndReason | null;
+  /** it completed in an earlier revision */
+  readonly pinned: boolean;
+  /** null before it has asked */
+  readonly gate: GateState | null;
   readonly resolvedInput: string | null;
   readonly output: string | null;
   readonly error: FinalError | null;
@@ -52,43 +58,51 @@ export interface EndReason {
   readonly stepId: string | null;
 }
 
+/** A gate that has asked. Times in milliseconds. */
+export interface GateState {
+  readonly message: string;
+  readonly deadline: number | null;
+  readonly need: number;
+  readonly votes: readonly GateVoteState[];
+  readonly decision: 'approved' | 'rejected' | 'expired' | null;
+  readonly data: Json;
+}
+
+export interface GateVoteState {
+  readonly actor: string;
+  readonly decision: 'approved' | 'rejected';
+  readonly comment: string | null;
+}
+
+/** Why a plan stops: the step whose failure stops it, or its time, with no step. */
+export interface Stopping {
+  readonly kind: 'plan_stopped' | 'plan_timeout';
+  readonly stepId: string | null;
+}
+
 export interface PlanState {
   readonly status: PlanStatus;
+  readonly revision: number;
   readonly content: PlanContent;
   readonly digest: string;
   readonly quorum: number;
   /** why nobody has to approve it, where nobody has to */
   readonly autoReason: string;
-  readonly createdBy: string;
   readonly votes: readonly string[];
-  /** the step whose failure stops the plan */
-  readonly stopping: string | null;
+  readonly stopping: Stopping | null;
+  /** until when people can vote on the plan, while they can */
+  readonly approvalDeadline: number | null;
+  /** when its time is up, while it stands for an executing plan */
+  readonly timeoutAt: number | null;
+  /** how much of its time a paused plan has left, in milliseconds */
+  readonly timeLeft: number | null;
+  /** some step was queued, in this revision or an earlier one */
+  readonly wasQueued: boolean;
+  /** of all steps in all revisions */
+  readonly highestGeneration: number;
   /** in the order of the plan's array */
   readonly steps: readonly StepState[];
 }
-
-export type Command =
-  | { do: 'create'; actor: string; content: PlanContent; digest: string; quorum: number; autoReason: string; draft: boolean }
-  | { do: 'submit'; actor: string }
-  | { do: 'approve'; actor: string; digest: string; comment: string | null }
-  | { do: 'reject'; actor: string; digest: string; reason: string }
-  | { do: 'cancel'; actor: string; reason: string | null }
-  | { do: 'delete' }
-  | { do: 'claim'; stepId: string; generation: number; delivery: number; token: string; executor: string }
-  | { do: 'begin'; stepId: string; token: string; resolvedInput: string | null }
-  | { do: 'complete'; stepId: string; token: string; output: string }
-  | { do: 'fail'; stepId: string; token: string; error: StepError; delayMs: number }
-  | { do: 'release'; stepId: string; token: string };
-
-export type CommandOf<Verb extends Command['do']> = Extract<Command, { do: Verb }>;
-
-/**
- * A claim gives the attempt and the outputs that the step refers to. A refusal gives what helps the caller on: when the
- * step is due, which status the plan is in, which digest is the current one.
- */
-export type Reply =
-  | { ok: true; attempt?: number; referenced?: Readonly<Record<string, string | null>> }
-  | { ok: false; refusal: string; notBefore?: number; detail?: Readonly<Record<string, string>> };
 
 /** An event without what the store alone knows: its id, its plan and its time. `data` holds what docs/engine.md names. */
 export interface ModelEvent {
@@ -103,35 +117,48 @@ export interface ModelEvent {
 export interface Change {
   readonly state: PlanState;
   readonly events: readonly ModelEvent[];
+  /** in milliseconds */
+  readonly now: number;
 }
 
-export function newPlanState({ content, digest, quorum, autoReason, actor }: CommandOf<'create'>): PlanState {
+export const newStep = (id: string, generation = 1): StepState => ({
+  id,
+  status: 'pending',
+  attempt: 0,
+  generation,
+  delivery: 0,
+  token: null,
+  crashes: 0,
+  notBefore: 0,
+  parked: false,
+  outcomes: { succeeded: 0, failed: 0, skipped: 0 },
+  failedBehind: null,
+  reason: null,
+  pinned: false,
+  gate: null,
+  resolvedInput: null,
+  output: null,
+  error: null,
+});
+
+type Signed = Pick<PlanState, 'content' | 'digest' | 'quorum' | 'autoReason'>;
+
+export function newPlanState({ content, digest, quorum, autoReason }: Signed): PlanState {
   return {
     status: 'draft',
+    revision: 1,
     content,
     digest,
     quorum,
     autoReason,
-    createdBy: actor,
     votes: [],
     stopping: null,
-    steps: content.steps.map(({ id }) => ({
-      id,
-      status: 'pending',
-      attempt: 0,
-      generation: 1,
-      delivery: 0,
-      token: null,
-      crashes: 0,
-      notBefore: 0,
-      parked: false,
-      outcomes: { succeeded: 0, failed: 0, skipped: 0 },
-      failedBehind: null,
-      reason: null,
-      resolvedInput: null,
-      output: null,
-      error: null,
-    })),
+    approvalDeadline: null,
+    timeoutAt: null,
+    timeLeft: null,
+    wasQueued: false,
+    highestGeneration: 1,
+    steps: content.steps.map(({ id }) => newStep(id)),
   };
 }
 
@@ -141,7 +168,7 @@ export function stepOf(state: PlanState, stepId: string): StepState {
   return step;
 }
 
-export function definitionOf(state: PlanState, stepId: string): PlanContent['steps'][number] {
+export function definitionOf(state: PlanState, stepId: string): Step {
   const definition = state.content.steps.find(({ id }) => id === stepId);
   if (definition === undefined) throw new Error(`the plan has no step ${stepId}`);
   return definition;
@@ -149,17 +176,37 @@ export function definitionOf(state: PlanState, stepId: string): PlanContent['ste
 
 export const hasEnded = (step: StepState): boolean => isEndedStep(step.status);
 
+/** A step that runs also after a stop on error. */
+export const isCleanUp = (state: PlanState, stepId: string): boolean => definitionOf(state, stepId).runIf === 'all_done';
+
 /** Queued and running steps take a place under the cap. */
 export const inflightOf = (state: PlanState): number =>
   state.steps.filter(({ status }) => status === 'queued' || status === 'running').length;
 
 export const capOf = ({ content: { options } }: PlanState): number => (options.allowParallel ? options.maxParallelSteps : 1);
 
+/** In the ready set: it waits for nothing but the cap. */
 export const waitsForCap = (step: StepState): boolean => step.status === 'ready' || (step.status === 'retrying' && step.parked);
+
+/** The steps that have one of these among their dependencies, directly or not. */
+export function allBehind(state: PlanState, stepIds: readonly string[]): Set<string> {
+  const behind = new Set(stepIds.flatMap((id) => dependentsOf(state, id)));
+  for (const id of behind) for (const further of dependentsOf(state, id)) behind.add(further);
+  return behind;
+}
+
+/** In array order. */
+export const dependentsOf = (state: PlanState, stepId: string): string[] =>
+  state.content.steps.filter(({ dependsOn }) => dependsOn.includes(stepId)).map(({ id }) => id);
 
 /** Writes an event that no status goes with. */
 export function note(change: Change, event: ModelEvent): Change {
   return { ...change, events: [...change.events, event] };
+}
+
+/** Changes what is kept of a plan without moving it. */
+export function patchPlan(change: Change, patch: Omit<Partial<PlanState>, 'status' | 'steps'>): Change {
+  return { ...change, state: { ...change.state, ...patch } };
 }
 
 /** Moves the plan along an edge of the table, and says so. Throws where there is no such edge: that is a bug. */
@@ -171,17 +218,22 @@ export function movePlan(change: Change, to: PlanStatus, event: ModelEvent): Cha
 
 /** Changes what is kept of a step without moving it. */
 export function patchStep(change: Change, stepId: string, patch: Omit<Partial<StepState>, 'id' | 'status'>): Change {
-  const steps = change.state.steps.map((step) => (step.id === stepId ? { ...step, ...patch } : step));
+  return replaceStep(change, { ...stepOf(change.state, stepId), ...patch });
+}
+
+function replaceStep(change: Change, changed: StepState): Change {
+  const steps = change.state.steps.map((step) => (step.id === changed.id ? changed : step));
   return { ...change, state: { ...change.state, steps } };
 }
 
 interface StepMove {
-  to: StepStatus;
+  to: Exclude<StepStatus, 'pending'>;
   patch?: Omit<Partial<StepState>, 'id' | 'status'>;
   data?: JsonObject;
+  actor?: string | undefined;
 }
 
-const EVENT_OF: Record<Exclude<StepStatus, 'pending'>, EventType> = {
+const EVENT_OF: Record<StepMove['to'], EventType> = {
   awaiting_approval: 'step.awaiting_approval',
   ready: 'step.ready',
   queued: 'step.queued',
@@ -193,17 +245,32 @@ const EVENT_OF: Record<Exclude<StepStatus, 'pending'>, EventType> = {
   cancelled: 'step.cancelled',
 };
 
+function expectEdge({ id, status }: StepState, to: StepStatus): void {
+  if (!canMove(STEP_TRANSITIONS, status, to)) throw new Error(`step ${id} does not go from ${status} to ${to}`);
+}
+
 /** Moves a step along an edge of the table, and says so with the attempt it has afterwards. */
-export function moveStep(change: Change, stepId: string, { to, patch = {}, data = {} }: StepMove): Change {
-  const { status } = stepOf(change.state, stepId);
-  if (to === 'pending' || !canMove(STEP_TRANSITIONS, status, to)) throw new Error(`step ${stepId} does not go from ${status} to ${to}`);
-  const steps = change.state.steps.map((step) => (step.id === stepId ? { ...step, ...patch, status: to } : step));
-  const state = { ...change.state, steps };
-  return note({ ...change, state }, { type: EVENT_OF[to], stepId, attempt: stepOf(state, stepId).attempt, data });
+export function moveStep(change: Change, stepId: string, { to, patch = {}, data = {}, actor }: StepMove): Change {
+  const step = stepOf(change.state, stepId);
+  expectEdge(step, to);
+  const moved: StepState = { ...step, ...patch, status: to };
+  const by = actor === undefined ? {} : { actor };
+  return note(replaceStep(change, moved), { type: EVENT_OF[to], stepId, attempt: moved.attempt, ...by, data });
 }
 
 /** Ends a step that did not run to its end. */
-export function endStep(change: Change, stepId: string, { to, reason }: { to: 'skipped' | 'cancelled'; reason: EndReason }): Change {
+export function endStep(
+  change: Change,
+  stepId: string,
+  { to, reason, actor }: { to: 'skipped' | 'cancelled'; reason: EndReason; actor?: string },
+): Change {
   const { kind, stepId: cause } = reason;
-  return moveStep(change, stepId, { to, patch: { reason }, data: { reason: cause === null ? { kind } : { kind, stepId: cause } } });
+  return moveStep(change, stepId, { to, patch: { reason }, data: { reason: cause === null ? { kind } : { kind, stepId: cause } }, actor });
+}
+
+/** Takes a step that has ended back to where it began. The events of the command say which steps it set back. */
+export function setBack(change: Change, stepId: string): Change {
+  const step = stepOf(change.state, stepId);
+  expectEdge(step, 'pending');
+  return replaceStep(change, newStep(stepId, step.generation + 1));
 }

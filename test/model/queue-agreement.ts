@@ -18,10 +18,12 @@ interface JobSeen {
 }
 
 /**
- * Expects exactly one job that can be taken for each queued step, and exactly one delayed job for each step in backoff,
+ * Expects of an executing plan exactly one job that can be taken for each queued step, and exactly one delayed job for each step in backoff,
  * with the id and the data of the step's present delivery, due when the step is.
  */
 export async function expectQueueAgrees(store: Store, planId: string, state: PlanState): Promise<void> {
+  // What a pause left in the queue is refused when it is taken; the plan's resumption hands everything out anew.
+  if (state.status !== 'executing') return;
   const queue = stepsQueue(store);
   const takeable: JobSeen[] = await queue.getJobs(['waiting', 'active', 'prioritized']);
   const delayed: JobSeen[] = await queue.getDelayed();

@@ -2,11 +2,12 @@
  * The two sides that are held together: the model and the real store. Both take the model's commands, and both show what
  * came of them in one form.
  */
-import { type Actor, type Event, referencesIn } from '@countersign/shared';
-import type { Refusal, Store } from '@countersign/store';
+import { type Actor, type Event, type Json, stepReferences } from '@countersign/shared';
+import type { Refusal, StepOutcome, Store } from '@countersign/store';
+import type { Command, CommandOf, DueDone, ExecutorCommand, Referenced, Reply, StepCommand } from './commands.ts';
 import { type ComparablePlan, expectedPlan, seenPlan } from './comparable.ts';
 import { apply } from './model.ts';
-import type { Command, CommandOf, ModelEvent, PlanState, Reply } from './plan-state.ts';
+import type { ModelEvent, PlanState } from './plan-state.ts';
 
 /** Time as the store is told it, in milliseconds. */
 export interface Clock {
@@ -46,6 +47,8 @@ export interface StoreSide extends Side {
 }
 
 const actorOf = (id: string): Actor => ({ id, roles: ['admin'] });
+const given = <Key extends string>(key: Key, value: string | null): Partial<Record<Key, string>> =>
+  value === null ? {} : ({ [key]: value } as Partial<Record<Key, string>>);
 
 export async function storeSide(create: CommandOf<'create'>, store: Store): Promise<StoreSide> {
   const { content, digest, quorum, autoReason, draft, actor } = create;
@@ -75,45 +78,76 @@ export async function storeSide(create: CommandOf<'create'>, store: Store): Prom
 }
 
 async function runOnStore(store: Store, planId: string, command: Command): Promise<Reply> {
+  if (command.do === 'create') throw new Error('a side has its plan already');
+  if (command.do === 'delete') return outcomeReply(await store.deletePlan(planId));
+  if (command.do === 'tick') return runDue(store, planId);
+  if ('token' in command) return runOfExecutor(store, planId, command);
+  if ('stepId' in command) return outcomeReply(await runOnStep(store, planId, command));
+  const actor = actorOf(command.actor);
   switch (command.do) {
-    case 'create':
-      throw new Error('a side has its plan already');
     case 'submit':
-      return outcomeReply(await store.submitPlan(planId, { actor: actorOf(command.actor) }));
+      return outcomeReply(await store.submitPlan(planId, { actor }));
     case 'approve':
-      return outcomeReply(
-        await store.approvePlan(planId, {
-          actor: actorOf(command.actor),
-          digest: command.digest,
-          ...(command.comment === null ? {} : { comment: command.comment }),
-        }),
-      );
+      return outcomeReply(await store.approvePlan(planId, { actor, digest: command.digest, ...given('comment', command.comment) }));
     case 'reject':
-      return outcomeReply(
-        await store.rejectPlan(planId, { actor: actorOf(command.actor), digest: command.digest, reason: command.reason }),
-      );
+      return outcomeReply(await store.rejectPlan(planId, { actor, digest: command.digest, reason: command.reason }));
     case 'cancel':
-      return outcomeReply(
-        await store.cancelPlan(planId, {
-          actor: actorOf(command.actor),
-          ...(command.reason === null ? {} : { reason: command.reason }),
-        }),
-      );
-    case 'delete':
-      return outcomeReply(await store.deletePlan(planId));
-    default:
-      return runStepOnStore(store, planId, command);
+      return outcomeReply(await store.cancelPlan(planId, { actor, ...given('reason', command.reason) }));
+    case 'pause':
+      return outcomeReply(await store.pausePlan(planId, { actor }));
+    case 'resume':
+      return outcomeReply(await store.resumePlan(planId, { actor }));
+    case 'retry':
+      return outcomeReply(await store.retryPlan(planId, { actor, ...(command.from === null ? {} : { from: command.from }) }));
+    case 'revise': {
+      const { content, digest, origin, basedOn, quorum, autoReason: reason } = command;
+      return outcomeReply(await store.revisePlan(planId, { content, digest, origin, actor, decision: { quorum, reason }, basedOn }));
+    }
   }
 }
 
-/** The steps whose outcome an executor asks for. */
-async function referencesOf(store: Store, planId: string, stepId: string): Promise<string[]> {
-  const revision = await store.getRevision(planId, 1);
-  const step = revision?.content.steps.find(({ id }) => id === stepId);
-  return [...new Set(referencesIn(step?.input).map(({ root }) => root))];
+async function runDue(store: Store, planId: string): Promise<Reply> {
+  const due: DueDone[] = [];
+  for await (const { what, planId: of, stepId } of store.runDue()) if (of === planId) due.push({ what, stepId });
+  return { ok: true, due };
 }
 
-async function runStepOnStore(store: Store, planId: string, command: Extract<Command, { stepId: string }>): Promise<Reply> {
+function runOnStep(store: Store, planId: string, command: StepCommand): Promise<StoreOutcome> {
+  const { stepId } = command;
+  const actor = actorOf(command.actor);
+  switch (command.do) {
+    case 'retryStep':
+      return store.retryStep(planId, stepId, { actor });
+    case 'skip':
+      return store.skipStep(planId, stepId, { actor });
+    case 'approveGate':
+    case 'rejectGate': {
+      const { comment, data } = command;
+      const vote = { actor, ...given('comment', comment), ...(data === undefined ? {} : { data }) };
+      return command.do === 'approveGate' ? store.approveGate(planId, stepId, vote) : store.rejectGate(planId, stepId, vote);
+    }
+  }
+}
+
+/** What the references of a step read, as an executor asks for it. */
+async function referencedBy(store: Store, planId: string, stepId: string): Promise<Record<string, Referenced>> {
+  const plan = await store.getPlan(planId);
+  const step = plan?.steps.find(({ id }) => id === stepId);
+  const roots = new Set(step === undefined ? [] : stepReferences(step).map(({ root }) => root));
+  const named = plan?.steps.flatMap(({ id }) => (roots.has(id) ? [id] : [])) ?? [];
+  const outcomes = await store.readOutcomes(planId, named);
+  return Object.fromEntries([...outcomes].map(([id, outcome]) => [id, readable(outcome)]));
+}
+
+const readable = ({ status, output, gate }: StepOutcome): Referenced => ({
+  status,
+  output: parsed(output),
+  gate: gate === null ? null : { decision: gate.decision, data: parsed(gate.data) },
+});
+
+const parsed = (text: string | null): Json => (text === null ? null : JSON.parse(text));
+
+async function runOfExecutor(store: Store, planId: string, command: ExecutorCommand): Promise<Reply> {
   const { stepId, token } = command;
   const hold = { planId, stepId, token };
   switch (command.do) {
@@ -124,12 +158,14 @@ async function runStepOnStore(store: Store, planId: string, command: Extract<Com
         const { refusal, notBefore } = reply;
         return { ok: false, refusal, ...(notBefore === undefined ? {} : { notBefore }) };
       }
-      const outcomes = await store.readOutcomes(planId, await referencesOf(store, planId, stepId));
-      const referenced = Object.fromEntries([...outcomes].map(([id, { output }]) => [id, output]));
-      return { ok: true, attempt: reply.claim.attempt, referenced };
+      return { ok: true, attempt: reply.claim.attempt, referenced: await referencedBy(store, planId, stepId) };
     }
     case 'begin':
       return store.beginStep(hold, command.resolvedInput);
+    case 'decline':
+      return store.declineStep(hold);
+    case 'ask':
+      return store.askApproval(hold, { resolvedInput: command.resolvedInput, message: command.message });
     case 'complete':
       return store.completeStep(hold, command.output);
     case 'fail':
@@ -139,7 +175,9 @@ async function runStepOnStore(store: Store, planId: string, command: Extract<Com
   }
 }
 
-function outcomeReply(outcome: { ok: true } | { ok: false; refusal: Refusal }): Reply {
+type StoreOutcome = { ok: true } | { ok: false; refusal: Refusal };
+
+function outcomeReply(outcome: StoreOutcome): Reply {
   if (outcome.ok) return { ok: true };
   const { code, detail } = outcome.refusal;
   return { ok: false, refusal: code, ...(Object.keys(detail).length === 0 ? {} : { detail }) };
