@@ -126,6 +126,16 @@ export class Fleet {
     return { status: response.status, body: isJson ? JSON.parse(text) : text, headers: response.headers };
   }
 
+  /** A person's call on a plan or one of its steps: `approve`, `steps/a/skip`. */
+  act(planId: string, action: string, body: unknown = {}, headers: Record<string, string> = {}): Promise<Answer> {
+    return this.call('POST', `/v1/plans/${planId}/${action}`, { body, headers });
+  }
+
+  /** A new revision by hand; without `headers` it is made from the digest that the plan has here. */
+  revise({ id, digest }: Pick<Plan, 'id' | 'digest'>, body: unknown, headers: Record<string, string> = { 'if-match': digest }) {
+    return this.call('PUT', `/v1/plans/${id}`, { body, headers });
+  }
+
   async createPlan(draft: PlanDraft & { draft?: boolean }): Promise<Plan> {
     const answer = await this.call('POST', '/v1/plans', { body: draft });
     expect(answer.status, JSON.stringify(answer.body)).toBe(201);
@@ -168,6 +178,13 @@ export class Fleet {
 
   ledger(planId: string): LedgerLine[] {
     return readLedger(this.ledgerFile, planId);
+  }
+
+  /** The steps whose tools were called, in that order, once for each call. */
+  calls(planId: string): string[] {
+    return this.ledger(planId)
+      .filter(({ what }) => what === 'start')
+      .map(({ stepId }) => stepId);
   }
 
   /** Waits until the ledger has that many lines that fit. */
