@@ -223,6 +223,30 @@ describe('a forEach', () => {
     expect(calls).toEqual([]);
   });
 
+  test('behind a gate asks once, for all; a retry by hand runs only what failed, with a new key and the same approval', async () => {
+    behaviour['each[1]'] = () => Promise.reject(Object.assign(new Error('no'), { retryable: false }));
+    const planId = await startPlan([
+      {
+        id: 'each',
+        tool: 'test.probe',
+        forEach: '{{each.approval.data.to}}',
+        input: { to: '{{item}}' },
+        approval: { message: 'To whom?' },
+      },
+    ]);
+    await whenStepIs(planId, 'each', 'awaiting_approval');
+    await store.approveGate(planId, 'each', { ...ann, data: { to: ['ann', 'bob'] } });
+    await whenPlanIs(planId, 'failed');
+    delete behaviour['each[1]'];
+    expect(await store.retryPlan(planId, ann)).toMatchObject({ ok: true });
+    await whenPlanIs(planId, 'completed');
+    expect(await stepOf(planId, 'each')).toMatchObject({ output: [{ to: 'ann' }, { to: 'bob' }] });
+    expect(calls.map(({ ctx }) => ctx.idempotencyKey).sort()).toEqual(
+      ['each[0].1', 'each[1].1', 'each[1].2'].map((key) => `${planId}.${key}`),
+    );
+    expect(calls.every(({ ctx }) => (ctx.approvalData as { to: string[] }).to.length === 2)).toBe(true);
+  });
+
   test('tries a child again by itself', async () => {
     behaviour['each[1]'] = ({ attempt }) => {
       if (attempt === 1) throw new Error('not yet');
