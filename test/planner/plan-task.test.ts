@@ -109,6 +109,25 @@ describe('a task', () => {
   });
 });
 
+test('a plan may call a condition by its name once an executor has announced it', async () => {
+  const planner = plannerThat(async ({ conditions }) => ({
+    ok: true,
+    draft: {
+      objective: 'x',
+      description: [...(conditions ?? [])].join(),
+      steps: [{ id: 'a', tool: 'count', input: { path: 'x' }, when: 'quiet' }],
+    },
+  }));
+  expect(await run(await createTask(), planner)).toMatchObject({
+    outcome: 'failed',
+    error: { detail: { issues: [{ code: 'bad_condition' }] } },
+  });
+  await store.announceConditions(['quiet']);
+  const result = await run(await createTask(), planner);
+  if (result.outcome !== 'planned') throw new Error(JSON.stringify(result));
+  expect(await store.getPlan(result.planId)).toMatchObject({ description: 'quiet', steps: [{ when: 'quiet' }] });
+});
+
 describe('what goes wrong is recorded on the task', () => {
   test.each([
     ['a refusal of the model', () => modelPlanner([{ refusal: 'No.' }]), 'model_refused'],

@@ -168,6 +168,14 @@ describe('a revision', () => {
     expect(prompt).not.toContain('<outcomes>');
   });
 
+  test('names the conditions that executors have in code, where there are some, and takes them', async () => {
+    const plan = await planView(contentOf(WHOLE_LANGUAGE, TOOLS));
+    const quiet = { id: 'a', tool: 'note', description: '', input: '{}', dependsOn: [], when: 'quiet' };
+    const request = { ...requestFor(plan), conditions: new Set(['quiet', 'workday']), feedback: 'Only when it is quiet' };
+    expect(await (await planner([{ content: { steps: [quiet] } }])).revise(request)).toMatchObject({ ok: true });
+    expect(sectionOf(toldIn(0), 'named-conditions')).toBe('quiet\nworkday');
+  });
+
   test('of a plan that has run shows what became of its steps', async () => {
     const plan = await planView(
       contentOf(WHOLE_LANGUAGE, TOOLS),
@@ -245,7 +253,7 @@ describe('data in a prompt', () => {
   });
 
   test('is shortened, and says so: outputs of a megabyte leave room for the rest', async () => {
-    const steps = Array.from({ length: 200 }, (_, at) => ({ id: `s${at}`, tool: 'note' }));
+    const steps = Array.from({ length: 60 }, (_, at) => ({ id: `s${at}`, tool: 'note' }));
     const content = contentOf({ objective: 'x', steps }, TOOLS);
     const output = 'y'.repeat(900_000);
     const plan = await planView(content, Object.fromEntries(steps.map(({ id }) => [id, { status: 'completed' as const, output }])));

@@ -39,8 +39,9 @@ function endText({ status, steps, error }: Plan): string {
 const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim();
 const titleOf = ({ id, description }: StepView): string => (description === '' ? id : `${id} (${shorten(oneLine(description), 100)})`);
 
+/** Cut before its spaces are: an output can be a megabyte. */
 const outputLine = (step: StepView): string =>
-  `- ${titleOf(step)}: ${shorten(oneLine(typeof step.output === 'string' ? step.output : JSON.stringify(step.output)), OUTPUT_LENGTH)}`;
+  `- ${titleOf(step)}: ${shorten(oneLine(shorten(typeof step.output === 'string' ? step.output : JSON.stringify(step.output), 5 * OUTPUT_LENGTH)), OUTPUT_LENGTH)}`;
 
 const failureLine = (step: StepView): string =>
   `- ${titleOf(step)}: ${step.error === null ? 'no error was recorded' : `${step.error.code}: ${shorten(oneLine(step.error.message), ERROR_LENGTH)}`}`;
