@@ -142,6 +142,23 @@ export class Fleet {
     return answer.body.plan;
   }
 
+  /** Creates a plan that needs nobody's approval, so that it starts at once. */
+  async launch(draft: PlanDraft): Promise<Plan> {
+    return this.createPlan({ ...draft, options: { requireApproval: false, ...draft.options } });
+  }
+
+  /** `launch`, and waits until the plan has that status. */
+  async launchUntil(draft: PlanDraft, status: Plan['status'] = 'completed'): Promise<Plan> {
+    return this.until((await this.launch(draft)).id, status);
+  }
+
+  /** What a person does with a plan or with a step of it, like `pause` or `steps/ask/approve`; it must be accepted. */
+  async act(planId: string, action: string, body: object = {}): Promise<Plan> {
+    const answer = await this.call('POST', `/v1/plans/${planId}/${action}`, { body });
+    expect(answer.status, JSON.stringify(answer.body)).toBe(200);
+    return answer.body.plan;
+  }
+
   async plan(planId: string): Promise<Plan> {
     return (await this.call('GET', `/v1/plans/${planId}`)).body.plan;
   }

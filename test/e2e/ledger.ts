@@ -33,3 +33,7 @@ export function mostAtOnce(lines: readonly LedgerLine[]): number {
 /** Where in the ledger a step started and ended. */
 export const placeOf = (lines: readonly LedgerLine[], stepId: string, what: LedgerLine['what']): number =>
   lines.findIndex((line) => line.stepId === stepId && line.what === what);
+
+/** The steps that were called, in that order, as often as they were. */
+export const calledSteps = (lines: readonly LedgerLine[]): string[] =>
+  lines.filter(({ what }) => what === 'start').map(({ stepId }) => stepId);
