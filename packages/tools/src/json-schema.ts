@@ -43,7 +43,8 @@ function issueOf({ instancePath, message, params }: ErrorObject, value: unknown,
     missingProperty,
     additionalProperty,
     unevaluatedProperty = additionalProperty,
-    allowedValues,
+    allowedValue,
+    allowedValues = allowedValue === undefined ? undefined : [allowedValue],
   } = params as Record<string, unknown>;
   if (typeof missingProperty === 'string') return { path: pathText([...path, missingProperty]), code: 'bad_input', message: 'is missing' };
   if (typeof unevaluatedProperty === 'string')

@@ -7,10 +7,11 @@ import {
   type Problem,
   type Revision,
   type RevisionContent,
+  type ToolContract,
 } from '@countersign/shared';
 import type { AuditRecord } from '@countersign/store';
 import { describe, expect, it } from 'vitest';
-import { completeSteps, createPlan, twoSteps, useApi } from '../test/running-api.ts';
+import { completeSteps, createPlan, TOOLS, twoSteps, useApi } from '../test/running-api.ts';
 
 const api = useApi();
 const NOWHERE = 'pln_0000000000000000000000';
@@ -78,9 +79,19 @@ describe('POST /v1/plans', () => {
   it('knows a tool at most a second after it was announced', async () => {
     const body = { objective: 'x', steps: [{ id: 'a', tool: 'test.new' }] };
     expect((await api.call('/v1/plans', { body })).status).toBe(422);
-    const [tool] = await api.store.listTools();
-    await api.store.announceTools([{ ...(tool as NonNullable<typeof tool>), name: 'test.new' }]);
+    await api.store.announceTools([{ ...(TOOLS[0] as ToolContract), name: 'test.new' }]);
     await expect.poll(async () => (await api.call('/v1/plans', { body })).status, { timeout: 5_000 }).toBe(201);
+  });
+});
+
+describe('a condition that executors have in code', () => {
+  it('can be named once they have announced it', async () => {
+    const steps = [{ id: 'a', tool: 'test.read', when: 'businessHours' }];
+    const check = async () =>
+      (await api.call<{ valid: boolean; issues: Issue[] }>('/v1/plans/validate', { body: { objective: 'x', steps } })).body;
+    expect((await check()).issues.map(({ path, code }) => [path, code])).toEqual([['steps[0].when', 'bad_condition']]);
+    await api.store.announceConditions(['businessHours']);
+    await expect.poll(async () => (await check()).valid, { timeout: 5_000 }).toBe(true);
   });
 });
 

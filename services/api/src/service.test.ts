@@ -59,7 +59,8 @@ describe('every answer', () => {
     '/v1',
     '/v1/templates',
     '/metrics',
-    '/v1/plans/pln_0000000000000000000000/pause',
+    '/v1/plans/pln_0000000000000000000000/undo',
+    '/v1/plans/pln_0000000000000000000000/steps/a/pause',
     '//v1/plans',
     '/v1/plans/%',
   ])('at %s is not found', async (path) => {

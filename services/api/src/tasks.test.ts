@@ -27,7 +27,7 @@ describe('POST /v1/tasks', () => {
       body: {
         objective: ' ',
         input: [],
-        options: { maxParallelSteps: 0, nosuch: 1, summarize: true },
+        options: { maxParallelSteps: 0, nosuch: 1, summarize: 'yes' },
         tools: ['test.read', 'nosuch'],
         more: 1,
       },

@@ -115,6 +115,20 @@ export const TOOLS: ToolContract[] = [
     outputSchema: null,
     ...noOptions,
   },
+  {
+    name: 'human.input',
+    description: 'Asks a person.',
+    risk: 'read',
+    inputSchema: {
+      type: 'object',
+      properties: { question: { type: 'string' }, schema: { type: 'object' } },
+      required: ['question'],
+      additionalProperties: false,
+    },
+    outputSchema: null,
+    ...noOptions,
+    timeoutMs: 5_000,
+  },
 ];
 
 /** An API for each test of this file, on the Redis of the file, with tools announced. `keys` as the setting API_KEYS. */
@@ -179,17 +193,32 @@ export async function createPlan(api: TestApi, fields: Record<string, Json> = {}
   return body.plan;
 }
 
-/** Takes the steps of plans from their queue and completes each with this output, until it is closed. */
-export function completeSteps(store: Store, output: Json): { close(): Promise<void> } {
+/** What becomes of a step: its output, or the message of an error that no other attempt would mend. */
+export type StepEnd = { output: Json } | { error: string };
+
+/** Takes the steps of plans from their queue and ends each as `end` says of its id, until it is closed. */
+export function runSteps(store: Store, end: (stepId: string) => StepEnd): { close(): Promise<void> } {
   return store.consumeSteps(
     async (job) => {
       const hold = { planId: job.planId, stepId: job.stepId, token: stepIdempotencyKey(job.planId, job.stepId, job.generation) };
       const claimed = await store.claimStep(job, { token: hold.token, executor: 'test' });
       if (!claimed.ok) throw new Error(`${job.stepId} could not be claimed: ${claimed.refusal}`);
       await store.beginStep(hold, null);
-      await store.completeStep(hold, JSON.stringify(output));
-      return { word: 'completed' };
+      const ended = end(job.stepId);
+      if ('output' in ended) await store.completeStep(hold, JSON.stringify(ended.output));
+      else await store.failStep(hold, { error: { code: 'tool_error', message: ended.error, retryable: false }, delayMs: 0 });
+      return { word: 'output' in ended ? 'completed' : 'failed' };
     },
     { concurrency: 2, executor: 'test', persist: (call) => call(), onError: () => {} },
   );
+}
+
+/** Takes the steps of plans from their queue and completes each with this output, until it is closed. */
+export const completeSteps = (store: Store, output: Json): { close(): Promise<void> } => runSteps(store, () => ({ output }));
+
+/** Waits until a plan has this status. */
+export async function whenPlan(api: TestApi, id: string, status: Plan['status']): Promise<Plan> {
+  const read = async (): Promise<Plan> => (await api.call<{ plan: Plan }>(`/v1/plans/${id}`)).body.plan;
+  await expect.poll(async () => (await read()).status, { timeout: 20_000 }).toBe(status);
+  return read();
 }

@@ -1,0 +1,61 @@
+import type { Json, JsonObject } from '@countersign/shared';
+import { describe, expect, it } from 'vitest';
+import { compileSchema } from './json-schema.ts';
+
+const check = (schema: JsonObject) => compileSchema(schema, { field: 'schema', untrusted: true });
+const issues = (schema: JsonObject, value: Json): string[] =>
+  check(schema)
+    .issues(value, 'data')
+    .map(({ path, code, message }) => `${path} ${code}: ${message}`);
+
+describe('the issues of a value', () => {
+  it('are none where it fits', () => {
+    expect(issues({ type: 'array', items: { type: 'integer' } }, [1, 2])).toEqual([]);
+    expect(issues({}, null)).toEqual([]);
+  });
+
+  it('come all at once, each at its own path', () => {
+    const schema: JsonObject = {
+      type: 'object',
+      properties: {
+        list: { type: 'array', items: { type: 'object', required: ['name'] } },
+        '0': { type: 'string' },
+        'a/b~c': { const: 1 },
+      },
+      required: ['missing one'],
+      additionalProperties: false,
+    };
+    expect(issues(schema, { list: [{ name: 1 }, {}], '0': 1, 'a/b~c': 2, more: 1 }).sort()).toEqual([
+      'data.list[1].name bad_input: is missing',
+      'data.more unknown_field: is not asked for',
+      'data["0"] bad_input: must be string',
+      'data["a/b~c"] bad_input: must be equal to constant: 1',
+      'data["missing one"] bad_input: is missing',
+    ]);
+  });
+
+  it('name the values that are allowed', () => {
+    expect(issues({ enum: ['staging', 'production', 3] }, 'test')).toEqual([
+      'data bad_input: must be equal to one of the allowed values: "staging", "production", 3',
+    ]);
+  });
+
+  it('leave the value as it is', () => {
+    const value = {};
+    check({ type: 'object', properties: { a: { default: 1 } } }).issues(value, 'data');
+    expect(value).toEqual({});
+  });
+});
+
+describe('a schema', () => {
+  it.each<JsonObject>([{ type: 'nosuch' }, { $ref: '#/nowhere' }, { pattern: '(' }, { $async: true }])(
+    '%j cannot be used, and the error names where it stands',
+    (schema) => {
+      expect(() => check(schema)).toThrow(/^schema is not a JSON Schema that can be checked: /);
+    },
+  );
+
+  it('from a plan cannot take forever over a text', () => {
+    expect(issues({ pattern: '^(a+)+$' }, `${'a'.repeat(50_000)}!`)).toHaveLength(1);
+  });
+});
