@@ -126,8 +126,8 @@ export class Fleet {
     return { status: response.status, body: isJson ? JSON.parse(text) : text, headers: response.headers };
   }
 
-  /** A person's call on a plan or one of its steps: `approve`, `steps/a/skip`. */
-  act(planId: string, action: string, body: unknown = {}, headers: Record<string, string> = {}): Promise<Answer> {
+  /** A person's call on a plan or one of its steps, like `approve` or `steps/a/skip`, with its answer, whatever that is. */
+  send(planId: string, action: string, body: unknown = {}, headers: Record<string, string> = {}): Promise<Answer> {
     return this.call('POST', `/v1/plans/${planId}/${action}`, { body, headers });
   }
 
