@@ -53,6 +53,11 @@ describe('human.input', () => {
     expect(plan.steps[1]).toMatchObject({ dependsOn: ['a'], approval: { message: 'Use {{a.output.x}}?' } });
   });
 
+  test('what is wrong with its question is said once, also where the message repeats it', () => {
+    const question = '{{nope.output}}?';
+    expect(issues(steps(ask({ question }, { approval: { message: question } })))).toEqual(['steps[0].input.question unknown_reference']);
+  });
+
   test.each([
     { type: 'object', properties: { name: { type: 'string' } }, required: ['name'] },
     { enum: ['a', 'b'] },
@@ -72,6 +77,14 @@ describe('human.input', () => {
     const plan = steps(ask({ question: 'Which?', schema }));
     expect(issues(plan)).toEqual([`steps[0].input.schema${path} bad_input`]);
     expect(messages(plan)).toEqual([expect.stringContaining(message)]);
+  });
+
+  test('a large schema that is none is not searched to its end', () => {
+    const entries = <Value>(value: (at: number) => Value) =>
+      Object.fromEntries(Array.from({ length: 3_000 }, (_, at) => [`d${at}`, value(at)]));
+    const properties = { ...entries((at) => ({ $ref: `#/$defs/d${at}` })), last: { type: 'nummer' } };
+    const schema = { type: 'object', properties, $defs: entries(() => ({ type: 'string' })) };
+    expect(issues(steps(ask({ question: 'Which?', schema })))).toEqual(['steps[0].input.schema bad_input']);
   });
 
   test('a schema that a reference gives is known only later', () => {

@@ -132,7 +132,7 @@ describe('a path that an output can never have', () => {
       open: { type: 'object' },
       body: {},
       either: { anyOf: [{ type: 'string' }, { type: 'number' }] },
-      shared: { $ref: '#/$defs/shared' },
+      shared: { $ref: '#/$defs/shared', type: 'string' },
       nothing: { type: 'null' },
       empty: { type: 'object', additionalProperties: false },
     },

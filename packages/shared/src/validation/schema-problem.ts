@@ -7,23 +7,33 @@ import { typeName } from './reading.ts';
 const SCHEMAS_BELOW = ['properties', '$defs', 'definitions', 'patternProperties', 'anyOf', 'oneOf', 'allOf', 'prefixItems'];
 const SCHEMA_BELOW = ['items', 'additionalProperties', 'propertyNames', 'contains'];
 
-/** Where in a JSON Schema the first thing stands that values can't be checked against, and what; null when all is well. */
-export function schemaProblem(
-  schema: unknown,
-  definitions: Record<string, unknown> = {},
-): { path: (string | number)[]; message: string } | null {
-  if (typeof schema === 'boolean') return null;
+interface Problem {
+  path: (string | number)[];
+  message: string;
+}
+
+/** Each look at a part reads the whole, so a large schema that is wrong is not searched to its end. */
+const MAX_LOOKS = 100;
+
+/**
+ * Where in a JSON Schema the first thing stands that values can't be checked against, and what; null when all is well. In
+ * a large schema the path may end above it.
+ */
+export const schemaProblem = (schema: unknown): Problem | null => find(schema, {}, { left: MAX_LOOKS });
+
+function find(schema: unknown, definitions: Record<string, unknown>, looks: { left: number }): Problem | null {
+  if (typeof schema === 'boolean' || looks.left-- <= 0) return null;
   if (!isObject(schema)) return { path: [], message: `a JSON Schema is an object, got ${typeName(schema)}` };
   // What a part refers to by `#/$defs/...` stands in the whole.
   const whole = { ...definitions, ...definitionsOf(schema) };
-  for (const [path, part] of partsOf(schema)) {
-    const problem = schemaProblem(part, whole);
-    if (problem !== null) return { path: [...path, ...problem.path], message: problem.message };
-  }
   try {
     z.fromJSONSchema({ ...whole, ...schema } as Parameters<typeof z.fromJSONSchema>[0]);
     return null;
   } catch (error) {
+    for (const [path, part] of partsOf(schema)) {
+      const inner = find(part, whole, looks);
+      if (inner !== null) return { path: [...path, ...inner.path], message: inner.message };
+    }
     return { path: [], message: `this JSON Schema cannot be used: ${error instanceof Error ? error.message : String(error)}` };
   }
 }
