@@ -166,6 +166,14 @@ export function conditionReferences({ expression }: Pick<Condition, 'expression'
   return expression.kind === 'alone' ? operandReferences(expression.operand) : [];
 }
 
+/** Whether a condition calls one that is registered in code, which may read anything. */
+export function callsNamedCondition({ expression }: Pick<Condition, 'expression'>): boolean {
+  if (expression.kind === 'or' || expression.kind === 'and')
+    return expression.terms.some((term) => callsNamedCondition({ expression: term }));
+  if (expression.kind === 'not') return callsNamedCondition({ expression: expression.term });
+  return expression.kind === 'call';
+}
+
 function operandValue(operand: Operand, scope: ReferenceScope): Value {
   if (operand.kind === 'reference') return fromJson(lookUp(operand.reference, scope));
   if (operand.kind === 'number') return { type: 'number', digits: operand.digits };

@@ -1,7 +1,7 @@
 /** Which other values a step refers to: in its input, its condition, its forEach, and the question of its gate. */
-import { conditionReferences, parseCondition } from './conditions.ts';
+import { callsNamedCondition, conditionReferences, parseCondition } from './conditions.ts';
 import type { Step } from './plan.ts';
-import { type Reference, referencesIn } from './references.ts';
+import { isTemplate, type Reference, referencesIn } from './references.ts';
 
 /** The tool whose input is an expression instead of a template. */
 export const CONDITION_TOOL = 'condition';
@@ -30,9 +30,16 @@ export function stepReferences(step: Pick<Step, 'tool' | 'input' | 'when' | 'for
   ];
 }
 
-/**
- * Whether a gate can ask as soon as its dependencies have ended: nothing is left for an executor to find out first. Its
- * own `approval.data` is not there before it has asked.
- */
-export const asksAtOnce = (step: Pick<Step, 'tool' | 'input' | 'when' | 'forEach' | 'approval'>): boolean =>
-  step.when === null && stepReferences(step).length === 0;
+/** Whether what a step does depends on the plan's input: by a reference, or by a condition in code, which may read it. */
+export function readsPlanInput(step: Pick<Step, 'tool' | 'input' | 'when' | 'forEach' | 'approval'>): boolean {
+  if (stepReferences(step).some(({ root }) => root === 'input')) return true;
+  const conditions = [step.when, step.tool === CONDITION_TOOL ? String(step.input.expression ?? '') : null];
+  return conditions.some((source) => {
+    const parsed = source === null ? null : parseCondition(source, ANY_NAME);
+    return parsed?.ok === true && callsNamedCondition(parsed.condition);
+  });
+}
+
+/** Whether a gate can ask as soon as its dependencies have ended: nothing is left for an executor to find out, or to write out. */
+export const asksAtOnce = ({ input, when, forEach, approval }: Pick<Step, 'input' | 'when' | 'forEach' | 'approval'>): boolean =>
+  when === null && !isTemplate([input, forEach, approval?.message]);
