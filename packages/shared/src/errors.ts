@@ -15,7 +15,7 @@ export const ERRORS = {
     meaning: 'The digest is not that of the current revision; the answer names the current one. 412 where it came in If-Match.',
   },
   idempotency_conflict: { status: 409, retryable: false, meaning: 'The Idempotency-Key was used before with another body.' },
-  already_voted: { status: 409, retryable: false, meaning: 'This actor has voted on this digest already.' },
+  already_voted: { status: 409, retryable: false, meaning: 'This actor has voted on this digest, or at this gate, already.' },
   too_large: { status: 413, retryable: false, meaning: 'The body is larger than 4 MB.' },
   unsupported_media_type: { status: 415, retryable: false, meaning: 'The body must be sent as application/json.' },
   invalid_request: {
