@@ -98,6 +98,7 @@ export {
 } from './queues.ts';
 export {
   hasPlaceholder,
+  isTemplate,
   lookUp,
   parseReference,
   parseTemplate,

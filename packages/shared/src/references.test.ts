@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   hasPlaceholder,
+  isTemplate,
   lookUp,
   parseReference,
   parseTemplate,
@@ -111,6 +112,12 @@ test.each([
   expect(parseReference(text)).toContain(message);
   expect(parseTemplate(`{{${text}}}`)).toMatchObject([{ kind: 'malformed', text }]);
   expect(hasPlaceholder(`{{${text}}}`)).toBe(true);
+});
+
+test('a template is what resolving can change: with a placeholder or an escaped one, at any depth', () => {
+  for (const value of ['{{input.x}}', ['a', { b: 'x {{input.x}}' }], '\\{{', { a: ['\\{{input.x}}'] }, '{{}}'])
+    expect(isTemplate(value)).toBe(true);
+  for (const value of ['', 'plain', '{{input.x', '{ {', 3, null, undefined, { '{{input.x}}': '\\' }]) expect(isTemplate(value)).toBe(false);
 });
 
 test('an unclosed {{ and an escaped one are no placeholders', () => {

@@ -125,6 +125,15 @@ export function referencesIn(value: unknown): Reference[] {
   return found;
 }
 
+/** Whether resolving can change a JSON value: somewhere in it stands a placeholder, or a `\{{` that writes two braces. */
+export function isTemplate(value: unknown): boolean {
+  let found = false;
+  walkStrings(value, (text) => {
+    found ||= text.includes('\\{{') || hasPlaceholder(text);
+  });
+  return found;
+}
+
 /** What references can see. `outputs` and so on are by step id; what is not there is missing, which reads as null. */
 export interface ReferenceScope {
   input: Json;

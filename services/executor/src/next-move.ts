@@ -21,7 +21,7 @@ export interface ToolCall {
   tool: Tool;
   /** checked against the tool's schema */
   input: unknown;
-  /** JSON text; null when the input had no references */
+  /** JSON text; null when the input was no template */
   resolvedInput: string | null;
   evaluate: Evaluate;
   /** what the approval of the step's gate brought; undefined where it brought nothing, or there is no gate */
@@ -89,9 +89,9 @@ interface ResolvedInput {
   text: string | null;
 }
 
-/** A condition's expression is not a template, so it counts as one without references: a value can never become part of it. */
-function resolveInput({ step, inputHasReferences }: LoadedStep, scope: ReferenceScope): ResolvedInput {
-  if (!inputHasReferences) return { value: step.input, text: null };
+/** A condition's expression is no template: a value can never become part of it. */
+function resolveInput({ step, inputIsTemplate }: LoadedStep, scope: ReferenceScope): ResolvedInput {
+  if (!inputIsTemplate) return { value: step.input, text: null };
   const value = resolveReferences(step.input, scope);
   return { value, text: JSON.stringify(value) };
 }

@@ -3,6 +3,7 @@ import {
   CONDITION_TOOL,
   canonicalJson,
   inputReferences,
+  isTemplate,
   type PlanContent,
   parseCondition,
   referencesIn,
@@ -16,7 +17,7 @@ export interface LoadedStep {
   /** the ids of the steps whose outcomes it needs; none for most steps, which are quicker for it */
   reads: readonly string[];
   /** whether resolving its input changes it */
-  inputHasReferences: boolean;
+  inputIsTemplate: boolean;
   /** what cannot be known before its gate was approved */
   readsOwnApproval: { input: boolean; forEach: boolean };
 }
@@ -43,7 +44,7 @@ function loadStep(step: Step, ids: ReadonlySet<string>): LoadedStep {
   return {
     step,
     reads: [...new Set([...named, ...further])].filter((id) => ids.has(id)),
-    inputHasReferences: !isCondition && input.length > 0,
+    inputIsTemplate: !isCondition && isTemplate(step.input),
     readsOwnApproval: {
       input: input.some(({ root }) => root === step.id),
       forEach: referencesIn(step.forEach).some(({ root }) => root === step.id),
