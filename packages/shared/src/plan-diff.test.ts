@@ -268,9 +268,13 @@ describe('the text for people', () => {
   });
 
   it('cuts no character in half', async () => {
-    for (const shift of ['', 'x']) {
-      const emojis = `${shift}${'😀'.repeat(400)}`;
-      const { text } = await diff({ input: { text: emojis } }, { input: { text: `${emojis.slice(0, -2)}!` } });
+    const emojis = '😀'.repeat(400);
+    for (const [from, to] of [
+      [`${emojis}!`, `${emojis}?`],
+      [`${emojis}a!`, `${emojis}a?`],
+      [`x${emojis}`, `x${emojis.slice(0, -2)}😁`],
+    ] as const) {
+      const { text } = await diff({ input: { text: from } }, { input: { text: to } });
       expect(() => encodeURIComponent(text)).not.toThrow();
     }
   });

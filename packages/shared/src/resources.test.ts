@@ -1,6 +1,6 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import type { z } from 'zod';
-import type { ApprovalItem, RevisionContent } from './api.ts';
+import type { ApprovalItem, PlanDiff, RevisionContent } from './api.ts';
 import type { Event } from './events.ts';
 import type { Issue } from './issue.ts';
 import type { Approval, Plan, PlanContent, PlanSummary, Revision, StepView } from './plan.ts';
@@ -10,6 +10,7 @@ import {
   type eventSchema,
   type issueSchema,
   type planContentSchema,
+  type planDiffSchema,
   planDraftSchema,
   type planningRoundSchema,
   type planSchema,
@@ -35,6 +36,7 @@ describe('the schemas of the answers', () => {
     expectTypeOf<z.output<typeof revisionSchema>>().toEqualTypeOf<Revision>();
     expectTypeOf<z.output<typeof revisionContentSchema>>().branded.toEqualTypeOf<RevisionContent>();
     expectTypeOf<z.output<typeof eventSchema>>().branded.toEqualTypeOf<Event>();
+    expectTypeOf<z.output<typeof planDiffSchema>>().branded.toEqualTypeOf<PlanDiff>();
     expectTypeOf<z.output<typeof approvalItemSchema>>().branded.toEqualTypeOf<ApprovalItem>();
   });
 });
