@@ -20,7 +20,8 @@ export interface Answer {
 
 export interface FleetOptions {
   executors?: number;
-  planner?: boolean;
+  /** by rules; or with these settings */
+  planner?: boolean | Record<string, string>;
   env?: Record<string, string>;
 }
 
@@ -46,7 +47,7 @@ export class Fleet {
     const fleet = new Fleet(await startEmbeddedRedis({ dataDir: folder }), env);
     try {
       await fleet.startApi();
-      if (planner) await fleet.startPlanner();
+      if (planner !== false) await fleet.startPlanner(planner === true ? {} : planner);
       await Promise.all(Array.from({ length: executors }, () => fleet.startExecutor()));
     } catch (error) {
       await fleet.close();
@@ -79,8 +80,8 @@ export class Fleet {
     this.url = String(line.url);
   }
 
-  async startPlanner(): Promise<void> {
-    this.planner = this.#start('planner', { PLANNER: 'rules' });
+  async startPlanner(env: Record<string, string> = {}): Promise<void> {
+    this.planner = this.#start('planner', { PLANNER: 'rules', ...env });
     await this.planner.logged(({ message }) => message === 'waiting for tasks');
   }
 

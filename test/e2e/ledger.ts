@@ -11,12 +11,13 @@ export interface LedgerLine {
   value?: unknown;
 }
 
-export function readLedger(file: string, planId: string): LedgerLine[] {
+/** The lines of these plans, in the order in which they were written. */
+export function readLedger(file: string, ...planIds: string[]): LedgerLine[] {
   if (!existsSync(file)) return [];
   const lines = readFileSync(file, 'utf8')
     .split('\n')
     .filter((line) => line !== '');
-  return lines.map((line) => JSON.parse(line) as LedgerLine).filter((line) => line.planId === planId);
+  return lines.map((line) => JSON.parse(line) as LedgerLine).filter(({ planId }) => planIds.includes(planId));
 }
 
 /** The most calls that ran at the same time. */
@@ -33,7 +34,3 @@ export function mostAtOnce(lines: readonly LedgerLine[]): number {
 /** Where in the ledger a step started and ended. */
 export const placeOf = (lines: readonly LedgerLine[], stepId: string, what: LedgerLine['what']): number =>
   lines.findIndex((line) => line.stepId === stepId && line.what === what);
-
-/** The steps that were called, in that order, as often as they were. */
-export const calledSteps = (lines: readonly LedgerLine[]): string[] =>
-  lines.filter(({ what }) => what === 'start').map(({ stepId }) => stepId);
