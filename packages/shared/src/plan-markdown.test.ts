@@ -179,14 +179,14 @@ describe('the rules of a plan as Markdown', () => {
     const steps = [
       step({ id: 'a', when: '{{list.output.total}} <= 3 and {{list.output.total}} < 9' }),
       step({ id: 'b', runIf: 'all_done', onError: 'continue' }),
-      step({ id: 'c', retry: retryPolicySchema.parse({ maxAttempts: 3 }), timeoutMs: 500 }),
-      step({ id: 'd' }),
+      step({ id: 'c' }),
     ];
     expect(sectionOf(planMarkdown(plan({ steps })), 'Conditions')).toEqual([
       '- `a`: when `{{list.output.total}} <= 3 and {{list.output.total}} < 9`',
       '- `b`: runs when the steps before it have ended, however they did; the plan goes on if it fails',
-      '- `c`: up to 3 attempts; 500 ms for an attempt',
     ]);
+    const options = planOptionsSchema.parse({ stopOnError: false });
+    expect(sectionOf(planMarkdown(plan({ options, steps: [step({})] })), 'Conditions')).toEqual(['- `list`: stops the plan if it fails']);
   });
 
   it('show both sides of a branch and which one was taken', () => {

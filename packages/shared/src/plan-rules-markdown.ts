@@ -30,15 +30,12 @@ function sidesOf(steps: readonly StepView[]): ReadonlyMap<string, string[]> {
 }
 
 function ruleWords(step: StepView, options: Plan['options'], sides: readonly string[]): string[] {
-  const attempts = step.retry.maxAttempts;
   const goesOn = step.onError === 'continue';
   return [
     ...sides,
     ...(step.when === null ? [] : [`when ${expression(step.when, EXPRESSION_LENGTH)}`]),
     ...(step.runIf === 'none_failed_min_one_success' ? [] : [RUN_IF_WORDS[step.runIf]]),
     ...(goesOn === options.stopOnError ? [goesOn ? 'the plan goes on if it fails' : 'stops the plan if it fails'] : []),
-    ...(attempts === options.retry.maxAttempts ? [] : [`up to ${count(attempts, 'attempt')}`]),
-    ...(step.timeoutMs === options.stepTimeoutMs ? [] : [`${step.timeoutMs} ms for an attempt`]),
   ];
 }
 
