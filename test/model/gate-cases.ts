@@ -1,3 +1,225 @@
-import type { EdgeCase } from './edge-case.ts';
+/** Gates: steps that ask people. */
+import { approveGate, ask, begin, cancel, claim, complete, decline, type EdgeCase, fail, fails, rejectGate, runs } from './edge-case.ts';
 
-export const GATE_CASES: readonly EdgeCase[] = [];
+const GATE = { message: 'Publish?', quorum: 1 };
+const TWO = { message: 'Publish?', quorum: 2 };
+
+export const GATE_CASES: readonly EdgeCase[] = [
+  {
+    name: 'gate: without a condition and references it asks at once, takes no place, and runs when it is approved',
+    steps: [{ id: 'gate', approval: GATE }, { id: 'b' }],
+    maxParallelSteps: 1,
+    calls: [[claim('gate', 't1', 0), 'not_queued'], [approveGate('gate', 'ann', { comment: 'fine' }), 'ok'], ...runs('b')],
+    ends: {
+      plan: 'executing',
+      steps: { gate: 'queued', b: 'completed' },
+      gates: {
+        gate: { message: 'Publish?', need: 1, have: 1, decision: 'approved', data: null, votes: ['approved by ann: fine'] },
+        b: null,
+      },
+      events: [
+        'plan.started',
+        'step.awaiting_approval gate',
+        'step.ready b',
+        'step.queued b',
+        'step.approved gate',
+        'step.ready gate',
+        'step.started b',
+        'step.completed b',
+        'step.queued gate',
+      ],
+    },
+  },
+  {
+    name: 'gate: behind another step it asks when that has ended',
+    steps: [{ id: 'a' }, { id: 'gate', dependsOn: ['a'], approval: GATE }],
+    calls: [[approveGate('gate'), 'wrong_state pending'], ...runs('a'), [approveGate('gate'), 'ok'], ...runs('gate')],
+    ends: { plan: 'completed', steps: { a: 'completed', gate: 'completed' }, attempts: { gate: 1 } },
+  },
+  {
+    name: 'gate: with a condition or references it asks through an executor, who gives its place back; that was no attempt',
+    steps: [{ id: 'gate', when: 'true', approval: GATE }, { id: 'seeing', input: { go: '{{input.go}}' }, approval: GATE }, { id: 'b' }],
+    input: { go: 1 },
+    maxParallelSteps: 1,
+    calls: [
+      [claim('gate', 't1'), 'ok'],
+      [ask('gate', 't2'), 'stale_token'],
+      [ask('gate', 't1'), 'ok'],
+      [ask('gate', 't1'), 'stale_token'],
+      [complete('gate', 't1'), 'stale_token'],
+      [claim('seeing', 't3'), 'ok'],
+      [ask('seeing', 't3'), 'ok'],
+      [approveGate('gate'), 'ok'],
+      ...runs('b'),
+      [claim('gate', 't4'), 'stale_delivery'],
+      [claim('gate', 't5', 2), 'ok'],
+      [begin('gate', 't5'), 'ok'],
+    ],
+    ends: {
+      plan: 'executing',
+      steps: { gate: 'running', seeing: 'awaiting_approval', b: 'completed' },
+      attempts: { gate: 1, seeing: 0 },
+      reasons: { seeing: 'approval' },
+      gates: { gate: { message: 'Really?', decision: 'approved' }, seeing: { message: 'Really?', decision: null } },
+    },
+  },
+  {
+    name: 'gate: nobody is asked when its condition is false',
+    steps: [{ id: 'gate', when: 'false', approval: GATE }],
+    calls: [
+      [claim('gate', 't1'), 'ok'],
+      [decline('gate', 't1'), 'ok'],
+      [approveGate('gate'), 'wrong_state skipped'],
+    ],
+    ends: { plan: 'completed', steps: { gate: 'skipped' }, reasons: { gate: 'condition_false' }, gates: { gate: null } },
+  },
+  {
+    name: 'gate: a rejection under stop fails the step and stops the plan',
+    steps: [{ id: 'gate', approval: GATE }, { id: 'behind', dependsOn: ['gate'] }, { id: 'other' }],
+    calls: [
+      [rejectGate('gate', 'ann', { comment: 'no', data: { why: 'cost' } }), 'ok'],
+      [rejectGate('gate', 'bob'), 'wrong_state failed'],
+      [approveGate('gate', 'bob'), 'wrong_state failed'],
+    ],
+    ends: {
+      plan: 'failed',
+      steps: { gate: 'failed', behind: 'skipped', other: 'cancelled' },
+      attempts: { gate: 0 },
+      reasons: { behind: 'dependency_failed gate', other: 'plan_stopped' },
+      gates: { gate: { have: 0, decision: 'rejected', data: { why: 'cost' }, votes: ['rejected by ann: no'] } },
+      events: ['step.rejected gate', 'step.failed gate', 'step.skipped behind', 'step.cancelled other', 'plan.failed'],
+    },
+  },
+  {
+    name: 'gate: a rejection under continue fails the step, and the rest goes on',
+    steps: [{ id: 'gate', approval: GATE, onError: 'continue' }, { id: 'behind', dependsOn: ['gate'] }, { id: 'other' }],
+    calls: [[rejectGate('gate'), 'ok'], ...runs('other')],
+    ends: {
+      plan: 'partial',
+      steps: { gate: 'failed', behind: 'skipped', other: 'completed' },
+      events: ['step.failed gate', 'step.skipped behind', 'step.started other', 'step.completed other', 'plan.partial'],
+    },
+  },
+  {
+    name: 'gate: three that ask at once are decided one by one, in any order',
+    steps: ['x', 'y', 'z'].map((id) => ({ id, approval: GATE, onError: 'continue' as const })),
+    calls: [
+      [approveGate('z'), 'ok'],
+      [rejectGate('x'), 'ok'],
+      [approveGate('y'), 'ok'],
+    ],
+    ends: {
+      plan: 'executing',
+      steps: { x: 'failed', y: 'queued', z: 'queued' },
+      events: [
+        'step.approved z',
+        'step.ready z',
+        'step.queued z',
+        'step.rejected x',
+        'step.failed x',
+        'step.approved y',
+        'step.ready y',
+        'step.queued y',
+      ],
+    },
+  },
+  {
+    name: 'gate: a quorum of two needs two people, not two votes',
+    steps: [{ id: 'gate', approval: TWO }],
+    calls: [
+      [approveGate('gate', 'ann'), 'ok'],
+      [approveGate('gate', 'ann'), 'already_voted'],
+      [rejectGate('gate', 'ann'), 'already_voted'],
+    ],
+    ends: {
+      plan: 'executing',
+      steps: { gate: 'awaiting_approval' },
+      reasons: { gate: 'approval' },
+      gates: { gate: { need: 2, have: 1, decision: null } },
+      events: ['step.awaiting_approval gate', 'step.approved gate'],
+    },
+  },
+  {
+    name: 'gate: one rejection is enough, also after an approval',
+    steps: [{ id: 'gate', approval: TWO }],
+    calls: [
+      [approveGate('gate', 'ann'), 'ok'],
+      [rejectGate('gate', 'bob'), 'ok'],
+    ],
+    ends: { plan: 'failed', steps: { gate: 'failed' }, gates: { gate: { have: 1, decision: 'rejected' } } },
+  },
+  {
+    name: 'gate: the data of a later vote replaces what an earlier one gave, and a vote without data leaves it',
+    steps: [
+      { id: 'x', approval: TWO },
+      { id: 'y', approval: TWO },
+    ],
+    calls: [
+      [approveGate('x', 'ann', { data: { answer: 1 } }), 'ok'],
+      [approveGate('x', 'bob', { data: [] }), 'ok'],
+      [approveGate('y', 'ann', { data: { answer: 2, none: [], nothing: {} } }), 'ok'],
+      [approveGate('y', 'bob'), 'ok'],
+    ],
+    ends: {
+      plan: 'executing',
+      steps: { x: 'queued', y: 'queued' },
+      gates: { x: { have: 2, data: [] }, y: { have: 2, data: { answer: 2, none: [], nothing: {} } } },
+    },
+  },
+  {
+    name: 'gate: what has been decided is decided',
+    steps: [{ id: 'gate', approval: GATE }, { id: 'plain' }],
+    calls: [
+      [approveGate('gate'), 'ok'],
+      [approveGate('gate', 'bob'), 'wrong_state queued'],
+      [rejectGate('gate', 'bob'), 'wrong_state queued'],
+      ...runs('gate'),
+      [rejectGate('gate', 'bob'), 'wrong_state completed'],
+      [approveGate('plain'), 'wrong_state queued'],
+      [rejectGate('plain'), 'wrong_state queued'],
+      [approveGate('nobody'), 'not_found'],
+      [rejectGate('nobody'), 'not_found'],
+    ],
+    ends: { plan: 'executing', steps: { gate: 'completed', plain: 'queued' } },
+  },
+  {
+    name: 'gate: one that waits when its plan stops is cancelled, and can no longer be decided',
+    steps: [{ id: 'gate', approval: GATE }, { id: 'a' }],
+    calls: [...fails('a'), [approveGate('gate'), 'wrong_state cancelled']],
+    ends: {
+      plan: 'failed',
+      steps: { gate: 'cancelled', a: 'failed' },
+      reasons: { gate: 'plan_stopped' },
+      gates: { gate: { decision: null } },
+      events: ['step.failed a', 'step.cancelled gate', 'plan.failed'],
+    },
+  },
+  {
+    name: 'gate: an executor that asks when its plan stops is told so, before its token is looked at',
+    steps: [{ id: 'gate', when: 'true', approval: GATE }, { id: 'a' }],
+    calls: [
+      [claim('gate', 't1'), 'ok'],
+      [claim('a', 't2'), 'ok'],
+      [fail('a', 't2'), 'ok'],
+      [ask('gate', 't1'), 'plan_stopping'],
+      [ask('gate', 't3'), 'plan_stopping'],
+      [decline('gate', 't1'), 'ok'],
+      [ask('gate', 't1'), 'plan_not_executing'],
+      [decline('gate', 't1'), 'plan_not_executing'],
+      [ask('nobody', 't1'), 'not_found'],
+      [decline('nobody', 't1'), 'not_found'],
+    ],
+    ends: { plan: 'failed', steps: { gate: 'skipped', a: 'failed' }, events: ['step.skipped gate', 'plan.failed'] },
+  },
+  {
+    name: 'gate: cancelling the plan cancels it',
+    steps: [{ id: 'gate', approval: GATE }],
+    calls: [
+      [cancel, 'ok'],
+      [approveGate('gate'), 'wrong_state cancelled'],
+      [{ do: 'delete' }, 'ok'],
+      [approveGate('gate'), 'not_found'],
+    ],
+    ends: { plan: null, steps: {} },
+  },
+];

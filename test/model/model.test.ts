@@ -3,6 +3,7 @@ import type { PlanDraft } from '@countersign/shared';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { APPROVAL_CASES } from './approval-cases.ts';
 import { BRANCH_CASES } from './branch-cases.ts';
+import { CLEANUP_CASES } from './cleanup-cases.ts';
 import { CLOCK_CASES } from './clock-cases.ts';
 import type { CommandOf, Reply } from './commands.ts';
 import type { ComparableStep } from './comparable.ts';
@@ -21,6 +22,7 @@ import { openTrial, type Trial } from './trial.ts';
 const CASES = [
   ...APPROVAL_CASES,
   ...BRANCH_CASES,
+  ...CLEANUP_CASES,
   ...CLOCK_CASES,
   ...EXECUTOR_CASES,
   ...FAILURE_CASES,

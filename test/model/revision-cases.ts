@@ -1,3 +1,307 @@
-import type { EdgeCase } from './edge-case.ts';
+/** New revisions: who must approve again, and what need not run again. */
+import { CONDITION_TOOL } from '@countersign/shared';
+import {
+  approve,
+  approveGate,
+  cancel,
+  changeStep,
+  claim,
+  complete,
+  decides,
+  dropStep,
+  type EdgeCase,
+  fails,
+  pause,
+  resume,
+  retry,
+  revise,
+  runs,
+  sameAgain,
+  submit,
+} from './edge-case.ts';
+import { STALE_DIGEST } from './moves.ts';
 
-export const REVISION_CASES: readonly EdgeCase[] = [];
+const described = changeStep('b', { description: 'better' });
+const SECOND = { generation: 2 };
+
+export const REVISION_CASES: readonly EdgeCase[] = [
+  {
+    name: 'revise: a draft waits for an approval from then on',
+    steps: [{ id: 'a' }, { id: 'b' }],
+    quorum: 1,
+    draft: true,
+    calls: [
+      [revise(described), 'ok'],
+      [submit, 'wrong_state pending_approval'],
+      [approve('ann'), 'ok'],
+    ],
+    ends: {
+      plan: 'executing',
+      steps: { a: 'queued', b: 'queued' },
+      generations: { a: 1, b: 1 },
+      events: [
+        'plan.created',
+        'plan.revised',
+        'plan.voted',
+        'plan.approved',
+        'plan.started',
+        'step.ready a',
+        'step.ready b',
+        'step.queued a',
+        'step.queued b',
+      ],
+    },
+  },
+  {
+    name: 'revise: earlier votes do not count for the new revision, and its quorum is its own',
+    steps: [{ id: 'a' }, { id: 'b' }],
+    quorum: 2,
+    calls: [
+      [approve('ann'), 'ok'],
+      [revise(described, { quorum: 2 }), 'ok'],
+      [approve('ann'), 'ok'],
+    ],
+    ends: {
+      plan: 'pending_approval',
+      steps: { a: 'pending', b: 'pending' },
+      events: ['plan.voted', 'plan.revised', 'plan.voted'],
+    },
+  },
+  {
+    name: 'revise: one that was not made from the current revision is refused',
+    steps: [{ id: 'a' }, { id: 'b' }],
+    quorum: 1,
+    calls: [
+      [revise(described, { basedOn: STALE_DIGEST }), 'stale_digest'],
+      [revise(sameAgain, { basedOn: STALE_DIGEST }), 'stale_digest'],
+    ],
+    ends: { plan: 'pending_approval', steps: { a: 'pending', b: 'pending' }, events: ['plan.created', 'plan.submitted'] },
+  },
+  {
+    name: 'revise: the same content makes no revision, and the votes stay',
+    steps: [{ id: 'a' }, { id: 'b' }],
+    quorum: 2,
+    calls: [
+      [approve('ann'), 'ok'],
+      [revise(sameAgain, { quorum: 0 }), 'ok'],
+      [approve('ann'), 'already_voted'],
+    ],
+    ends: { plan: 'pending_approval', steps: { a: 'pending', b: 'pending' }, events: ['plan.created', 'plan.submitted', 'plan.voted'] },
+  },
+  {
+    name: 'revise: not while the plan is under way, nor when it has completed or was cancelled',
+    steps: [{ id: 'a' }, { id: 'b' }],
+    calls: [
+      [revise(described), 'wrong_state executing'],
+      [revise(sameAgain), 'wrong_state executing'],
+      [pause, 'ok'],
+      [revise(described), 'wrong_state paused'],
+      [resume, 'ok'],
+      ...runs('a', 2),
+      ...runs('b', 2),
+      [revise(described), 'wrong_state completed'],
+      [{ do: 'delete' }, 'ok'],
+      [revise(described), 'not_found'],
+    ],
+    ends: { plan: null, steps: {} },
+  },
+  {
+    name: 'revise: a cancelled plan stays as it is',
+    steps: [{ id: 'a' }, { id: 'b' }],
+    quorum: 1,
+    calls: [
+      [cancel, 'ok'],
+      [revise(described), 'wrong_state cancelled'],
+    ],
+    ends: { plan: 'cancelled', steps: { a: 'cancelled', b: 'cancelled' } },
+  },
+  {
+    name: 'revise: of a failed plan the completed steps stay, the others are pending again with a new generation',
+    steps: [{ id: 'a' }, { id: 'b', dependsOn: ['a'] }, { id: 'c', dependsOn: ['b'] }],
+    calls: [...runs('a'), ...fails('b'), [revise(described), 'ok'], [claim('b', 't2'), 'plan_not_executing']],
+    ends: {
+      plan: 'pending_approval',
+      steps: { a: 'completed', b: 'pending', c: 'pending' },
+      attempts: { a: 1, b: 0, c: 0 },
+      generations: { a: 1, b: 2, c: 2 },
+      reasons: { a: 'pinned', b: 'plan_not_started', c: 'plan_not_started' },
+      events: ['plan.failed', 'plan.revised'],
+    },
+  },
+  {
+    name: 'revise: approved, only what was not pinned runs',
+    steps: [{ id: 'a' }, { id: 'b', dependsOn: ['a'] }],
+    calls: [...runs('a'), ...fails('b'), [revise(described), 'ok'], [approve('ann'), 'ok'], ...runs('b', SECOND)],
+    ends: {
+      plan: 'completed',
+      steps: { a: 'completed', b: 'completed' },
+      generations: { a: 1, b: 2 },
+      reasons: { a: 'pinned', b: null },
+      events: [
+        'plan.revised',
+        'plan.voted',
+        'plan.approved',
+        'plan.started',
+        'step.ready b',
+        'step.queued b',
+        'step.started b',
+        'step.completed b',
+        'plan.completed',
+      ],
+    },
+  },
+  {
+    name: 'revise: a change unpins everything behind it',
+    steps: [{ id: 'a' }, { id: 'b' }, { id: 'c', dependsOn: ['a', 'b'] }, { id: 'd', dependsOn: ['c'] }, { id: 'e', onError: 'continue' }],
+    maxParallelSteps: 5,
+    calls: [...runs('a'), ...runs('b'), ...runs('c'), ...runs('d'), ...fails('e'), [revise(described, { quorum: 0 }), 'ok']],
+    ends: {
+      plan: 'executing',
+      steps: { a: 'completed', b: 'queued', c: 'pending', d: 'pending', e: 'queued' },
+      reasons: { a: 'pinned' },
+      events: [
+        'plan.partial',
+        'plan.revised',
+        'plan.approved',
+        'plan.started',
+        'step.ready b',
+        'step.ready e',
+        'step.queued b',
+        'step.queued e',
+      ],
+    },
+  },
+  {
+    name: 'revise: another input of the plan unpins the steps that read it, and those behind them',
+    steps: [
+      { id: 'reads', input: { seen: ['{{input.go}}'] } },
+      { id: 'behind', dependsOn: ['reads'] },
+      { id: 'asks', tool: CONDITION_TOOL, input: { expression: '{{input.go}} == 1' } },
+      { id: 'other' },
+      { id: 'bad', onError: 'continue' },
+    ],
+    input: { go: 1 },
+    maxParallelSteps: 5,
+    calls: [
+      ...runs('reads'),
+      ...runs('behind'),
+      ...decides('asks', true),
+      ...runs('other'),
+      ...fails('bad'),
+      [revise((plan) => ({ ...plan, input: { go: 2 } })), 'ok'],
+    ],
+    ends: {
+      plan: 'pending_approval',
+      steps: { reads: 'pending', behind: 'pending', asks: 'pending', other: 'completed', bad: 'pending' },
+      reasons: { other: 'pinned' },
+    },
+  },
+  {
+    name: 'revise: another contract of its tool unpins a step',
+    steps: [{ id: 'a', tool: 'test.changing' }, { id: 'b' }, { id: 'bad', onError: 'continue' }],
+    calls: [...runs('a'), ...runs('b'), ...fails('bad'), [revise(sameAgain, { toolVersion: 2 }), 'ok']],
+    ends: { plan: 'pending_approval', steps: { a: 'pending', b: 'completed', bad: 'pending' }, reasons: { b: 'pinned' } },
+  },
+  {
+    name: 'revise: another order of the array and other options unpin nothing',
+    steps: [{ id: 'a' }, { id: 'b', dependsOn: ['a'] }, { id: 'bad', onError: 'continue' }],
+    calls: [
+      ...runs('a'),
+      ...fails('bad'),
+      ...runs('b'),
+      [revise((plan) => ({ ...plan, steps: plan.steps.toReversed(), options: { ...plan.options, maxParallelSteps: 1 } })), 'ok'],
+    ],
+    ends: {
+      plan: 'pending_approval',
+      steps: { bad: 'pending', b: 'completed', a: 'completed' },
+      reasons: { a: 'pinned', b: 'pinned' },
+    },
+  },
+  {
+    name: 'revise: a partial plan without its failed step completes as soon as it is approved',
+    steps: [{ id: 'a' }, { id: 'bad', onError: 'continue' }],
+    calls: [...runs('a'), ...fails('bad'), [revise(dropStep('bad')), 'ok'], [approve('ann'), 'ok']],
+    ends: {
+      plan: 'completed',
+      steps: { a: 'completed' },
+      events: ['plan.partial', 'plan.revised', 'plan.voted', 'plan.approved', 'plan.started', 'plan.completed'],
+    },
+  },
+  {
+    name: 'revise: a step that is added behind a pinned one runs, and the pinned one does not',
+    steps: [{ id: 'a' }, { id: 'bad', onError: 'continue' }],
+    calls: [
+      ...runs('a'),
+      ...fails('bad'),
+      [
+        revise((plan) => ({ ...plan, steps: [{ id: 'new', tool: 'test.echo', dependsOn: ['a'] }, ...dropStep('bad')(plan).steps] }), {
+          quorum: 0,
+        }),
+        'ok',
+      ],
+    ],
+    ends: {
+      plan: 'executing',
+      steps: { new: 'queued', a: 'completed' },
+      generations: { new: 2, a: 1 },
+      events: ['plan.revised', 'plan.approved', 'plan.started', 'step.ready new', 'step.queued new'],
+    },
+  },
+  {
+    name: 'revise: generations go on from the highest that the plan ever had, also that of a step that is gone',
+    steps: [{ id: 'a' }, { id: 'bad', onError: 'continue' }],
+    calls: [
+      ...runs('a'),
+      ...fails('bad'),
+      [retry('bad'), 'ok'],
+      ...fails('bad', SECOND),
+      [revise(changeStep('a', { description: 'other' })), 'ok'],
+      [revise((plan) => ({ ...dropStep('bad')(plan), description: 'without it' })), 'ok'],
+      [revise((plan) => ({ ...plan, steps: [...plan.steps, { id: 'bad', tool: 'test.echo' }] }), { quorum: 0 }), 'ok'],
+    ],
+    ends: { plan: 'executing', steps: { a: 'queued', bad: 'queued' }, generations: { a: 5, bad: 5 } },
+  },
+  {
+    name: 'revise: a pinned step that is run again is pinned no more',
+    steps: [{ id: 'a' }, { id: 'b', onError: 'continue' }],
+    calls: [
+      ...runs('a'),
+      ...fails('b'),
+      [revise(described, { quorum: 0 }), 'ok'],
+      ...fails('b', SECOND),
+      [retry('a'), 'ok'],
+      [claim('a', 't3', SECOND), 'ok'],
+      [complete('a', 't3'), 'ok'],
+    ],
+    ends: { plan: 'partial', steps: { a: 'completed', b: 'failed' }, generations: { a: 2, b: 2 }, reasons: { a: null } },
+  },
+  {
+    name: 'revise: what people said to a gate stays with a pinned step, and a gate that did not complete asks again',
+    steps: [
+      { id: 'x', approval: {} },
+      { id: 'y', approval: {} },
+    ],
+    calls: [
+      [approveGate('x', 'ann', { data: 'kept' }), 'ok'],
+      [approveGate('y', 'ann', { data: 'gone' }), 'ok'],
+      ...runs('x'),
+      ...fails('y'),
+      [revise(changeStep('y', { description: 'better' }), { quorum: 0 }), 'ok'],
+    ],
+    ends: {
+      plan: 'executing',
+      steps: { x: 'completed', y: 'awaiting_approval' },
+      reasons: { x: 'pinned', y: 'approval' },
+      gates: { x: { decision: 'approved', data: 'kept' }, y: { decision: null, data: null, votes: [] } },
+    },
+  },
+  {
+    name: 'revise: with a startAt that is still to come, the plan waits for it again',
+    steps: [{ id: 'a' }, { id: 'b' }],
+    calls: [
+      ...fails('a'),
+      [revise((plan) => ({ ...plan, options: { ...plan.options, startAt: '2027-01-01T00:00:00Z' } }), { quorum: 0 }), 'ok'],
+    ],
+    ends: { plan: 'approved', steps: { a: 'pending', b: 'pending' }, events: ['plan.revised', 'plan.approved'] },
+  },
+];
