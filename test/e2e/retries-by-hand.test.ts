@@ -1,0 +1,249 @@
+import { foldEvents, type Plan, type PlanDraft, type StepDraft, type StepView } from '@countersign/shared';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Fleet } from './fleet.ts';
+
+let fleet: Fleet;
+beforeAll(async () => {
+  fleet = await Fleet.start();
+});
+afterAll(() => fleet?.close());
+
+const step = (id: string, more: Partial<StepDraft> = {}): StepDraft => ({ id, tool: 'test.record', input: { value: id }, ...more });
+const after = (...dependsOn: string[]): Partial<StepDraft> => ({ dependsOn });
+const draft = (steps: StepDraft[], options: PlanDraft['options'] = {}): PlanDraft => ({ objective: 'test retries', steps, options });
+const stepOf = ({ steps }: Plan, id: string): StepView => steps.find((each) => each.id === id) as StepView;
+const statuses = ({ steps }: Plan): Record<string, string> => Object.fromEntries(steps.map(({ id, status }) => [id, status]));
+const generations = ({ steps }: Plan): Record<string, number> => Object.fromEntries(steps.map(({ id, generation }) => [id, generation]));
+const keys = (planId: string, stepId: string): string[] =>
+  fleet.ledger(planId).flatMap((line) => (line.stepId === stepId && line.what === 'start' ? [line.key.slice(planId.length)] : []));
+const untilEnded = async (planId: string, status: Plan['status']): Promise<Plan> => {
+  const plan = await fleet.until(planId, status);
+  const folded = foldEvents(await fleet.events(planId));
+  expect([folded.status, ...plan.steps.map(({ id }) => folded.steps.get(id)?.status ?? 'pending')]).toEqual([
+    plan.status,
+    ...plan.steps.map((each) => each.status),
+  ]);
+  return plan;
+};
+let switches = 0;
+/** A step that fails until it is mended. */
+const flaky = (id: string, more: Partial<StepDraft> = {}): { made: StepDraft; mend(): void } => {
+  const { file, open } = fleet.gate(`mended-${switches++}`);
+  return { made: step(id, { input: { failUntil: file, value: id }, ...more }), mend: open };
+};
+const retried = async (planId: string): Promise<unknown[]> =>
+  (await fleet.events(planId)).filter(({ type }) => type === 'plan.retried').map(({ data }) => data.steps);
+
+test('a failed plan runs again what failed and what was left behind; what had completed stays, and nobody signs again', async () => {
+  const b = flaky('b', { ...after('a'), retry: { maxAttempts: 2, delayMs: 1 } });
+  const steps = [step('a'), b.made, step('c', after('b')), step('d', after('c', 'a'))];
+  const plan = await fleet.run(draft(steps), 'failed');
+  expect(stepOf(plan, 'b').attempt).toBe(2);
+  b.mend();
+  const again = (await fleet.send(plan.id, 'retry', {}, { 'x-actor': 'otto' })).body.plan;
+  expect(again).toMatchObject({
+    status: 'executing',
+    digest: plan.digest,
+    revision: 1,
+    approvals: plan.approvals,
+    finishedAt: null,
+    error: null,
+  });
+  const done = await untilEnded(plan.id, 'completed');
+  expect(stepOf(done, 'b')).toMatchObject({ status: 'completed', attempt: 1, generation: 2, error: null });
+  expect(generations(done)).toEqual({ a: 1, b: 2, c: 2, d: 2 });
+  expect(fleet.calls(plan.id)).toEqual(['a', 'b', 'b', 'b', 'c', 'd']);
+  expect(keys(plan.id, 'b')).toEqual(['.b.1', '.b.1', '.b.2']);
+  expect(fleet.ledger(plan.id).at(-1)?.attempt).toBe(1);
+  expect(await retried(plan.id)).toEqual([['b', 'c', 'd']]);
+  const events = await fleet.events(plan.id);
+  expect(events.find(({ type }) => type === 'plan.retried')?.actor).toBe('otto');
+  expect(events.filter(({ type }) => type === 'plan.voted')).toHaveLength(1);
+});
+
+test('from chosen steps: those and all that follows them run again, completed or not, and nothing else', async () => {
+  const d = flaky('d', after('c', 'x'));
+  const steps = [step('a'), step('x', after('a')), step('b', after('x')), step('c', after('b')), d.made, step('last', after('d'))];
+  const plan = await fleet.run(draft(steps), 'failed');
+  d.mend();
+  const again = await fleet.act(plan.id, 'retry', { from: ['c', 'b'] });
+  expect(stepOf(again, 'c')).toMatchObject({ status: 'pending', attempt: 0, output: null, startedAt: null, durationMs: null });
+  const done = await untilEnded(plan.id, 'completed');
+  expect(generations(done)).toEqual({ a: 1, x: 1, b: 2, c: 2, d: 2, last: 2 });
+  expect(fleet.calls(plan.id)).toEqual(['a', 'x', 'b', 'c', 'd', 'b', 'c', 'd', 'last']);
+  expect(keys(plan.id, 'b')).toEqual(['.b.1', '.b.2']);
+  expect(await retried(plan.id)).toEqual([['b', 'c', 'd', 'last']]);
+});
+
+test('from the first step of a partial plan: everything behind it runs a second time with its new output', async () => {
+  const b = flaky('b', after('a'));
+  const reads = step('reads', { input: { value: '{{a.output.value}}' } });
+  const plan = await fleet.run(draft([step('a'), b.made, reads, step('apart')], { stopOnError: false }), 'partial');
+  b.mend();
+  await fleet.act(plan.id, 'retry', { from: ['a'] });
+  const done = await untilEnded(plan.id, 'completed');
+  expect(generations(done)).toEqual({ a: 2, b: 2, reads: 2, apart: 1 });
+  expect(fleet.calls(plan.id).sort()).toEqual(['a', 'a', 'apart', 'b', 'b', 'reads', 'reads']);
+  expect(keys(plan.id, 'reads')).toEqual(['.reads.1', '.reads.2']);
+});
+
+test('a partial plan completes once what failed in it works', async () => {
+  const [one, two] = [flaky('one'), flaky('two')];
+  const steps = [one.made, step('behind-one', after('one')), two.made, step('works')];
+  const plan = await fleet.run(draft(steps, { stopOnError: false }), 'partial');
+  one.mend();
+  await fleet.act(plan.id, 'retry');
+  const partial = await fleet.until(plan.id, 'partial');
+  expect(statuses(partial)).toEqual({ one: 'completed', 'behind-one': 'completed', two: 'failed', works: 'completed' });
+  two.mend();
+  await fleet.act(plan.id, 'retry');
+  const done = await untilEnded(plan.id, 'completed');
+  expect(generations(done)).toEqual({ one: 2, 'behind-one': 2, two: 3, works: 1 });
+  expect(done.progress.percent).toBe(100);
+  expect(fleet.calls(plan.id).sort()).toEqual(['behind-one', 'one', 'one', 'two', 'two', 'two', 'works']);
+});
+
+test('a plan that fails again can be retried again; a stop leaves no trace in the next round', async () => {
+  const b = flaky('b', after('a'));
+  const never = fleet.gate('retry-never');
+  const plan = await fleet.launchUntil(
+    draft([
+      step('a'),
+      b.made,
+      step('held', { input: { holdUntil: never.file }, ...after('a') }),
+      step('clean', { runIf: 'all_done', ...after('b') }),
+    ]),
+    'failed',
+  );
+  expect(statuses(plan)).toEqual({ a: 'completed', b: 'failed', held: 'cancelled', clean: 'completed' });
+  await fleet.act(plan.id, 'retry');
+  await fleet.until(plan.id, 'failed');
+  b.mend();
+  never.open();
+  await fleet.act(plan.id, 'retry');
+  const done = await untilEnded(plan.id, 'completed');
+  expect(generations(done)).toEqual({ a: 1, b: 3, held: 3, clean: 1 });
+  expect(keys(plan.id, 'b')).toEqual(['.b.1', '.b.2', '.b.3']);
+  // Clean-up had completed in the first round, and was not asked for again.
+  expect(keys(plan.id, 'clean')).toEqual(['.clean.1']);
+});
+
+test('one step of a failed plan is retried: the plan executes again, without the other failures', async () => {
+  const [b, c] = [flaky('b'), flaky('c')];
+  const steps = [b.made, step('behind-b', after('b')), c.made, step('behind-c', after('c'))];
+  const plan = await fleet.run(draft(steps, { stopOnError: false }), 'failed');
+  b.mend();
+  const again = await fleet.act(plan.id, 'steps/b/retry');
+  expect([again.status, stepOf(again, 'c').status, stepOf(again, 'behind-c').status]).toEqual(['executing', 'failed', 'skipped']);
+  const partial = await untilEnded(plan.id, 'partial');
+  expect(statuses(partial)).toEqual({ b: 'completed', 'behind-b': 'completed', c: 'failed', 'behind-c': 'skipped' });
+  expect(fleet.calls(plan.id).sort()).toEqual(['b', 'b', 'behind-b', 'c']);
+  expect(await retried(plan.id)).toEqual([['b', 'behind-b']]);
+});
+
+test('one step of a plan that goes on after failures is retried while the rest runs', async () => {
+  const open = fleet.gate('retry-meanwhile');
+  const b = flaky('b');
+  const steps = [
+    b.made,
+    step('behind', after('b')),
+    step('held', { input: { holdUntil: open.file } }),
+    step('last', after('held', 'behind')),
+  ];
+  const { id } = await fleet.launch(draft(steps, { stopOnError: false }));
+  await expect.poll(async () => stepOf(await fleet.plan(id), 'behind').status).toBe('skipped');
+  b.mend();
+  expect((await fleet.act(id, 'steps/b/retry')).status).toBe('executing');
+  await expect.poll(async () => stepOf(await fleet.plan(id), 'behind').status).toBe('completed');
+  expect(stepOf(await fleet.plan(id), 'held').status).toBe('running');
+  open.open();
+  const done = await untilEnded(id, 'completed');
+  expect(generations(done)).toEqual({ b: 2, behind: 2, held: 1, last: 1 });
+  expect(fleet.calls(id).sort()).toEqual(['b', 'b', 'behind', 'held', 'last']);
+});
+
+test('a gate that was approved before a failure is not asked again; one that was rejected is', async () => {
+  const gate = { approval: { message: 'Go?' } };
+  const b = flaky('b', { ...gate, ...after('a') });
+  const { id } = await fleet.launch(draft([step('a'), b.made, step('c', { ...gate, ...after('b') })]));
+  const asks = (stepId: string) => expect.poll(async () => stepOf(await fleet.plan(id), stepId).status).toBe('awaiting_approval');
+  await asks('b');
+  await fleet.act(id, 'steps/b/approve', { data: 1 });
+  const failed = await fleet.until(id, 'failed');
+  b.mend();
+  await fleet.act(id, 'retry');
+  await asks('c');
+  expect(stepOf(await fleet.plan(id), 'b').gate).toEqual(stepOf(failed, 'b').gate);
+  await fleet.act(id, 'steps/c/reject', { comment: 'no' });
+  const rejected = await fleet.until(id, 'failed');
+  expect(stepOf(rejected, 'c')).toMatchObject({ error: { code: 'rejected' }, gate: { decision: 'rejected' } });
+  await fleet.act(id, 'retry');
+  await asks('c');
+  expect(stepOf(await fleet.plan(id), 'c').gate).toMatchObject({ decision: null, have: 0, votes: [], data: null });
+  await fleet.act(id, 'steps/c/approve');
+  await untilEnded(id, 'completed');
+  expect(fleet.calls(id)).toEqual(['a', 'b', 'b', 'c']);
+  expect((await fleet.events(id)).filter(({ type }) => type === 'step.awaiting_approval').map(({ stepId }) => stepId)).toEqual([
+    'b',
+    'c',
+    'c',
+  ]);
+});
+
+test('an approval is void when what stands before the gate runs again', async () => {
+  const b = flaky('b', { approval: { message: 'Publish {{a.output.value}}?' }, ...after('a') });
+  const { id } = await fleet.launch(draft([step('a'), b.made]));
+  const asks = () => expect.poll(async () => stepOf(await fleet.plan(id), 'b').status).toBe('awaiting_approval');
+  await asks();
+  await fleet.act(id, 'steps/b/approve');
+  await fleet.until(id, 'failed');
+  b.mend();
+  await fleet.act(id, 'retry', { from: ['a'] });
+  await asks();
+  await fleet.act(id, 'steps/b/approve');
+  await untilEnded(id, 'completed');
+  expect(fleet.calls(id)).toEqual(['a', 'b', 'a', 'b']);
+});
+
+test('of a list only the elements that had not completed run again', async () => {
+  const there = fleet.gate('list-there');
+  const missing = fleet.gate('list-missing');
+  there.open();
+  const each = step('each', { forEach: [there.file, missing.file, there.file], input: { value: '{{index}}', failUntil: '{{item}}' } });
+  const plan = await fleet.run(draft([each, step('reads', { input: { value: '{{each.output}}' } })], { stopOnError: false }), 'failed');
+  expect(stepOf(plan, 'each').children?.map(({ status }) => status)).toEqual(['completed', 'failed', 'completed']);
+  missing.open();
+  await fleet.act(plan.id, 'retry');
+  const done = await untilEnded(plan.id, 'completed');
+  expect(stepOf(done, 'reads').output).toEqual({ value: [{ value: 0 }, { value: 1 }, { value: 2 }] });
+  expect(fleet.calls(plan.id).sort()).toEqual(['each[0]', 'each[1]', 'each[1]', 'each[2]', 'reads']);
+  expect(keys(plan.id, 'each[1]')).toEqual(['.each[1].1', '.each[1].2']);
+});
+
+test('steps that the plan does not have: refused with every one, and nothing changes', async () => {
+  const plan = await fleet.run(draft([step('a'), flaky('b', after('a')).made]), 'failed');
+  const events = await fleet.events(plan.id);
+  const refused = await fleet.send(plan.id, 'retry', { from: ['a', 'ghost', 'b[0]'] });
+  expect([refused.status, refused.body.code, refused.body.issues.map(({ path }: { path: string }) => path)]).toEqual([
+    422,
+    'invalid_request',
+    ['from[1]', 'from[2]'],
+  ]);
+  expect((await fleet.send(plan.id, 'retry', { from: [] })).status).toBe(422);
+  expect((await fleet.send(plan.id, 'steps/ghost/retry')).status).toBe(404);
+  expect(await fleet.plan(plan.id)).toEqual(plan);
+  expect(await fleet.events(plan.id)).toEqual(events);
+});
+
+test('a retry with one Idempotency-Key, sent again when it has long been done, is one retry with one answer', async () => {
+  const plan = await fleet.run(draft([step('a'), flaky('b', after('a')).made]), 'failed');
+  const headers = { 'idempotency-key': 'retry-once' };
+  const first = await fleet.send(plan.id, 'retry', {}, headers);
+  expect(first.status).toBe(200);
+  await fleet.until(plan.id, 'failed');
+  const second = await fleet.send(plan.id, 'retry', {}, headers);
+  expect([second.status, second.body]).toEqual([200, first.body]);
+  expect((await fleet.plan(plan.id)).status).toBe('failed');
+  expect(fleet.calls(plan.id)).toEqual(['a', 'b', 'b']);
+  expect((await fleet.send(plan.id, 'retry', { from: ['a'] }, headers)).body.code).toBe('idempotency_conflict');
+});
