@@ -304,6 +304,7 @@ describe('two planners', () => {
   test('the second one takes the request over, and what the first one found is dropped', async () => {
     const job = await ask(await createPlan(GATED), 'Then count the files in test');
     let release = (): void => {};
+    let wentOn = false;
     const first = run(
       job,
       plannerThat(async ({ onRound }) => {
@@ -311,6 +312,7 @@ describe('two planners', () => {
           release = resolve;
         });
         await onRound(LATE_ROUND);
+        wentOn = true;
         throw new Error('went on');
       }),
       { token: 'first' },
@@ -321,6 +323,7 @@ describe('two planners', () => {
       plannerThat(async (request) => {
         release();
         expect(await first).toMatchObject({ outcome: 'dropped' });
+        expect(wentOn).toBe(false);
         return createRulesPlanner().revise(request);
       }),
       { token: 'second' },

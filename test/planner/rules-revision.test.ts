@@ -10,6 +10,7 @@ import {
 } from '@countersign/shared';
 import { loadTools } from '@countersign/tools';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { readPage, sectionOf, tableRows } from '../docs/pages.ts';
 import { contentOf, planView } from './plan-view.ts';
 
 let contracts: ToolContract[];
@@ -104,6 +105,12 @@ describe('feedback', () => {
     if (!answer.ok) expect(answer.error.message).toMatch(/read feedback as .*"then write everything to report\.md".*with "instead"/);
     expect(rounds.at(-1)).toMatchObject({ planner: 'rules', error: expect.stringContaining('not_understood') });
   });
+});
+
+test('the examples of feedback on the page about the rules give the plans that stand beside them', async () => {
+  const rows = tableRows(sectionOf(readPage('docs/rules-planner.md'), '## Feedback'));
+  expect(rows.length).toBeGreaterThan(2);
+  for (const [feedback = '', plan] of rows) expect(inWords((await revised(GATED, feedback)).steps).join('; '), feedback).toBe(plan);
 });
 
 test('a replan by rules says that they would write the same plan again', async () => {
