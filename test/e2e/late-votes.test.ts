@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { called, decide, gated, record, refusal, startPlan, statuses, stepOf } from './deciding.ts';
+import { Fleet } from './fleet.ts';
+
+/** The clock is kept by executors: once theirs have ended, only the calls of people look at deadlines. */
+let fleet: Fleet;
+beforeAll(async () => {
+  fleet = await Fleet.start({ executors: 1, env: { CLOCK_EVERY_MS: '100' } });
+  await fleet.executors[0]?.end('SIGTERM');
+  fleet.executors = [];
+});
+afterAll(() => fleet?.close());
+
+const passed = async (time: string | null | undefined): Promise<void> => {
+  const at = Date.parse(String(time));
+  await expect.poll(() => Date.now(), { timeout: 10_000 }).toBeGreaterThan(at);
+};
+
+test.each(['approve', 'reject'])('%s of a plan after its deadline is refused before any clock has looked, and expires it', async (verb) => {
+  const plan = await fleet.createPlan({ objective: verb, steps: [record('a')], options: { approvalTimeoutMs: 150 } });
+  const items = (await fleet.call('GET', '/v1/approvals')).body.items;
+  await passed(items.find(({ planId }: { planId: string }) => planId === plan.id).deadline);
+  expect((await fleet.plan(plan.id)).status).toBe('pending_approval');
+  const body = verb === 'approve' ? { digest: plan.digest } : { digest: plan.digest, reason: 'no' };
+  const headers = { 'idempotency-key': `late-${plan.id}` };
+  for (let time = 0; time < 2; time++) {
+    const late = await fleet.call('POST', `/v1/plans/${plan.id}/${verb}`, { body, headers });
+    expect([...refusal(late), late.body.currentStatus]).toEqual([409, 'wrong_state', 'expired']);
+  }
+  expect(await fleet.plan(plan.id)).toMatchObject({ status: 'expired', approvals: [], rejection: null });
+  expect((await fleet.events(plan.id)).map(({ type }) => type)).toEqual(['plan.created', 'plan.submitted', 'plan.expired']);
+  expect((await fleet.call('GET', '/v1/approvals')).body.items).toEqual([]);
+});
+
+test.each(['approve', 'reject'] as const)(
+  '%s of a gate after its deadline is refused before any clock has looked, and fails its step',
+  async (verb) => {
+    const plan = await startPlan(
+      fleet,
+      [
+        gated('a', { approval: { quorum: 2 }, onError: 'continue' }),
+        record('behind', {}, { dependsOn: ['a'] }),
+        record('told', { value: '{{a.error.code}}' }, { runIf: 'all_done' }),
+      ],
+      { approvalTimeoutMs: 1_000 },
+    );
+    expect((await decide(fleet, [plan, 'a'], { actor: 'ann' })).status).toBe(200);
+    await passed(stepOf(plan, 'a').gate?.deadline);
+    expect(stepOf(await fleet.plan(plan.id), 'a').status).toBe('awaiting_approval');
+    for (let time = 0; time < 2; time++) {
+      const late = await decide(fleet, [plan, 'a'], { verb, actor: 'bob', data: 'late' });
+      expect([...refusal(late), late.body.currentStatus]).toEqual([409, 'wrong_state', 'failed']);
+    }
+    const after = await fleet.plan(plan.id);
+    expect(statuses(after)).toEqual({ a: 'failed', behind: 'skipped', told: 'queued' });
+    expect(stepOf(after, 'a')).toMatchObject({ error: { code: 'expired' }, gate: { decision: 'expired', have: 1, data: null } });
+    expect(stepOf(after, 'a').gate?.votes.map(({ actor }) => actor)).toEqual(['ann']);
+    expect((await fleet.events(plan.id)).filter(({ actor }) => actor === 'bob')).toEqual([]);
+  },
+);
+
+test('what became due while no executor was there is done when one comes', async () => {
+  const startAt = new Date(Date.now() + 400).toISOString();
+  const starts = await startPlan(fleet, [record('a')], { startAt });
+  const expires = await fleet.createPlan({ objective: 'expires', steps: [record('a')], options: { approvalTimeoutMs: 100 } });
+  const asks = await startPlan(fleet, [gated('a'), record('behind', {}, { dependsOn: ['a'] })], { approvalTimeoutMs: 100 });
+  const stops = await startPlan(fleet, [gated('a')], { planTimeoutMs: 100 });
+  await passed(startAt);
+  expect(await Promise.all([starts, expires, asks, stops].map(async ({ id }) => (await fleet.plan(id)).status))).toEqual([
+    'approved',
+    'pending_approval',
+    'executing',
+    'executing',
+  ]);
+  await fleet.startExecutor();
+  await fleet.until(starts.id, 'completed');
+  await fleet.until(expires.id, 'expired');
+  expect((await fleet.until(asks.id, 'failed')).error?.code).toBe('expired');
+  expect((await fleet.until(stops.id, 'failed')).error?.code).toBe('timeout');
+  expect([called(fleet, starts), called(fleet, expires), called(fleet, asks), called(fleet, stops)]).toEqual([['a'], [], [], []]);
+});
