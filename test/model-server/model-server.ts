@@ -24,8 +24,8 @@ export type ModelReply =
   /** the connection is cut */
   | { hangUp: true };
 
-/** The replies in order (the last one again and again), or a function of the request and its number from 0. */
-export type ModelBehaviour = readonly ModelReply[] | ((request: ModelRequest, index: number) => ModelReply);
+/** The replies in order (the last one again and again), or a function of the request and its number from 0, which may take its time. */
+export type ModelBehaviour = readonly ModelReply[] | ((request: ModelRequest, index: number) => ModelReply | Promise<ModelReply>);
 
 export interface ModelServer {
   /** what OPENAI_BASE_URL must be */
@@ -45,7 +45,7 @@ export async function startModelServer(behaviour: ModelBehaviour): Promise<Model
     const request: ModelRequest = { path: incoming.url, headers: incoming.headers, body: JSON.parse(await read(incoming)) };
     requests.push(request);
     const index = requests.length - 1;
-    const reply = typeof behaviour === 'function' ? behaviour(request, index) : behaviour[Math.min(index, behaviour.length - 1)];
+    const reply = typeof behaviour === 'function' ? await behaviour(request, index) : behaviour[Math.min(index, behaviour.length - 1)];
     if (reply === undefined) return send(response, 500, { error: { message: 'the model server was told nothing' } });
     if ('hang' in reply) {
       response.on('close', () => abandoned++);
