@@ -1,6 +1,8 @@
-import { foldEvents, type Plan, type PlanDraft, type StepDraft, type StepView } from '@countersign/shared';
+import type { Plan, PlanDraft, StepDraft } from '@countersign/shared';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { untilEventsAgree } from './events-agree.ts';
 import { Fleet } from './fleet.ts';
+import { statuses, stepOf } from './record-step.ts';
 
 let fleet: Fleet;
 beforeAll(async () => {
@@ -11,20 +13,9 @@ afterAll(() => fleet?.close());
 const step = (id: string, more: Partial<StepDraft> = {}): StepDraft => ({ id, tool: 'test.record', input: { value: id }, ...more });
 const after = (...dependsOn: string[]): Partial<StepDraft> => ({ dependsOn });
 const draft = (steps: StepDraft[], options: PlanDraft['options'] = {}): PlanDraft => ({ objective: 'test retries', steps, options });
-const stepOf = ({ steps }: Plan, id: string): StepView => steps.find((each) => each.id === id) as StepView;
-const statuses = ({ steps }: Plan): Record<string, string> => Object.fromEntries(steps.map(({ id, status }) => [id, status]));
 const generations = ({ steps }: Plan): Record<string, number> => Object.fromEntries(steps.map(({ id, generation }) => [id, generation]));
 const keys = (planId: string, stepId: string): string[] =>
   fleet.ledger(planId).flatMap((line) => (line.stepId === stepId && line.what === 'start' ? [line.key.slice(planId.length)] : []));
-const untilEnded = async (planId: string, status: Plan['status']): Promise<Plan> => {
-  const plan = await fleet.until(planId, status);
-  const folded = foldEvents(await fleet.events(planId));
-  expect([folded.status, ...plan.steps.map(({ id }) => folded.steps.get(id)?.status ?? 'pending')]).toEqual([
-    plan.status,
-    ...plan.steps.map((each) => each.status),
-  ]);
-  return plan;
-};
 let switches = 0;
 /** A step that fails until it is mended. */
 const flaky = (id: string, more: Partial<StepDraft> = {}): { made: StepDraft; mend(): void } => {
@@ -49,7 +40,7 @@ test('a failed plan runs again what failed and what was left behind; what had co
     finishedAt: null,
     error: null,
   });
-  const done = await untilEnded(plan.id, 'completed');
+  const done = await untilEventsAgree(fleet, plan.id, 'completed');
   expect(stepOf(done, 'b')).toMatchObject({ status: 'completed', attempt: 1, generation: 2, error: null });
   expect(generations(done)).toEqual({ a: 1, b: 2, c: 2, d: 2 });
   expect(fleet.calls(plan.id)).toEqual(['a', 'b', 'b', 'b', 'c', 'd']);
@@ -68,7 +59,7 @@ test('from chosen steps: those and all that follows them run again, completed or
   d.mend();
   const again = await fleet.act(plan.id, 'retry', { from: ['c', 'b'] });
   expect(stepOf(again, 'c')).toMatchObject({ status: 'pending', attempt: 0, output: null, startedAt: null, durationMs: null });
-  const done = await untilEnded(plan.id, 'completed');
+  const done = await untilEventsAgree(fleet, plan.id, 'completed');
   expect(generations(done)).toEqual({ a: 1, x: 1, b: 2, c: 2, d: 2, last: 2 });
   expect(fleet.calls(plan.id)).toEqual(['a', 'x', 'b', 'c', 'd', 'b', 'c', 'd', 'last']);
   expect(keys(plan.id, 'b')).toEqual(['.b.1', '.b.2']);
@@ -81,7 +72,7 @@ test('from the first step of a partial plan: everything behind it runs a second 
   const plan = await fleet.run(draft([step('a'), b.made, reads, step('apart')], { stopOnError: false }), 'partial');
   b.mend();
   await fleet.act(plan.id, 'retry', { from: ['a'] });
-  const done = await untilEnded(plan.id, 'completed');
+  const done = await untilEventsAgree(fleet, plan.id, 'completed');
   expect(generations(done)).toEqual({ a: 2, b: 2, reads: 2, apart: 1 });
   expect(fleet.calls(plan.id).sort()).toEqual(['a', 'a', 'apart', 'b', 'b', 'reads', 'reads']);
   expect(keys(plan.id, 'reads')).toEqual(['.reads.1', '.reads.2']);
@@ -94,10 +85,10 @@ test('a partial plan completes once what failed in it works', async () => {
   one.mend();
   await fleet.act(plan.id, 'retry');
   const partial = await fleet.until(plan.id, 'partial');
-  expect(statuses(partial)).toEqual({ one: 'completed', 'behind-one': 'completed', two: 'failed', works: 'completed' });
+  expect(statuses(partial.steps)).toEqual({ one: 'completed', 'behind-one': 'completed', two: 'failed', works: 'completed' });
   two.mend();
   await fleet.act(plan.id, 'retry');
-  const done = await untilEnded(plan.id, 'completed');
+  const done = await untilEventsAgree(fleet, plan.id, 'completed');
   expect(generations(done)).toEqual({ one: 2, 'behind-one': 2, two: 3, works: 1 });
   expect(done.progress.percent).toBe(100);
   expect(fleet.calls(plan.id).sort()).toEqual(['behind-one', 'one', 'one', 'two', 'two', 'two', 'works']);
@@ -115,13 +106,13 @@ test('a plan that fails again can be retried again; a stop leaves no trace in th
     ]),
     'failed',
   );
-  expect(statuses(plan)).toEqual({ a: 'completed', b: 'failed', held: 'cancelled', clean: 'completed' });
+  expect(statuses(plan.steps)).toEqual({ a: 'completed', b: 'failed', held: 'cancelled', clean: 'completed' });
   await fleet.act(plan.id, 'retry');
   await fleet.until(plan.id, 'failed');
   b.mend();
   never.open();
   await fleet.act(plan.id, 'retry');
-  const done = await untilEnded(plan.id, 'completed');
+  const done = await untilEventsAgree(fleet, plan.id, 'completed');
   expect(generations(done)).toEqual({ a: 1, b: 3, held: 3, clean: 1 });
   expect(keys(plan.id, 'b')).toEqual(['.b.1', '.b.2', '.b.3']);
   // Clean-up had completed in the first round, and was not asked for again.
@@ -135,8 +126,8 @@ test('one step of a failed plan is retried: the plan executes again, without the
   b.mend();
   const again = await fleet.act(plan.id, 'steps/b/retry');
   expect([again.status, stepOf(again, 'c').status, stepOf(again, 'behind-c').status]).toEqual(['executing', 'failed', 'skipped']);
-  const partial = await untilEnded(plan.id, 'partial');
-  expect(statuses(partial)).toEqual({ b: 'completed', 'behind-b': 'completed', c: 'failed', 'behind-c': 'skipped' });
+  const partial = await untilEventsAgree(fleet, plan.id, 'partial');
+  expect(statuses(partial.steps)).toEqual({ b: 'completed', 'behind-b': 'completed', c: 'failed', 'behind-c': 'skipped' });
   expect(fleet.calls(plan.id).sort()).toEqual(['b', 'b', 'behind-b', 'c']);
   expect(await retried(plan.id)).toEqual([['b', 'behind-b']]);
 });
@@ -151,13 +142,13 @@ test('one step of a plan that goes on after failures is retried while the rest r
     step('last', after('held', 'behind')),
   ];
   const { id } = await fleet.launch(draft(steps, { stopOnError: false }));
-  await expect.poll(async () => stepOf(await fleet.plan(id), 'behind').status).toBe('skipped');
+  await expect.poll(async () => stepOf(await fleet.plan(id), 'behind').status, { timeout: 20_000 }).toBe('skipped');
   b.mend();
   expect((await fleet.act(id, 'steps/b/retry')).status).toBe('executing');
-  await expect.poll(async () => stepOf(await fleet.plan(id), 'behind').status).toBe('completed');
+  await expect.poll(async () => stepOf(await fleet.plan(id), 'behind').status, { timeout: 20_000 }).toBe('completed');
   expect(stepOf(await fleet.plan(id), 'held').status).toBe('running');
   open.open();
-  const done = await untilEnded(id, 'completed');
+  const done = await untilEventsAgree(fleet, id, 'completed');
   expect(generations(done)).toEqual({ b: 2, behind: 2, held: 1, last: 1 });
   expect(fleet.calls(id).sort()).toEqual(['b', 'b', 'behind', 'held', 'last']);
 });
@@ -166,7 +157,8 @@ test('a gate that was approved before a failure is not asked again; one that was
   const gate = { approval: { message: 'Go?' } };
   const b = flaky('b', { ...gate, ...after('a') });
   const { id } = await fleet.launch(draft([step('a'), b.made, step('c', { ...gate, ...after('b') })]));
-  const asks = (stepId: string) => expect.poll(async () => stepOf(await fleet.plan(id), stepId).status).toBe('awaiting_approval');
+  const asks = (stepId: string) =>
+    expect.poll(async () => stepOf(await fleet.plan(id), stepId).status, { timeout: 20_000 }).toBe('awaiting_approval');
   await asks('b');
   await fleet.act(id, 'steps/b/approve', { data: 1 });
   const failed = await fleet.until(id, 'failed');
@@ -181,7 +173,7 @@ test('a gate that was approved before a failure is not asked again; one that was
   await asks('c');
   expect(stepOf(await fleet.plan(id), 'c').gate).toMatchObject({ decision: null, have: 0, votes: [], data: null });
   await fleet.act(id, 'steps/c/approve');
-  await untilEnded(id, 'completed');
+  await untilEventsAgree(fleet, id, 'completed');
   expect(fleet.calls(id)).toEqual(['a', 'b', 'b', 'c']);
   expect((await fleet.events(id)).filter(({ type }) => type === 'step.awaiting_approval').map(({ stepId }) => stepId)).toEqual([
     'b',
@@ -193,7 +185,7 @@ test('a gate that was approved before a failure is not asked again; one that was
 test('an approval is void when what stands before the gate runs again', async () => {
   const b = flaky('b', { approval: { message: 'Publish {{a.output.value}}?' }, ...after('a') });
   const { id } = await fleet.launch(draft([step('a'), b.made]));
-  const asks = () => expect.poll(async () => stepOf(await fleet.plan(id), 'b').status).toBe('awaiting_approval');
+  const asks = () => expect.poll(async () => stepOf(await fleet.plan(id), 'b').status, { timeout: 20_000 }).toBe('awaiting_approval');
   await asks();
   await fleet.act(id, 'steps/b/approve');
   await fleet.until(id, 'failed');
@@ -201,7 +193,7 @@ test('an approval is void when what stands before the gate runs again', async ()
   await fleet.act(id, 'retry', { from: ['a'] });
   await asks();
   await fleet.act(id, 'steps/b/approve');
-  await untilEnded(id, 'completed');
+  await untilEventsAgree(fleet, id, 'completed');
   expect(fleet.calls(id)).toEqual(['a', 'b', 'a', 'b']);
 });
 
@@ -214,7 +206,7 @@ test('of a list only the elements that had not completed run again', async () =>
   expect(stepOf(plan, 'each').children?.map(({ status }) => status)).toEqual(['completed', 'failed', 'completed']);
   missing.open();
   await fleet.act(plan.id, 'retry');
-  const done = await untilEnded(plan.id, 'completed');
+  const done = await untilEventsAgree(fleet, plan.id, 'completed');
   expect(stepOf(done, 'reads').output).toEqual({ value: [{ value: 0 }, { value: 1 }, { value: 2 }] });
   expect(fleet.calls(plan.id).sort()).toEqual(['each[0]', 'each[1]', 'each[1]', 'each[2]', 'reads']);
   expect(keys(plan.id, 'each[1]')).toEqual(['.each[1].1', '.each[1].2']);
