@@ -8,6 +8,7 @@ import {
   claim,
   complete,
   type EdgeCase,
+  fail,
   failRetryable,
   fails,
   pause,
@@ -200,6 +201,20 @@ export const CLOCK_CASES: readonly EdgeCase[] = [
     options: { planTimeoutMs: 1_000 },
     calls: [[claim('a', 't1'), 'ok'], 1_000, [tick, 'ok plan_timed_out'], [failRetryable('a', 't1', 0), 'ok']],
     ends: { plan: 'failed', steps: { a: 'failed' }, events: ['step.failed a', 'plan.failed'] },
+  },
+  {
+    name: 'timeout: a step that fails after it was up does not become the reason why the others end',
+    steps: [{ id: 'a' }, { id: 'b' }],
+    options: { planTimeoutMs: 1_000 },
+    calls: [
+      [claim('a', 't1'), 'ok'],
+      [claim('b', 't2'), 'ok'],
+      1_000,
+      [tick, 'ok plan_timed_out'],
+      [fail('a', 't1'), 'ok'],
+      [release('b', 't2'), 'ok'],
+    ],
+    ends: { plan: 'failed', steps: { a: 'failed', b: 'cancelled' }, reasons: { b: 'plan_timeout' } },
   },
   {
     name: 'timeout: a pause does not count',

@@ -126,6 +126,12 @@ export const PAUSE_CASES: readonly EdgeCase[] = [
     },
   },
   {
+    name: 'pause: resumed, a backoff that is over is queued without waiting for its job',
+    steps: [{ id: 'a', retry: { maxAttempts: 2 } }],
+    calls: [[claim('a', 't1'), 'ok'], [failRetryable('a', 't1', 1_000), 'ok'], [pause, 'ok'], 1_000, [resume, 'ok']],
+    ends: { plan: 'executing', steps: { a: 'queued' }, attempts: { a: 1 }, events: ['plan.paused', 'plan.resumed', 'step.queued a'] },
+  },
+  {
     name: 'pause: the last completion ends the plan without a resumption',
     steps: [{ id: 'a' }],
     calls: [
