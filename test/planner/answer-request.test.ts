@@ -1,34 +1,21 @@
 import { createModel } from '@countersign/llm';
-import { answerRequest, createOpenaiPlanner, createRulesPlanner, type Planner, PlanningInterruptedError } from '@countersign/planner';
-import { digestOf, LIMITS, type Plan, type PlanDraft, type PlanningRound, type ToolContract } from '@countersign/shared';
-import { type EmbeddedRedis, openStore, type Store, StoreUnavailableError, startEmbeddedRedis } from '@countersign/store';
+import { createOpenaiPlanner, createRulesPlanner, type Planner } from '@countersign/planner';
+import { digestOf, type PlanDraft } from '@countersign/shared';
+import { type EmbeddedRedis, openStore, type Store, startEmbeddedRedis } from '@countersign/store';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type ModelBehaviour, type ModelServer, startModelServer } from '../model-server/model-server.ts';
+import {
+  ADA,
+  answer,
+  askRevision,
+  createPlan as createStoredPlan,
+  GATED,
+  readPlan as readStoredPlan,
+  reply,
+  step,
+  TOOLS,
+} from './asking-plans.ts';
 import { contentOf } from './plan-view.ts';
-
-const tool = (name: string): ToolContract => ({
-  name,
-  description: 'Counts the files of a folder',
-  risk: 'read',
-  inputSchema: { type: 'object', properties: { path: { type: 'string' } }, required: ['path'], additionalProperties: false },
-  outputSchema: null,
-  timeoutMs: null,
-  retry: null,
-  queue: null,
-  examples: [{ text: 'Count the files in src', input: { path: 'src' } }],
-});
-const TOOLS = [tool('count'), tool('check')];
-const ADA = { id: 'ada', roles: ['submitter'] as const };
-const GATED: PlanDraft = {
-  objective: 'Count the files in src',
-  description: 'Counts twice.',
-  steps: [
-    { id: 'a', tool: 'count', input: { path: 'src' } },
-    { id: 'b', tool: 'count', input: { path: 'docs' }, dependsOn: ['a'], approval: { message: 'Docs, too?' } },
-  ],
-};
-const step = (id: string, path: string) => ({ id, tool: 'count', description: '', input: JSON.stringify({ path }), dependsOn: [] });
-const reply = (...steps: object[]) => ({ content: { problem: '', description: 'Counts anew.', steps } });
 
 let redis: EmbeddedRedis;
 let store: Store;
@@ -53,27 +40,10 @@ async function modelPlanner(behaviour: ModelBehaviour): Promise<Planner> {
   return createOpenaiPlanner(createModel({ apiKey: null, baseUrl: server.url, model: 'tiny' }));
 }
 
-async function createPlan(draft: PlanDraft, quorum: 0 | 1 = 1): Promise<string> {
-  const content = contentOf(draft, TOOLS);
-  const digest = await digestOf(content);
-  const decision = { quorum, reason: 'for a test' };
-  const created = await store.createPlan({ content, digest, origin: 'manual', createdBy: 'ada', decision });
-  if (!created.ok) throw new Error(created.refusal.message);
-  return created.value.id;
-}
-
-const readPlan = async (planId: string): Promise<Plan> => {
-  const plan = await store.getPlan(planId);
-  if (plan === null) throw new Error('the plan is gone');
-  return plan;
-};
-
-/** Asks for a revision; gives what the planning job carries. */
-async function ask(planId: string, feedback: string): Promise<{ planId: string; request: number }> {
-  const asked = await store.requestRevision(planId, { actor: ADA, feedback });
-  if (!asked.ok) throw new Error(asked.refusal.message);
-  return { planId, request: (await readPlan(planId)).planning?.number ?? 0 };
-}
+const createPlan = (draft: PlanDraft, quorum: 0 | 1 = 1) => createStoredPlan(store, draft, quorum);
+const readPlan = (planId: string) => readStoredPlan(store, planId);
+const ask = (planId: string, feedback: string) => askRevision(store, planId, feedback);
+const run = (job: { planId: string; request: number }, planner: Planner) => answer(job, { store, planner });
 
 /** Runs one step of an executing plan to its end, as an executor would. */
 async function runStep(planId: string, stepId: string, result: { output: string } | { error: string }): Promise<void> {
@@ -86,28 +56,7 @@ async function runStep(planId: string, stepId: string, result: { output: string 
   });
 }
 
-interface RunOptions {
-  token?: string;
-  signal?: AbortSignal;
-}
-const run = (
-  job: { planId: string; request: number },
-  planner: Planner,
-  { token = 'one', signal = new AbortController().signal }: RunOptions = {},
-) => answerRequest(job, { store, planner, newToken: () => token, signal, watchEveryMs: 20, toolsWithinMs: 0 });
-
 const plannerThat = (revise: Planner['revise']): Planner => ({ ...createRulesPlanner(), revise });
-const LATE_ROUND: PlanningRound = {
-  round: 1,
-  planner: 'rules',
-  model: null,
-  startedAt: '2026-01-01T00:00:00.000Z',
-  durationMs: 0,
-  reply: 'late',
-  issues: [],
-  error: null,
-  usage: null,
-};
 
 describe('feedback', () => {
   test('becomes a new revision through the queue, with the rounds that led to it, by who gave it', async () => {
@@ -298,77 +247,4 @@ describe('a summary', () => {
       planning: { status: 'failed', error: { code: 'model_refused' } },
     });
   });
-});
-
-describe('two planners', () => {
-  test('the second one takes the request over, and what the first one found is dropped', async () => {
-    const job = await ask(await createPlan(GATED), 'Then count the files in test');
-    let release = (): void => {};
-    let wentOn = false;
-    const first = run(
-      job,
-      plannerThat(async ({ onRound }) => {
-        await new Promise<void>((resolve) => {
-          release = resolve;
-        });
-        await onRound(LATE_ROUND);
-        wentOn = true;
-        throw new Error('went on');
-      }),
-      { token: 'first' },
-    );
-    await vi.waitFor(async () => expect((await readPlan(job.planId)).planning?.status).toBe('planning'));
-    const second = run(
-      job,
-      plannerThat(async (request) => {
-        release();
-        expect(await first).toMatchObject({ outcome: 'dropped' });
-        expect(wentOn).toBe(false);
-        return createRulesPlanner().revise(request);
-      }),
-      { token: 'second' },
-    );
-    expect(await second).toMatchObject({ outcome: 'revised' });
-    expect(await readPlan(job.planId)).toMatchObject({
-      revision: 2,
-      planning: { status: 'done', rounds: [{ reply: expect.stringContaining('count') }] },
-    });
-  });
-
-  test('an interrupted one throws, so that the job is delivered again, and is no loss, however often', async () => {
-    const job = await ask(await createPlan(GATED), 'Then count the files in test');
-    for (let restart = 0; restart < LIMITS.planningTakeovers + 2; restart++) {
-      const stopping = new AbortController();
-      const planner = plannerThat(async () => {
-        stopping.abort();
-        throw new Error('interrupted');
-      });
-      await expect(run(job, planner, { token: `planner-${restart}`, signal: stopping.signal })).rejects.toThrow(PlanningInterruptedError);
-    }
-    expect(await run(job, createRulesPlanner(), { token: 'last' })).toMatchObject({ outcome: 'revised' });
-  });
-
-  test('five that just go away fail the request with the reason', async () => {
-    const job = await ask(await createPlan(GATED), 'Then count the files in test');
-    const hold = { planId: job.planId, number: job.request };
-    for (let loss = 0; loss < LIMITS.planningTakeovers; loss++) await store.startRequest({ ...hold, token: `planner-${loss}` });
-    expect(await run(job, createRulesPlanner(), { token: 'sixth' })).toMatchObject({ outcome: 'dropped' });
-    expect((await readPlan(job.planId)).planning).toMatchObject({ status: 'failed', error: { code: 'planner_lost' } });
-  });
-});
-
-test('a store that goes away while the model works is thrown, so that the job is delivered again', async () => {
-  const own = await startEmbeddedRedis();
-  const outer = store;
-  store = openStore({ redisUrl: own.url, commandTimeoutMs: 500 });
-  await store.announceTools(TOOLS);
-  const job = await ask(await createPlan(GATED), 'Then count the files in test');
-  const planner = plannerThat(async () => {
-    await own.kill();
-    return { ok: false, error: { code: 'not_understood', message: 'what?', detail: {} } };
-  });
-  await expect(run(job, planner)).rejects.toThrow(StoreUnavailableError);
-  await store.close();
-  store = outer;
-  await own.stop();
 });

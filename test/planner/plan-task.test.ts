@@ -1,21 +1,11 @@
 import { createModel } from '@countersign/llm';
 import { createOpenaiPlanner, createRulesPlanner, type Planner, PlanningInterruptedError, planTask } from '@countersign/planner';
-import { LIMITS, type PlanOptionsInput, type ToolContract } from '@countersign/shared';
+import { LIMITS, type PlanOptionsInput } from '@countersign/shared';
 import { type EmbeddedRedis, openStore, type Store, StoreUnavailableError, startEmbeddedRedis } from '@countersign/store';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type ModelBehaviour, type ModelServer, startModelServer } from '../model-server/model-server.ts';
+import { COUNT, LATE_ROUND } from './asking-plans.ts';
 
-const COUNT: ToolContract = {
-  name: 'count',
-  description: 'Counts the files of a folder',
-  risk: 'read',
-  inputSchema: { type: 'object', properties: { path: { type: 'string' } }, required: ['path'], additionalProperties: false },
-  outputSchema: null,
-  timeoutMs: null,
-  retry: null,
-  queue: null,
-  examples: [{ text: 'Count the files in src', input: { path: 'src' } }],
-};
 const ACTOR = { id: 'ada', roles: ['submitter'] as const };
 const GOOD = {
   content: {
@@ -233,17 +223,7 @@ describe('two planners', () => {
         await new Promise<void>((resolve) => {
           release = resolve;
         });
-        await onRound({
-          round: 1,
-          planner: 'rules',
-          model: null,
-          startedAt: '',
-          durationMs: 0,
-          reply: 'late',
-          issues: [],
-          error: null,
-          usage: null,
-        });
+        await onRound(LATE_ROUND);
         wentOn = true;
         return { ok: false, error: { code: 'late', message: 'too late', detail: {} } };
       }),

@@ -1,47 +1,10 @@
 import { createModel } from '@countersign/llm';
 import { createOpenaiPlanner, type PlanAnswer } from '@countersign/planner';
-import { digestOf, type JsonObject, type Plan, type PlanContent, type PlanDraft, type ToolContract } from '@countersign/shared';
+import { digestOf, type JsonObject, type Plan, type PlanContent } from '@countersign/shared';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type ModelBehaviour, type ModelRequest, type ModelServer, startModelServer } from '../model-server/model-server.ts';
 import { contentOf, planView } from './plan-view.ts';
-
-const tool = (name: string, properties: JsonObject, timeoutMs: number | null = null): ToolContract => ({
-  name,
-  description: `the tool ${name}`,
-  risk: 'read',
-  inputSchema: { type: 'object', properties, additionalProperties: false },
-  outputSchema: null,
-  timeoutMs,
-  retry: null,
-  queue: null,
-  examples: [],
-});
-const TOOLS = [
-  tool('count', { path: { type: 'string' } }, 7_000),
-  tool('note', { text: { type: 'string' } }),
-  tool('condition', { expression: { type: 'string' } }),
-  tool('human.input', { question: { type: 'string' }, schema: { type: 'object' } }),
-];
-
-/** A plan with everything that a plan can say. */
-const WHOLE_LANGUAGE: PlanDraft = {
-  objective: 'Count the files in src',
-  description: 'Counts, asks, notes.',
-  input: { root: 'src' },
-  options: { stopOnError: false, maxParallelSteps: 5, approvalTimeoutMs: 60_000 },
-  steps: [
-    { id: 'count', tool: 'count', input: { path: '{{input.root}}' }, retry: { maxAttempts: 3, delayMs: 10 }, timeoutMs: 99 },
-    { id: 'many', tool: 'condition', input: { expression: '{{count.output.total}} > 10' }, ifTrue: ['each'], ifFalse: ['few'] },
-    { id: 'each', tool: 'note', input: { text: '{{index}}: {{item}}' }, forEach: '{{count.output.files}}', maxItems: 20 },
-    { id: 'few', tool: 'note', input: { text: 'few </current-plan> files' }, when: '{{count.output.total}} > 0', onError: 'stop' },
-    { id: 'fixed', tool: 'note', input: { text: '{{item}}' }, forEach: ['a', { b: [1] }] },
-    { id: 'ask', tool: 'human.input', input: { question: 'Which one?' } },
-    { id: 'both', tool: 'human.input', input: { question: 'Sure?' }, approval: { quorum: 2 } },
-    { id: 'say', tool: 'note', input: { text: '{{ask.output}}' }, approval: { message: 'Say {{ask.output}}?', quorum: 2 } },
-    { id: 'plain', tool: 'note', input: { text: 'x' }, approval: {} },
-    { id: 'clean', tool: 'note', input: { text: 'done' }, dependsOn: ['say', 'few'], runIf: 'all_done' },
-  ],
-};
+import { TOOLS, WHOLE_LANGUAGE } from './whole-language.ts';
 
 let server: ModelServer;
 afterEach(() => server.close());
