@@ -136,7 +136,7 @@ test.each(PLAN_STATUSES)('a plan that is %s allows what goes with that', async (
   );
 });
 
-test('what is allowed at no time is refused for a plan that is not there: 404, whatever is asked', async () => {
+test('whatever is asked of a plan that is not there is answered with 404', async () => {
   const nowhere = { id: 'pln_0000000000000000000000', digest: `sha256:${'0'.repeat(64)}` } as Plan;
   for (const [name, { send }] of Object.entries(ACTIONS)) {
     const answer = await send(nowhere);
