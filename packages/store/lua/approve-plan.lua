@@ -28,6 +28,7 @@ local vote = '{"actor":' .. cjson.encode(actor) .. ',"at":' .. timeText() .. ',"
 local have = redis.call('RPUSH', planKey .. ':votes', vote)
 emit('plan.voted', { actor = actor }, '{"digest":"' .. digest .. '","comment":' .. comment .. ',"have":' .. have .. ',"need":' .. plan.quorum .. '}')
 if have >= plan.quorum then
+  dropRequest()
   movePlan('approved')
   emit('plan.approved', { actor = actor }, cjson.encode({ digest = digest }))
   startOnceApproved()

@@ -41,10 +41,19 @@ export function eventLog(connection: StoreConnection): EventLog {
     return entries.map((entry) => readEvent(entry, { planId, taskId }));
   };
 
-  /** Whether a plan that has ended may go on with a revision that the engine asked the planner for. */
-  const isReplanned = async (planId: string): Promise<boolean> => {
-    const [kind, status] = await connection.attempt(() => redis.hmget(keys.plan(planId), 'requestKind', 'requestStatus'));
-    return kind === 'replan' && (status === 'queued' || status === 'planning');
+  /**
+   * Whether a plan has ended, and whether the planner still writes a revision that it goes on with; null when there is no
+   * plan. The request is read first: what came of it in between shows in the status.
+   */
+  const lookAt = async (planId: string): Promise<{ ended: boolean; replanned: boolean } | null> => {
+    const [[kind, status], state] = await connection.attempt(() =>
+      Promise.all([redis.hmget(keys.plan(planId), 'requestKind', 'requestStatus'), redis.hget(keys.planSteps(planId), '@')]),
+    );
+    if (state === null) return null;
+    return {
+      ended: isEndedPlan(parsePlanState(state).status),
+      replanned: kind === 'replan' && (status === 'queued' || status === 'planning'),
+    };
   };
 
   return {
@@ -61,8 +70,8 @@ export function eventLog(connection: StoreConnection): EventLog {
     async *tailEvents(planId, { after = '0', signal }) {
       let last = after;
       while (!signal.aborted) {
-        // The status is read before the events: when it is an ended one, the last event is there already.
-        const state = await connection.attempt(() => redis.hget(keys.planSteps(planId), '@'));
+        // Read before the events: when the plan has ended, the last event is there already.
+        const seen = await lookAt(planId);
         const batch = await read(planId, { after: last, limit: BATCH });
         for (const event of batch) {
           if (signal.aborted) return;
@@ -70,11 +79,9 @@ export function eventLog(connection: StoreConnection): EventLog {
           last = event.id;
         }
         if (batch.length > 0) continue;
-        if (state === null) return;
-        const hasEnded = isEndedPlan(parsePlanState(state).status);
-        if (hasEnded && !(await isReplanned(planId))) return;
+        if (seen === null || (seen.ended && !seen.replanned)) return;
         // Whether the planner gave up is no event of the plan: it is looked at again after a while.
-        const until = hasEnded ? AbortSignal.any([signal, AbortSignal.timeout(LOOK_AGAIN_MS)]) : signal;
+        const until = seen.ended ? AbortSignal.any([signal, AbortSignal.timeout(LOOK_AGAIN_MS)]) : signal;
         await connection.tail.wait(keys.planEvents(planId), last, until);
       }
     },

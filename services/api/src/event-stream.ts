@@ -1,6 +1,6 @@
 /** A plan's events as a stream of server-sent events. */
 import { once } from 'node:events';
-import { type Event, isEndedPlan } from '@countersign/shared';
+import { type Event, isEndedPlan, type Plan } from '@countersign/shared';
 import { z } from 'zod';
 import { type Answer, problem } from './answer.ts';
 import { eventExample } from './examples.ts';
@@ -68,6 +68,12 @@ async function stream(call: Call, after: string): Promise<Answer> {
   return { kind: 'written' };
 }
 
+/** A failed plan that the planner writes anew by itself goes on. */
+function isOver({ status, planning }: Plan): boolean {
+  const replanned = planning?.kind === 'replan' && (planning.status === 'queued' || planning.status === 'planning');
+  return isEndedPlan(status) && !replanned;
+}
+
 async function readEvents(call: Call<{ lastEventId?: string | undefined }>): Promise<Answer> {
   const id = call.params.id ?? '';
   const after = readAfter(call);
@@ -79,7 +85,7 @@ async function readEvents(call: Call<{ lastEventId?: string | undefined }>): Pro
   const plan = await store.getPlan(id);
   if (plan === null) return noPlan(id);
   // An EventSource connects again whenever a stream ends; 204 is how it is told that there is nothing left.
-  if (after !== '0' && isEndedPlan(plan.status) && (await store.readEvents(id, { after, limit: 1 })).length === 0)
+  if (after !== '0' && isOver(plan) && (await store.readEvents(id, { after, limit: 1 })).length === 0)
     return { kind: 'empty', status: 204 };
   return stream(call, after);
 }
