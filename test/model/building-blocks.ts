@@ -120,9 +120,8 @@ export function stop(change: Change, stopping: Stopping): Change {
   const { kind, stepId: failedId } = stopping;
   let next = patchPlan(change, { stopping });
   const behind = allBehind(next.state, failedId === null ? [] : [failedId]);
-  const ended: string[] = [];
+  const ended = failedId === null ? [] : [failedId];
   for (const { id, status } of change.state.steps) {
-    if (id === failedId) ended.push(id);
     if (status === 'running' || hasEnded(stepOf(change.state, id)) || isCleanUp(change.state, id)) continue;
     const isBehind = behind.has(id) && CAN_BE_SKIPPED.includes(status);
     next = isBehind

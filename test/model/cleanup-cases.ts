@@ -59,10 +59,10 @@ export const CLEANUP_CASES: readonly EdgeCase[] = [
     },
   },
   {
-    name: 'clean-up: what follows from a stop opens in the order of the array of what was ended',
+    name: 'clean-up: what follows the failed step opens first, then what follows the steps that the stop ended, in the order of the array',
     steps: [
+      { id: 'later', dependsOn: ['other'], runIf: 'all_done' },
       { id: 'first', dependsOn: ['a'], runIf: 'all_done' },
-      { id: 'second', dependsOn: ['other'], runIf: 'all_done' },
       { id: 'other' },
       { id: 'a' },
     ],
@@ -70,8 +70,8 @@ export const CLEANUP_CASES: readonly EdgeCase[] = [
     calls: fails('a'),
     ends: {
       plan: 'executing',
-      steps: { first: 'queued', second: 'queued', other: 'cancelled', a: 'failed' },
-      events: ['step.failed a', 'step.cancelled other', 'step.ready second', 'step.ready first', 'step.queued first', 'step.queued second'],
+      steps: { later: 'queued', first: 'queued', other: 'cancelled', a: 'failed' },
+      events: ['step.failed a', 'step.cancelled other', 'step.ready first', 'step.ready later', 'step.queued later', 'step.queued first'],
     },
   },
   {

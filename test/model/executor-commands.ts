@@ -108,17 +108,15 @@ function recordRefusal(state: PlanState, { stepId, token }: { stepId: string; to
   return step.status === 'running' && step.token === token ? null : 'stale_token';
 }
 
-/** As recordRefusal, for what must not go on once the plan is stopping. */
-function beginRefusal(state: PlanState, command: { stepId: string; token: string }): string | null {
-  return isUnderWay(state) && isToAbort(state, command.stepId) ? 'plan_stopping' : recordRefusal(state, command);
-}
-
 const withInput = (change: Change, { stepId, resolvedInput }: CommandOf<'begin' | 'ask'>): Change =>
   resolvedInput === null ? change : patchStep(change, stepId, { resolvedInput });
 
 function begin(change: Change, command: CommandOf<'begin'>): Applied {
-  const refusal = beginRefusal(change.state, command);
-  return refusal === null ? done(withInput(change, command)) : refused(change.state, refusal);
+  const { state } = change;
+  // It says first whether there is still something to do, and only then by whom.
+  if (isUnderWay(state) && isToAbort(state, command.stepId)) return refused(state, 'plan_stopping');
+  const refusal = recordRefusal(state, command);
+  return refusal === null ? done(withInput(change, command)) : refused(state, refusal);
 }
 
 function decline(change: Change, command: CommandOf<'decline'>): Applied {
@@ -133,8 +131,9 @@ function decline(change: Change, command: CommandOf<'decline'>): Applied {
 }
 
 function askPeople(change: Change, command: CommandOf<'ask'>): Applied {
-  const refusal = beginRefusal(change.state, command);
+  const refusal = recordRefusal(change.state, command);
   if (refusal !== null) return refused(change.state, refusal);
+  if (isToAbort(change.state, command.stepId)) return refused(change.state, 'plan_stopping');
   return done(admit(ask(withInput(change, command), command.stepId, command.message)));
 }
 

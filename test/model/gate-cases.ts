@@ -195,14 +195,14 @@ export const GATE_CASES: readonly EdgeCase[] = [
     },
   },
   {
-    name: 'gate: an executor that asks when its plan stops is told so, before its token is looked at',
+    name: 'gate: an executor that asks when its plan stops is told so, and may still decline',
     steps: [{ id: 'gate', when: 'true', approval: GATE }, { id: 'a' }],
     calls: [
       [claim('gate', 't1'), 'ok'],
       [claim('a', 't2'), 'ok'],
       [fail('a', 't2'), 'ok'],
       [ask('gate', 't1'), 'plan_stopping'],
-      [ask('gate', 't3'), 'plan_stopping'],
+      [ask('gate', 't3'), 'stale_token'],
       [decline('gate', 't1'), 'ok'],
       [ask('gate', 't1'), 'plan_not_executing'],
       [decline('gate', 't1'), 'plan_not_executing'],

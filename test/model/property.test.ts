@@ -5,7 +5,7 @@
  * MODEL_SEED sets the seed (it is printed), MODEL_RUNS how many sequences are tried (500), MODEL_PATH goes straight to a
  * counterexample that was printed with its seed.
  */
-import { foldEvents } from '@countersign/shared';
+import { CONDITION_TOOL, foldEvents, type Step } from '@countersign/shared';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { expectedPlan } from './comparable.ts';
@@ -62,9 +62,9 @@ async function runSequence(spec: Submission, list: readonly Intent[]): Promise<v
     }
   } catch (error) {
     const commands = past.map(described).join('\n');
-    throw new Error(`${(error as Error).message}\n\nWhat was done after the plan was created, the last line shows it:\n${commands}\n`, {
-      cause: error,
-    });
+    const plan = create.content.steps.map(outlined).join('\n');
+    const shown = `The plan's steps:\n${plan}\n\nWhat was done after it was created, the last line shows it:\n${commands}\n`;
+    throw new Error(`${(error as Error).message}\n\n${shown}`, { cause: error });
   } finally {
     await store.cancelPlan(real.planId, { actor: { id: 'ann', roles: ['admin'] } });
     await store.deletePlan(real.planId);
@@ -75,6 +75,20 @@ async function runSequence(spec: Submission, list: readonly Intent[]): Promise<v
 /** A revision's content is long; what matters of it is what it changes. */
 const described = (move: Move): string =>
   JSON.stringify(move, (key, value) => (key === 'content' ? { ...value, tools: undefined, options: undefined } : value));
+
+/** What of a step decides when it runs. */
+function outlined({ id, tool, dependsOn, when, runIf, onError, approval, retry, ifTrue, ifFalse }: Step): string {
+  const branches = [...ifTrue.map((target) => `true: ${target}`), ...ifFalse.map((target) => `false: ${target}`)];
+  return [
+    `${id} after [${dependsOn.join(', ')}]`,
+    ...(tool === CONDITION_TOOL ? [`condition (${branches.join(', ')})`] : []),
+    ...(runIf === 'none_failed_min_one_success' ? [] : [runIf]),
+    ...(when === null ? [] : [`when ${when}`]),
+    ...(approval === null ? [] : [`gate of ${approval.quorum}`]),
+    ...(retry.maxAttempts === 1 ? [] : [`${retry.maxAttempts} attempts`]),
+    `on error ${onError}`,
+  ].join(', ');
+}
 
 /** `before` is the plan before the last command; both sides agreed on it. */
 async function expectAgreement(
