@@ -1,4 +1,4 @@
-import { type Event, type PlanDraft, RUN_IF, type RunIf, type StepDraft } from '@countersign/shared';
+import { type Event, type PlanDraft, RUN_IF, type StepDraft, type StepView } from '@countersign/shared';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Fleet } from './fleet.ts';
 import { placeOf } from './ledger.ts';
@@ -17,7 +17,7 @@ const draft = (steps: StepDraft[], options: PlanDraft['options'] = {}): PlanDraf
 });
 
 /** For each outcome of the dependencies: which of the four rules run, and the reason of those that don't. */
-const OUTCOMES: { of: string; dependsOn: string[]; runs: readonly RunIf[]; reason?: string; names?: string }[] = [
+const OUTCOMES: { of: string; dependsOn: string[]; runs: readonly StepView['runIf'][]; reason?: string; names?: string }[] = [
   { of: 'none', dependsOn: [], runs: RUN_IF },
   { of: 'succeeded', dependsOn: ['ok', 'ok2'], runs: RUN_IF },
   {
@@ -67,7 +67,7 @@ test('the four rules, with every outcome of what a step depends on', async () =>
 test('a step that says nothing has the default rule, and a rule that there is not is refused', async () => {
   const created = await fleet.createPlan({ ...draft([recordStep('a')]), draft: true });
   expect(created.steps[0]?.runIf).toBe('none_failed_min_one_success');
-  const answer = await fleet.call('POST', '/v1/plans', { body: draft([{ ...recordStep('a'), runIf: 'sometimes' as RunIf }]) });
+  const answer = await fleet.call('POST', '/v1/plans', { body: draft([{ ...recordStep('a'), runIf: 'sometimes' as StepView['runIf'] }]) });
   expect([answer.status, answer.body.issues[0].path, answer.body.issues[0].code]).toEqual([422, 'steps[0].runIf', 'bad_option']);
 });
 

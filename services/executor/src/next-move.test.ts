@@ -89,7 +89,7 @@ function decide(fields: Partial<Step>, { outcomes = {}, stepId = 'send', attempt
   const revision = loadContent(content);
   const loaded = revision.steps.get('send');
   if (loaded === undefined) throw new Error('the plan has no step send');
-  const reads = stepId === 'send' ? loaded.reads : [...loaded.reads, stepId];
+  const reads = stepId === 'send' ? loaded.reads : [...loaded.childReads, stepId];
   const read = new Map(reads.map((id) => [id, outcomes[id] ?? outcome({ status: 'pending' })]));
   return { reads, move: nextMove({ stepId, attempt, taskId: 'tsk_1', revision, loaded, outcomes: read }, brought) };
 }

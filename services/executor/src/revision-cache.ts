@@ -6,6 +6,7 @@ import {
   isTemplate,
   type PlanContent,
   parseCondition,
+  type Reference,
   referencesIn,
   type Step,
   stepReferences,
@@ -16,6 +17,8 @@ export interface LoadedStep {
   step: Step;
   /** the ids of the steps whose outcomes it needs; none for most steps, which are quicker for it */
   reads: readonly string[];
+  /** the same for each child of a forEach step: not the list itself, which each of its elements would have to load */
+  childReads: readonly string[];
   /** whether resolving its input changes it */
   inputIsTemplate: boolean;
   /** what cannot be known before its gate was approved */
@@ -36,14 +39,18 @@ const callsCode = (source: string): boolean => !parseCondition(source).ok && par
 
 function loadStep(step: Step, ids: ReadonlySet<string>): LoadedStep {
   const isCondition = step.tool === CONDITION_TOOL;
-  const expressions = [...(step.when === null ? [] : [step.when]), ...(isCondition ? [String(step.input.expression)] : [])];
   const input = inputReferences(step);
-  const named = stepReferences(step).map(({ root }) => root);
-  // Code may look at any step that this one waits for, and the gate's own outcome says whether it was approved.
-  const further = [...(expressions.some(callsCode) ? step.dependsOn : []), ...(step.approval === null ? [] : [step.id])];
+  const expressions = isCondition ? [String(step.input.expression)] : [];
+  const readsOf = (references: readonly Reference[], conditions: readonly string[]): string[] => {
+    const named = references.map(({ root }) => root);
+    // Code may look at any step that this one waits for, and the gate's own outcome says whether it was approved.
+    const further = [...(conditions.some(callsCode) ? step.dependsOn : []), ...(step.approval === null ? [] : [step.id])];
+    return [...new Set([...named, ...further])].filter((id) => ids.has(id));
+  };
   return {
     step,
-    reads: [...new Set([...named, ...further])].filter((id) => ids.has(id)),
+    reads: readsOf(stepReferences(step), step.when === null ? expressions : [step.when, ...expressions]),
+    childReads: readsOf(input, expressions),
     inputIsTemplate: !isCondition && isTemplate(step.input),
     readsOwnApproval: {
       input: input.some(({ root }) => root === step.id),

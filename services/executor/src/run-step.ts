@@ -131,7 +131,7 @@ async function runClaimed(
   const { loaded, hold, log } = held;
   const { store, persistence } = scope;
   const { stepId } = hold;
-  const reads = stepId === loaded.step.id ? loaded.reads : [...loaded.reads, stepId];
+  const reads = stepId === loaded.step.id ? loaded.reads : [...loaded.childReads, stepId];
   const outcomes = reads.length === 0 ? NO_OUTCOMES : await persist(() => store.readOutcomes(hold.planId, reads), persistence);
   const move = nextMove({ stepId, attempt, taskId, revision, loaded, outcomes }, scope.equipment);
   switch (move.do) {
