@@ -1,0 +1,102 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { called, command, decide, gated, record, startPlan, statuses, stepOf, untilSteps } from './deciding.ts';
+import { Fleet } from './fleet.ts';
+
+let fleet: Fleet;
+beforeAll(async () => {
+  fleet = await Fleet.start({
+    executors: 2,
+    env: { EXECUTOR_CONCURRENCY: '1', CLOCK_EVERY_MS: '100', RECONCILE_EVERY_MS: '300' },
+  });
+});
+afterAll(() => fleet?.close());
+
+/** A plan in a pause that has a step in every status in which one can wait. */
+async function pausedPlan(name: string): Promise<{ id: string }> {
+  const hold = fleet.gate(name);
+  const plan = await startPlan(
+    fleet,
+    [
+      record('done', { value: 7 }),
+      record('again', { failAttempts: 1 }, { retry: { maxAttempts: 2, delayMs: 3_000 } }),
+      record('a', { holdUntil: hold.file }, { dependsOn: ['done'] }),
+      record('b', { holdUntil: hold.file }, { dependsOn: ['done'] }),
+      gated('asks'),
+      record('queued', { value: '{{done.output.value}}' }),
+      record('ready', { value: '{{done.output.value}}' }),
+      record('end', { value: ['{{asks.approval.data}}', '{{queued.output.value}}', '{{ready.output.value}}'] }, { dependsOn: ['a', 'b'] }),
+    ],
+    { maxParallelSteps: 3, planTimeoutMs: 600_000 },
+  );
+  await untilSteps(fleet, plan, { a: 'running', b: 'running', again: 'retrying', asks: 'awaiting_approval', queued: 'queued' });
+  await command(fleet, plan, 'pause');
+  hold.open();
+  await untilSteps(fleet, plan, {
+    ...{ done: 'completed', again: 'retrying', a: 'completed', b: 'completed' },
+    ...{ asks: 'awaiting_approval', queued: 'queued', ready: 'ready', end: 'pending' },
+  });
+  return plan;
+}
+
+async function goOn(plan: { id: string }): Promise<void> {
+  await command(fleet, plan, 'resume');
+  await decide(fleet, [plan, 'asks'], { data: 'yes' });
+  const done = await fleet.until(plan.id, 'completed');
+  expect(stepOf(done, 'end').output).toEqual({ value: ['yes', 7, 7] });
+  expect(called(fleet, plan).sort()).toEqual(['a', 'again', 'again', 'asks', 'b', 'done', 'end', 'queued', 'ready']);
+}
+
+test('a pause survives kill -9 of Redis and of every service; what waits goes on after the resume, once each', async () => {
+  const plan = await pausedPlan('everything');
+  const before = { plan: await fleet.plan(plan.id), events: await fleet.events(plan.id), called: called(fleet, plan) };
+
+  await fleet.endServices('SIGKILL');
+  await fleet.restartRedis();
+  await fleet.startApi();
+  await fleet.startExecutor();
+  await fleet.startExecutor();
+  // Work passes through the new fleet.
+  await fleet.until((await startPlan(fleet, [record('a'), record('b')])).id, 'completed');
+
+  expect(await fleet.plan(plan.id)).toEqual(before.plan);
+  expect(await fleet.events(plan.id)).toEqual(before.events);
+  expect(called(fleet, plan)).toEqual(before.called);
+  await goOn(plan);
+});
+
+test('a pause survives kill -9 of Redis under services that stay, and an orderly restart of the services', async () => {
+  const plan = await pausedPlan('redis-and-terms');
+  await fleet.restartRedis();
+  await expect.poll(async () => (await fleet.call('GET', '/readyz')).status, { timeout: 20_000 }).toBe(200);
+  await fleet.until((await startPlan(fleet, [record('a'), record('b')])).id, 'completed');
+  expect((await fleet.plan(plan.id)).status).toBe('paused');
+
+  await fleet.endServices('SIGTERM');
+  await fleet.startApi();
+  await fleet.startExecutor();
+  expect(statuses(await fleet.plan(plan.id))).toMatchObject({
+    again: 'retrying',
+    asks: 'awaiting_approval',
+    queued: 'queued',
+    ready: 'ready',
+  });
+  await goOn(plan);
+});
+
+test('the end of its executor in a pause: a running step is handed to another one, and the plan stays paused', async () => {
+  const hold = fleet.gate('handed-on');
+  const plan = await startPlan(fleet, [record('a', { holdUntil: hold.file }), record('next', {}, { dependsOn: ['a'] })]);
+  await fleet.untilLedger(plan.id, ({ what }) => what === 'start');
+  await command(fleet, plan, 'pause');
+  await Promise.all(fleet.executors.map((executor) => executor.end('SIGKILL')));
+  fleet.executors = [];
+  hold.open();
+  await fleet.startExecutor();
+  await untilSteps(fleet, plan, { a: 'completed', next: 'ready' });
+  expect((await fleet.plan(plan.id)).status).toBe('paused');
+  expect(called(fleet, plan)).toEqual(['a', 'a']);
+  await command(fleet, plan, 'resume');
+  const done = await fleet.until(plan.id, 'completed');
+  expect(done.steps.map(({ attempt }) => attempt)).toEqual([1, 1]);
+  expect(called(fleet, plan)).toEqual(['a', 'a', 'next']);
+});
