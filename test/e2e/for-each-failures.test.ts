@@ -6,7 +6,7 @@ import { recordStep, statuses, stepOf } from './record-step.ts';
 
 let fleet: Fleet;
 beforeAll(async () => {
-  fleet = await Fleet.start({ executors: 2, env: { EXECUTOR_CONCURRENCY: '20' } });
+  fleet = await Fleet.start({ executors: 2, env: { EXECUTOR_CONCURRENCY: '20', CLOCK_EVERY_MS: '100' } });
 });
 afterAll(() => fleet?.close());
 
@@ -208,4 +208,28 @@ test('a person can not act on an element by itself', async () => {
     const answer = await fleet.send(id, `steps/${encodeURIComponent('each[0]')}/${action}`);
     expect([action, answer.status, answer.body.code]).toEqual([action, 404, 'not_found']);
   }
+});
+
+test('a list of a clean-up step is run through after a stop', async () => {
+  const plan = await fleet.launchUntil(
+    draft([
+      recordStep('fails', { failAttempts: 1, fatal: true }),
+      recordStep('each', { value: '{{fails.status}} {{item}}' }, { forEach: range(5), runIf: 'all_done' }),
+      recordStep('none', {}, { dependsOn: ['each'] }),
+    ]),
+    'failed',
+  );
+  expect(stepOf(plan, 'each').output).toEqual(range(5).map((i) => ({ value: `failed ${i}` })));
+  expect(fleet.calls(plan.id).sort()).toEqual([...range(5).map((i) => `each[${i}]`), 'fails']);
+});
+
+test('when the time of the plan is up, every element that has not completed is cancelled for that reason', async () => {
+  const never = fleet.gate('never').file;
+  const plan = await fleet.launchUntil(
+    draft([each(elements([{}, ...range(4).map(() => ({ holdUntil: never }))]))], { maxParallelSteps: 2, planTimeoutMs: 1_000 }),
+    'failed',
+  );
+  expect(childStatuses(plan)).toEqual(['completed', ...Array(4).fill('cancelled')]);
+  expect([...childrenOf(plan).slice(1), stepOf(plan, 'each')].map(({ reason }) => reason?.kind)).toEqual(Array(5).fill('plan_timeout'));
+  expect(fleet.calls(plan.id)).toHaveLength(3);
 });

@@ -129,6 +129,15 @@ test('elements take the places of their plan, in order; each is shown with where
   );
 });
 
+test('elements stand where their step does: one at a time, they go before the steps behind it in the array', async () => {
+  const plan = await fleet.launchUntil(
+    draft([each(range(3)), recordStep('later'), recordStep('more', {}, { forEach: range(2) }), recordStep('last')], {
+      options: { allowParallel: false },
+    }),
+  );
+  expect(fleet.calls(plan.id)).toEqual(['each[0]', 'each[1]', 'each[2]', 'later', 'more[0]', 'more[1]', 'last']);
+});
+
 test('every element has events, an attempt and an idempotency key of its own', async () => {
   const plan = await fleet.launchUntil(draft([each(['a', 'b', 'c'])]));
   const lines = fleet.ledger(plan.id).filter(({ what }) => what === 'start');
@@ -227,8 +236,8 @@ test('a gate asks once for all elements, and its answer can be the list', async 
   await expect.poll(async () => statuses((await fleet.plan(id)).steps)).toEqual({ each: 'awaiting_approval', chosen: 'awaiting_approval' });
   expect(fleet.ledger(id)).toEqual([]);
   await fleet.act(id, 'steps/chosen/approve', { data: { list: ['x', 'y'], why: 'fun' } });
-  await fleet.untilLedger(id, ({ stepId, what }) => stepId === 'chosen[1]' && what === 'end');
-  expect(fleet.calls(id)).toEqual(['chosen[0]', 'chosen[1]']);
+  await fleet.untilLedger(id, ({ what }) => what === 'end', 2);
+  expect(fleet.calls(id).sort()).toEqual(['chosen[0]', 'chosen[1]']);
   await fleet.act(id, 'steps/each/approve');
   const plan = await fleet.until(id, 'completed');
   expect(stepOf(plan, 'chosen').output).toEqual([{ value: 'x for fun' }, { value: 'y for fun' }]);
