@@ -8,9 +8,10 @@ import {
   heldReply,
   keep,
   NONSENSE,
+  outcomesIn,
   outsideData,
   planReply,
-  prompt,
+  promptOf,
   type ScriptedModel,
   startScriptedModel,
   written,
@@ -125,13 +126,8 @@ describe('a failed plan with a revision left', () => {
   test('shows the model what happened, as data that no output can leave', async () => {
     model.script([otherWay()]);
     const { id } = await fleet.launchUntil(fragile({}, HOSTILE));
-    const [request] = model.requests();
-    if (request === undefined) throw new Error('the model was not asked');
-    const text = prompt(request);
-    const lines = dataIn(text, 'outcomes')
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line));
+    const text = promptOf(model.requests());
+    const lines = outcomesIn(text);
     expect(lines).toMatchObject([
       { plan: 'failed', error: expect.stringContaining('attempt 1 fails as it was told to') },
       { step: 'pass-on', status: 'failed', error: { code: 'tool_error', message: 'attempt 1 fails as it was told to' } },

@@ -54,8 +54,12 @@ export const planReply = (...steps: object[]): ModelReply => ({ content: { probl
 
 export const NONSENSE: ModelReply = { content: 'Sure! Here is your plan.' };
 
-/** What the model was told last by its user. */
-export const prompt = ({ body }: ModelRequest): string => body.messages.filter(({ role }) => role === 'user').at(-1)?.content ?? '';
+/** What the first of these requests told the model last; fails where there is none. */
+export function promptOf([request]: readonly ModelRequest[]): string {
+  const said = request?.body.messages.filter(({ role }) => role === 'user').at(-1);
+  if (said === undefined) throw new Error('the model was not asked');
+  return said.content;
+}
 
 /** What stands between a prompt's tags of that name; fails where they do not stand there exactly once. */
 export function dataIn(text: string, tag: string): string {
@@ -63,6 +67,13 @@ export function dataIn(text: string, tag: string): string {
   if (parts.length !== 3) throw new Error(`the prompt has ${parts.length - 1} tags named ${tag}, instead of 2:\n${text}`);
   return parts[1] as string;
 }
+
+/** What the model was told of the plan's end and its steps. */
+export const outcomesIn = (text: string): unknown[] =>
+  dataIn(text, 'outcomes')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
 
 /** A prompt without what stands between its tags. */
 export const outsideData = (text: string): string => text.replace(/<([a-z-]+)>\n[\s\S]*?\n<\/\1>/g, '');
