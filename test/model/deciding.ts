@@ -3,7 +3,7 @@ import type { Step } from '@countersign/shared';
 import { definitionOf, type EndReason, hasEnded, type Outcome, type PlanState, type StepState, stepOf } from './plan-state.ts';
 
 /** What an ended step counts as for those behind it. A step skipped behind a failure is one more failure. */
-export function outcomeOf({ status, reason }: StepState): Outcome {
+function outcomeOf({ status, reason }: StepState): Outcome {
   if (status === 'completed') return 'succeeded';
   return status === 'skipped' && reason?.kind !== 'dependency_failed' ? 'skipped' : 'failed';
 }
@@ -11,7 +11,7 @@ export function outcomeOf({ status, reason }: StepState): Outcome {
 /** What is counted of a step's dependencies. */
 export type Counted = Pick<StepState, 'outcomes' | 'failedBehind'>;
 
-export const NOTHING_COUNTED: Counted = { outcomes: { succeeded: 0, failed: 0, skipped: 0 }, failedBehind: null };
+const NOTHING_COUNTED: Counted = { outcomes: { succeeded: 0, failed: 0, skipped: 0 }, failedBehind: null };
 
 /** Counts one more dependency that has ended. A step that was ended because of a failure passes on whose it was. */
 export function countDependency({ outcomes, failedBehind }: Counted, dependency: StepState): Counted {
@@ -20,12 +20,9 @@ export function countDependency({ outcomes, failedBehind }: Counted, dependency:
   return { outcomes: { ...outcomes, [outcome]: outcomes[outcome] + 1 }, failedBehind: failedBehind ?? failure };
 }
 
-/** Counts those dependencies of a step that have ended, in their order. */
+/** Counts those dependencies of a step that have ended, in array order. */
 export const countAnew = (state: PlanState, { dependsOn }: Step): Counted =>
-  dependsOn
-    .map((id) => stepOf(state, id))
-    .filter(hasEnded)
-    .reduce(countDependency, NOTHING_COUNTED);
+  state.steps.filter((step) => dependsOn.includes(step.id) && hasEnded(step)).reduce(countDependency, NOTHING_COUNTED);
 
 const ACCEPTS: Record<Step['runIf'], (outcomes: StepState['outcomes']) => boolean> = {
   none_failed_min_one_success: ({ succeeded, failed, skipped }) => failed === 0 && (succeeded > 0 || skipped === 0),

@@ -246,6 +246,22 @@ export const RETRY_CASES: readonly EdgeCase[] = [
     },
   },
   {
+    name: 'retry of a step: what is still behind two other failures names the first of them in the array',
+    steps: [
+      { id: 'end', dependsOn: ['b', 'c', 'a'] },
+      { id: 'a', onError: 'continue' },
+      { id: 'c', onError: 'continue' },
+      { id: 'b', onError: 'continue' },
+    ],
+    calls: [...fails('b'), ...fails('c'), ...fails('a'), [retryStep('a'), 'ok'], ...runs('a', SECOND)],
+    ends: {
+      plan: 'partial',
+      steps: { end: 'skipped', a: 'completed', c: 'failed', b: 'failed' },
+      reasons: { end: 'dependency_failed c' },
+      events: ['step.completed a', 'step.skipped end', 'plan.partial'],
+    },
+  },
+  {
     name: 'retry of a step: on a side that is not taken it is skipped again',
     steps: [
       { id: 'check', tool: CONDITION_TOOL, input: { expression: 'true' }, ifTrue: ['yes'], ifFalse: ['no'] },
