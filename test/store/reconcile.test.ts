@@ -4,8 +4,7 @@ import { type Mending, openStore, type Store } from '@countersign/store';
 import { Queue, UnrecoverableError, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { TOOL } from '../model/generators.ts';
-import { createCommand } from '../model/trial.ts';
+import { createCommand, TOOL } from '../model/submission.ts';
 import { useTestRedis } from '../redis/test-redis.ts';
 
 const PREFIX = '{cs}:bull';

@@ -33,7 +33,7 @@ local restMs, crashLimit = tonumber(ARGV[4]), tonumber(ARGV[5])
 local found, state = loadPlan('@')
 if not found then return { 'not_found' } end
 if plan.status ~= 'executing' then return { 'wrong_state', plan.status } end
-if time() - string.match(state, '|(%d+)|[^|]*$') < restMs then return { 'busy' } end
+if time() - string.match(state, '|(%d+)|[^|]*|[^|]*$') < restMs then return { 'busy' } end
 
 local mended = { 'ok', plan.total }
 local function report(what, why, id)

@@ -21,11 +21,12 @@ if ARGV[7] == '' then
     if step[STATUS] == 'failed' or step[STATUS] == 'cancelled' or isBehindFailure(step) then chosen[id] = true end
   end
 else
-  for _, id in ipairs(cjson.decode(ARGV[7])) do
+  local from = cjson.decode(ARGV[7])
+  for _, id in ipairs(from) do
     if parentOf(id) or not graphOf(id) then return { 'unknown_step', id } end
-    chosen[id] = true
-    for member in pairs(behind(id)) do chosen[member] = true end
   end
+  chosen = behind(from)
+  for _, id in ipairs(from) do chosen[id] = true end
 end
 rememberCall(KEYS[2], ARGV[4], planId, ARGV[5])
 

@@ -20,7 +20,7 @@ if underWay and plan.stopping ~= '' then return { 'wrong_state', plan.status } e
 rememberCall(KEYS[2], ARGV[4], planId, ARGV[5])
 
 local chosen = { [id] = true }
-for member in pairs(behind(id)) do
+for member in pairs(behind({ id })) do
   local step = loadStep(member)
   local undone = step[STATUS] == 'skipped' and (step[REASON] == 'dependency_failed' or step[REASON] == 'dependency_skipped')
   if step[STATUS] == 'failed' or step[STATUS] == 'cancelled' or undone then chosen[member] = true end

@@ -40,10 +40,11 @@ local function resetSteps(chosen)
     if chosen[id] then ids[#ids + 1] = id end
   end
   -- A dependency that is set back makes what was decided behind it void.
-  local void = {}
+  local void, seen = {}, {}
   for _, id in ipairs(ids) do
     for group in string.gmatch(graphOf(id).groups, '%d+') do
-      for _, member in ipairs(membersOf(group)) do void[member] = true end
+      for _, member in ipairs(seen[group] and {} or membersOf(group)) do void[member] = true end
+      seen[group] = true
     end
   end
   for _, id in ipairs(ids) do resetStep(id, not void[id]) end

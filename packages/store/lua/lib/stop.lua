@@ -1,18 +1,20 @@
 --[[
   A failure that is final, and what it stops: docs/engine.md, stop.
 ]]
--- The ids of all steps that depend on this one, directly or not.
-local function behind(id)
-  local found, reached = {}, { id }
+-- The ids of all steps that depend on one of these, directly or not. Steps that wait for the same ones are looked at once.
+local function behind(ids)
+  local found, reached, seen = {}, {}, {}
+  for position, id in ipairs(ids) do reached[position] = id end
   local head = 1
   while head <= #reached do
     for group in string.gmatch(graphOf(reached[head]).groups, '%d+') do
-      for _, member in ipairs(membersOf(group)) do
+      for _, member in ipairs(seen[group] and {} or membersOf(group)) do
         if not found[member] then
           found[member] = true
           reached[#reached + 1] = member
         end
       end
+      seen[group] = true
     end
     head = head + 1
   end
@@ -29,7 +31,7 @@ end
 local function stop(cause)
   plan.stopping = cause
   local byTime = cause == TIME_IS_UP
-  local dependents = byTime and {} or behind(cause)
+  local dependents = byTime and {} or behind({ cause })
   local cleanUp, expanding = stepsIn('!'), stepsIn('&')
   local ended = byTime and {} or { ending(cause) }
   for _, id in ipairs(allSteps()) do
