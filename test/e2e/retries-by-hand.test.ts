@@ -6,7 +6,7 @@ import { statuses, stepOf } from './record-step.ts';
 
 let fleet: Fleet;
 beforeAll(async () => {
-  fleet = await Fleet.start();
+  fleet = await Fleet.start({ env: { CLOCK_EVERY_MS: '100' } });
 });
 afterAll(() => fleet?.close());
 
@@ -151,6 +151,56 @@ test('one step of a plan that goes on after failures is retried while the rest r
   const done = await untilEventsAgree(fleet, id, 'completed');
   expect(generations(done)).toEqual({ b: 2, behind: 2, held: 1, last: 1 });
   expect(fleet.calls(id).sort()).toEqual(['b', 'b', 'behind', 'held', 'last']);
+});
+
+test('in a paused plan a step can be retried; it runs when the plan is resumed', async () => {
+  const b = flaky('b');
+  const { id } = await fleet.launch(draft([b.made, step('behind', after('b')), step('asks', { approval: {} })], { stopOnError: false }));
+  await expect.poll(async () => stepOf(await fleet.plan(id), 'behind').status, { timeout: 20_000 }).toBe('skipped');
+  await fleet.act(id, 'pause');
+  b.mend();
+  const again = await fleet.act(id, 'steps/b/retry');
+  expect([again.status, stepOf(again, 'b').reason?.kind, stepOf(again, 'behind').status]).toEqual(['paused', 'paused', 'pending']);
+  // Another plan runs through meanwhile, so that the executors have had time for it.
+  await fleet.launchUntil(draft([step('other'), step('another', after('other'))]));
+  expect(fleet.calls(id)).toEqual(['b']);
+  await fleet.act(id, 'resume');
+  await expect.poll(async () => stepOf(await fleet.plan(id), 'behind').status, { timeout: 20_000 }).toBe('completed');
+  await fleet.act(id, 'steps/asks/approve');
+  await untilEventsAgree(fleet, id, 'completed');
+  expect(fleet.calls(id)).toEqual(['b', 'b', 'behind', 'asks']);
+});
+
+test('nothing of a plan that is being stopped is retried, until it has ended', async () => {
+  const [late, now] = [fleet.gate('retry-late'), fleet.gate('retry-now')];
+  const deaf = step('deaf', { input: { holdUntil: late.file, deaf: true } });
+  const fails = step('fails', { input: { holdUntil: now.file, failUntil: fleet.gate('retry-again').file } });
+  const { id } = await fleet.launch(draft([deaf, fails, step('behind', after('fails'))]));
+  await fleet.untilLedger(id, ({ what }) => what === 'start', 2);
+  now.open();
+  await expect.poll(async () => stepOf(await fleet.plan(id), 'fails').status, { timeout: 20_000 }).toBe('failed');
+  for (const action of ['retry', 'steps/fails/retry', 'steps/behind/retry']) {
+    const refused = await fleet.send(id, action);
+    expect([refused.status, refused.body.code, refused.body.currentStatus]).toEqual([409, 'wrong_state', 'executing']);
+  }
+  late.open();
+  const failed = await fleet.until(id, 'failed');
+  expect(statuses(failed.steps)).toEqual({ deaf: 'completed', fails: 'failed', behind: 'skipped' });
+  fleet.gate('retry-again').open();
+  await fleet.act(id, 'steps/fails/retry');
+  await untilEventsAgree(fleet, id, 'completed');
+  expect(fleet.calls(id).sort()).toEqual(['behind', 'deaf', 'fails', 'fails']);
+});
+
+test('a plan whose time was up has its whole time again', async () => {
+  const { file, open } = fleet.gate('retry-time');
+  const steps = [step('a'), step('held', { input: { holdUntil: file }, ...after('a') }), step('behind', after('held'))];
+  const plan = await fleet.launchUntil(draft(steps, { planTimeoutMs: 3_000 }), 'failed');
+  expect([plan.error?.code, stepOf(plan, 'held').reason?.kind]).toEqual(['timeout', 'plan_timeout']);
+  open();
+  await fleet.act(plan.id, 'retry');
+  const done = await untilEventsAgree(fleet, plan.id, 'completed');
+  expect(generations(done)).toEqual({ a: 1, held: 2, behind: 2 });
 });
 
 test('a gate that was approved before a failure is not asked again; one that was rejected is', async () => {

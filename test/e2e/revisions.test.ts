@@ -4,7 +4,7 @@ import { type Answer, Fleet } from './fleet.ts';
 
 let fleet: Fleet;
 beforeAll(async () => {
-  fleet = await Fleet.start();
+  fleet = await Fleet.start({ env: { CLOCK_EVERY_MS: '100' } });
 });
 afterAll(() => fleet?.close());
 
@@ -214,6 +214,34 @@ test('a revision that asks for nobody runs at once, unless it holds a destructiv
   const done = await fleet.until(plan.id, 'completed');
   expect(done).toMatchObject({ approvals: [], revision: 3 });
   expect(fleet.calls(plan.id)).toEqual(['a']);
+});
+
+test('a revision has deadlines of its own', async () => {
+  const impatient = { approvalTimeoutMs: 1_500 };
+  const patient = await fleet.createPlan(draft([step('a')], { options: impatient }));
+  const second = await revised(patient, { steps: [step('a')], options: {} });
+  const first = await fleet.createPlan(draft([step('a')], { options: {} }));
+  const hurried = await revised(first, { steps: [step('a')], options: impatient });
+  // Created later with the same timeout: when it has expired, the first revision of the other would have, too.
+  await fleet.until(hurried.id, 'expired');
+  expect((await fleet.plan(patient.id)).status).toBe('pending_approval');
+  await fleet.approve(second);
+  await fleet.until(patient.id, 'completed');
+});
+
+test('a revision of a failed plan can be put off with startAt, and starts then', async () => {
+  const plan = await fleet.run(draft([step('a'), { id: 'b', ...FAILS, dependsOn: ['a'] }]), 'failed');
+  const steps = [step('a'), step('b', 'b', { dependsOn: ['a'] })];
+  const startAt = new Date(Date.now() + 3_000).toISOString();
+  const second = await revised(plan, { steps, options: { startAt } });
+  await fleet.approve(second);
+  expect((await fleet.plan(plan.id)).status).toBe('approved');
+  expect(fleet.calls(plan.id)).toEqual(['a', 'b']);
+  await fleet.until(plan.id, 'completed');
+  expect(fleet.calls(plan.id)).toEqual(['a', 'b', 'b']);
+  const started = (await fleet.events(plan.id)).filter(({ type }) => type === 'plan.started');
+  expect(started.map(({ revision }) => revision)).toEqual([1, 2]);
+  expect(Date.parse(String(started[1]?.at))).toBeGreaterThanOrEqual(Date.parse(startAt));
 });
 
 test('one stream of events leads across revisions, and one that closed goes on where it was', async () => {
