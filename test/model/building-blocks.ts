@@ -1,21 +1,16 @@
 /** The building blocks of docs/engine.md: approved, start, reopen, open, ask, admit, settle, stop and finish. */
 import { type JsonObject, type PlanStatus, type StepStatus, stepReferences } from '@countersign/shared';
+import { type Change, endStep, movePlan, moveStep, patchPlan, patchStep } from './changes.ts';
 import { countAnew, countDependency, verdictOn } from './deciding.ts';
 import {
   allBehind,
-  type Change,
   capOf,
   definitionOf,
   dependentsOf,
-  endStep,
   type FinalError,
   hasEnded,
   inflightOf,
   isCleanUp,
-  movePlan,
-  moveStep,
-  patchPlan,
-  patchStep,
   type Stopping,
   stepOf,
   waitsForCap,

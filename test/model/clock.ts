@@ -1,8 +1,9 @@
 /** What deadlines do once they have passed, pauses, and the time that stands still meanwhile. */
 import { admit, finish, start, stop } from './building-blocks.ts';
+import { type Change, movePlan, note, patchPlan, patchStep } from './changes.ts';
 import type { CommandOf, DueDone } from './commands.ts';
 import { expireGate, gateDeadline } from './gates.ts';
-import { type Change, movePlan, note, type PlanState, patchPlan, patchStep } from './plan-state.ts';
+import type { PlanState } from './plan-state.ts';
 import { type Applied, done, ticked, unchanged, wrongState } from './replies.ts';
 
 /** Does everything that is due: the plan's own deadlines first, then those of its gates, the earliest first. */

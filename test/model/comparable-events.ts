@@ -1,7 +1,7 @@
 /** Compares the store's events with the model's. */
 import type { EventType } from '@countersign/shared';
 import { expect } from 'vitest';
-import type { ModelEvent } from './plan-state.ts';
+import type { ModelEvent } from './changes.ts';
 
 /** Events about one attempt; they say which. */
 const OF_AN_ATTEMPT: readonly EventType[] = ['step.started', 'step.retrying', 'step.completed', 'step.failed'];

@@ -129,7 +129,7 @@ export const ask = (stepId: string, token: string): Command => ({
 });
 export const complete = (stepId: string, token: string): Command => ({ do: 'complete', stepId, token, output: '{"done":true}' });
 /** A condition step completes with its value. */
-export const decide = (stepId: string, token: string, value: boolean): Command => ({
+const decide = (stepId: string, token: string, value: boolean): Command => ({
   do: 'complete',
   stepId,
   token,

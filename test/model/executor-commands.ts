@@ -1,21 +1,9 @@
 /** What executors report: claims, results, and steps that they let go of. */
 import { LIMITS, stepReferences } from '@countersign/shared';
 import { admit, ask, failForGood, settle } from './building-blocks.ts';
+import { type Change, endStep, moveStep, note, patchStep } from './changes.ts';
 import type { CommandOf, ExecutorCommand, Referenced } from './commands.ts';
-import {
-  type Change,
-  capOf,
-  definitionOf,
-  endStep,
-  inflightOf,
-  isCleanUp,
-  moveStep,
-  note,
-  type PlanState,
-  patchStep,
-  type StepState,
-  stepOf,
-} from './plan-state.ts';
+import { capOf, definitionOf, inflightOf, isCleanUp, type PlanState, type StepState, stepOf } from './plan-state.ts';
 import { type Applied, done, refused, unchanged } from './replies.ts';
 
 export function applyOfExecutor(state: PlanState, command: ExecutorCommand, now: number): Applied {

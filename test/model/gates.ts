@@ -1,7 +1,8 @@
 /** People's votes on gates. */
 import { admit, failForGood } from './building-blocks.ts';
+import { type Change, moveStep, note, patchStep } from './changes.ts';
 import type { CommandOf } from './commands.ts';
-import { type Change, type GateState, moveStep, note, type PlanState, patchStep, type StepState, stepOf } from './plan-state.ts';
+import { type GateState, type PlanState, type StepState, stepOf } from './plan-state.ts';
 import { type Applied, done, refused, tooLate, unchanged, wrongState } from './replies.ts';
 
 type Vote = CommandOf<'approveGate' | 'rejectGate'>;

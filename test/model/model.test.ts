@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { APPROVAL_CASES } from './approval-cases.ts';
 import { BRANCH_CASES } from './branch-cases.ts';
 import { CLEANUP_CASES } from './cleanup-cases.ts';
-import { CLOCK_CASES } from './clock-cases.ts';
 import type { CommandOf, Reply } from './commands.ts';
 import type { ComparableStep } from './comparable.ts';
+import { DEADLINE_CASES } from './deadline-cases.ts';
 import type { Call, EdgeCase } from './edge-case.ts';
 import { EXECUTOR_CASES } from './executor-cases.ts';
 import { FAILURE_CASES } from './failure-cases.ts';
@@ -16,20 +16,24 @@ import { PAUSE_CASES } from './pause-cases.ts';
 import { RETRY_CASES } from './retry-cases.ts';
 import { REVISION_CASES } from './revision-cases.ts';
 import { type Clock, modelSide, type Side, storeSide } from './sides.ts';
+import { SKIP_CASES } from './skip-cases.ts';
 import { createCommand, draftOf, TOOL } from './submission.ts';
+import { TIMEOUT_CASES } from './timeout-cases.ts';
 import { openTrial, type Trial } from './trial.ts';
 
 const CASES = [
   ...APPROVAL_CASES,
   ...BRANCH_CASES,
   ...CLEANUP_CASES,
-  ...CLOCK_CASES,
+  ...DEADLINE_CASES,
   ...EXECUTOR_CASES,
   ...FAILURE_CASES,
   ...GATE_CASES,
   ...PAUSE_CASES,
   ...RETRY_CASES,
   ...REVISION_CASES,
+  ...SKIP_CASES,
+  ...TIMEOUT_CASES,
 ];
 
 let trial: Trial;

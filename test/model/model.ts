@@ -5,11 +5,12 @@
  */
 import { isEndedPlan, type PlanStatus } from '@countersign/shared';
 import { approved, approvedOrAsked } from './building-blocks.ts';
+import { type Change, endStep, movePlan, note } from './changes.ts';
 import { expire, isExpired, pause, resume, tick } from './clock.ts';
 import type { Command, CommandOf, ExecutorCommand, StepCommand } from './commands.ts';
 import { applyOfExecutor } from './executor-commands.ts';
 import { voteOnGate } from './gates.ts';
-import { type Change, endStep, hasEnded, movePlan, newPlanState, note, type PlanState } from './plan-state.ts';
+import { hasEnded, newPlanState, type PlanState } from './plan-state.ts';
 import { type Applied, done, refused, tooLate, unchanged, wrongState } from './replies.ts';
 import { retry, retryStep, skip } from './retries.ts';
 import { revise } from './revisions.ts';

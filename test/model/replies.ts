@@ -1,6 +1,8 @@
 /** What a command comes to: what it changed, or a refusal that changed nothing. */
+
+import type { Change, ModelEvent } from './changes.ts';
 import type { DueDone, Reply } from './commands.ts';
-import type { Change, ModelEvent, PlanState, StepState } from './plan-state.ts';
+import type { PlanState, StepState } from './plan-state.ts';
 
 export interface Applied {
   /** null: there is no such plan, or no longer */

@@ -1,21 +1,9 @@
 /** An operator's hand: running steps again, and skipping one. */
 import type { PlanStatus, StepStatus } from '@countersign/shared';
 import { countTime, reopen, settle } from './building-blocks.ts';
+import { type Change, endStep, movePlan, note, patchPlan, patchStep, setBack } from './changes.ts';
 import type { CommandOf } from './commands.ts';
-import {
-  allBehind,
-  type Change,
-  definitionOf,
-  endStep,
-  movePlan,
-  note,
-  type PlanState,
-  patchPlan,
-  patchStep,
-  type StepState,
-  setBack,
-  stepOf,
-} from './plan-state.ts';
+import { allBehind, definitionOf, type PlanState, type StepState, stepOf } from './plan-state.ts';
 import { type Applied, done, refused, unchanged, wrongState } from './replies.ts';
 
 const RETRYABLE_PLANS: readonly PlanStatus[] = ['failed', 'partial'];

@@ -1,8 +1,9 @@
 /** New revisions, and which steps need not run again in them. */
 import { canonicalJson, type Json, type PlanContent, type PlanStatus, stepReferences } from '@countersign/shared';
 import { approvedOrAsked } from './building-blocks.ts';
+import { movePlan } from './changes.ts';
 import type { CommandOf } from './commands.ts';
-import { movePlan, newStep, type PlanState, stepOf } from './plan-state.ts';
+import { newStep, type PlanState, stepOf } from './plan-state.ts';
 import { type Applied, done, refused, unchanged, wrongState } from './replies.ts';
 
 const REVISABLE: readonly PlanStatus[] = ['draft', 'pending_approval', 'failed', 'partial'];

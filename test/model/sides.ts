@@ -4,10 +4,11 @@
  */
 import { type Actor, type Event, type Json, stepReferences } from '@countersign/shared';
 import type { Refusal, StepOutcome, Store } from '@countersign/store';
+import type { ModelEvent } from './changes.ts';
 import type { Command, CommandOf, DueDone, ExecutorCommand, Referenced, Reply, StepCommand } from './commands.ts';
 import { type ComparablePlan, expectedPlan, seenPlan } from './comparable.ts';
 import { apply } from './model.ts';
-import type { ModelEvent, PlanState } from './plan-state.ts';
+import type { PlanState } from './plan-state.ts';
 
 /** Time as the store is told it, in milliseconds. */
 export interface Clock {

@@ -1,0 +1,142 @@
+/** The deadlines of plans and gates that wait for people: by the clock, and when somebody comes too late. */
+import {
+  approve,
+  approveGate,
+  cancel,
+  changeStep,
+  type EdgeCase,
+  pause,
+  reject,
+  rejectGate,
+  retry,
+  revise,
+  runs,
+  submit,
+  tick,
+} from './edge-case.ts';
+import { START } from './generators.ts';
+
+const GATE = { message: 'Publish?', quorum: 1 };
+
+export const DEADLINE_CASES: readonly EdgeCase[] = [
+  {
+    name: 'plan approval: a vote right before the deadline counts',
+    steps: [{ id: 'a' }],
+    quorum: 1,
+    options: { approvalTimeoutMs: 1_000 },
+    calls: [999, [tick, 'ok'], [approve('ann'), 'ok']],
+    ends: { plan: 'executing', steps: { a: 'queued' } },
+  },
+  {
+    name: 'plan approval: a vote at the deadline is refused, and expires the plan before any clock has done it',
+    steps: [{ id: 'a' }],
+    quorum: 2,
+    options: { approvalTimeoutMs: 1_000 },
+    calls: [[approve('ann'), 'ok'], 1_000, [approve('bob'), 'wrong_state expired'], [approve('bob'), 'wrong_state expired'], [tick, 'ok']],
+    ends: {
+      plan: 'expired',
+      steps: { a: 'pending' },
+      reasons: { a: 'plan_stopped' },
+      events: ['plan.submitted', 'plan.voted', 'plan.expired'],
+    },
+  },
+  {
+    name: 'plan approval: a rejection after the deadline is refused too',
+    steps: [{ id: 'a' }],
+    quorum: 1,
+    options: { approvalTimeoutMs: 1_000 },
+    calls: [60_000, [reject('ann'), 'wrong_state expired']],
+    ends: { plan: 'expired', steps: { a: 'pending' }, events: ['plan.submitted', 'plan.expired'] },
+  },
+  {
+    name: 'plan approval: the clock expires a plan, and it stays so',
+    steps: [{ id: 'a' }],
+    quorum: 1,
+    options: { approvalTimeoutMs: 1_000 },
+    calls: [
+      1_000,
+      [tick, 'ok plan_expired'],
+      [tick, 'ok'],
+      [approve('ann'), 'wrong_state expired'],
+      [retry(), 'wrong_state expired'],
+      [revise(changeStep('a', { description: 'again' })), 'wrong_state expired'],
+      [cancel, 'wrong_state expired'],
+    ],
+    ends: { plan: 'expired', steps: { a: 'pending' }, events: ['plan.submitted', 'plan.expired'] },
+  },
+  {
+    name: 'plan approval: the time of a draft counts from its submission',
+    steps: [{ id: 'a' }],
+    quorum: 1,
+    draft: true,
+    options: { approvalTimeoutMs: 1_000 },
+    calls: [60_000, [tick, 'ok'], [submit, 'ok'], 999, [tick, 'ok'], 1, [tick, 'ok plan_expired']],
+    ends: { plan: 'expired', steps: { a: 'pending' } },
+  },
+  {
+    name: 'plan approval: a new revision has all the time again',
+    steps: [{ id: 'a' }],
+    quorum: 1,
+    options: { approvalTimeoutMs: 1_000 },
+    calls: [900, [revise(changeStep('a', { description: 'better' })), 'ok'], 900, [tick, 'ok'], [approve('ann'), 'ok']],
+    ends: { plan: 'executing', steps: { a: 'queued' } },
+  },
+  {
+    name: 'gate: a vote right before its deadline counts, and its time counts from when it asked',
+    steps: [{ id: 'a' }, { id: 'gate', dependsOn: ['a'], approval: GATE }],
+    options: { approvalTimeoutMs: 1_000 },
+    calls: [5_000, ...runs('a'), 999, [tick, 'ok'], [approveGate('gate'), 'ok']],
+    ends: {
+      plan: 'executing',
+      steps: { a: 'completed', gate: 'queued' },
+      gates: { gate: { deadline: new Date(START + 6_000).toISOString(), decision: 'approved' } },
+    },
+  },
+  {
+    name: 'gate: a vote at its deadline is refused, and fails the step before any clock has done it',
+    steps: [{ id: 'gate', approval: GATE, onError: 'continue' }, { id: 'b' }],
+    options: { approvalTimeoutMs: 1_000 },
+    calls: [1_000, [approveGate('gate'), 'wrong_state failed'], [rejectGate('gate'), 'wrong_state failed']],
+    ends: {
+      plan: 'executing',
+      steps: { gate: 'failed', b: 'queued' },
+      gates: { gate: { have: 0, decision: 'expired', votes: [] } },
+      events: ['step.queued b', 'step.failed gate'],
+    },
+  },
+  {
+    name: 'gate: the clock expires it, which stops the plan',
+    steps: [{ id: 'gate', approval: GATE }, { id: 'b' }],
+    options: { approvalTimeoutMs: 1_000 },
+    calls: [1_000, [tick, 'ok gate']],
+    ends: {
+      plan: 'failed',
+      steps: { gate: 'failed', b: 'cancelled' },
+      events: ['step.failed gate', 'step.cancelled b', 'plan.failed'],
+    },
+  },
+  {
+    name: 'gate: the clock takes the earliest deadline first, then the order of the array, and what a stop has ended is over',
+    steps: [
+      { id: 'x', dependsOn: ['a'], approval: GATE },
+      { id: 'y', approval: GATE, onError: 'continue' },
+      { id: 'z', approval: GATE, onError: 'continue' },
+      { id: 'a' },
+      { id: 'late', dependsOn: ['a'], approval: GATE },
+    ],
+    options: { approvalTimeoutMs: 1_000 },
+    calls: [500, ...runs('a'), 2_000, [tick, 'ok y z x']],
+    ends: {
+      plan: 'failed',
+      steps: { x: 'failed', y: 'failed', z: 'failed', a: 'completed', late: 'cancelled' },
+      events: ['step.failed y', 'step.failed z', 'step.failed x', 'step.cancelled late', 'plan.failed'],
+    },
+  },
+  {
+    name: 'gate: its time goes on during a pause',
+    steps: [{ id: 'gate', approval: GATE }, { id: 'b' }],
+    options: { approvalTimeoutMs: 1_000 },
+    calls: [[pause, 'ok'], 1_000, [tick, 'ok gate']],
+    ends: { plan: 'failed', steps: { gate: 'failed', b: 'cancelled' } },
+  },
+];
