@@ -1,5 +1,14 @@
 /** A plan whose steps a test runs by hand, as an executor would: it takes what the queue delivers and says what comes of it. */
-import { foldEvents, type Plan, type PlanDraft, STEPS_QUEUE, type StepError, type StepJob, type StepView } from '@countersign/shared';
+import {
+  foldEvents,
+  type Plan,
+  type PlanDraft,
+  parseChildId,
+  STEPS_QUEUE,
+  type StepError,
+  type StepJob,
+  type StepView,
+} from '@countersign/shared';
 import type { ClaimReply, RecordReply, Store } from '@countersign/store';
 import { Queue, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
@@ -142,8 +151,10 @@ export class PlanByHand {
     const plan = await this.plan();
     const folded = foldEvents(await this.store.readEvents(this.planId));
     expect(folded.status).toBe(plan.status);
-    const told = Object.fromEntries([...folded.steps].map(([id, { status }]) => [id, status]));
     const seen = Object.entries(statusesOf(plan)).filter(([, status]) => status !== 'pending');
-    expect(told).toEqual(Object.fromEntries(seen));
+    // Children that stay from before are not shown until their step is expanded again.
+    const hidden = plan.steps.flatMap(({ id, children }) => (children === null ? [id] : []));
+    const told = [...folded.steps].filter(([id, { status }]) => status !== 'completed' || !hidden.includes(parseChildId(id)?.stepId ?? ''));
+    expect(Object.fromEntries(told.map(([id, { status }]) => [id, status]))).toEqual(Object.fromEntries(seen));
   }
 }

@@ -59,6 +59,23 @@ test('a retry makes the steps it names pending, and no others', () => {
   expect(statuses(folded)).toEqual({ a: 'completed' });
 });
 
+test('the children of a step go with it, but for those that a retry keeps, and stay with it where a revision pins it', () => {
+  const events = [
+    plan('plan.started'),
+    step('step.completed', 'each[0]', 1),
+    step('step.failed', 'each[1]', 1),
+    step('step.failed', 'each', 1),
+    step('step.completed', 'all[0]', 1),
+    step('step.completed', 'all', 1),
+    plan('plan.partial'),
+  ];
+  const all = { 'all[0]': 'completed', all: 'completed' };
+  expect(statuses(foldEvents([...events, plan('plan.retried', { steps: ['each'] })]))).toEqual(all);
+  const keeping = plan('plan.retried', { steps: ['each'], kept: ['each[0]'] });
+  expect(statuses(foldEvents([...events, keeping]))).toEqual({ 'each[0]': 'completed', ...all });
+  expect(statuses(foldEvents([...events, plan('plan.revised', { pinned: ['all'] })]))).toEqual(all);
+});
+
 test('an attempt that an executor handed back does not count', () => {
   const handedBack = { ...step('step.retrying', 'a', 2), data: { handedBack: true } };
   const folded = foldEvents([plan('plan.started'), step('step.started', 'a', 2), handedBack]);

@@ -1,5 +1,6 @@
 /** The events of tasks, plans and steps. The status of a plan and of each of its steps follows from its events alone. */
 import type { Json, JsonObject } from './json.ts';
+import { parseChildId } from './plan.ts';
 import type { PlanStatus, StepStatus } from './transitions.ts';
 
 export const TASK_EVENT_TYPES = ['task.queued', 'task.planning', 'task.planned', 'task.failed', 'task.cancelled'] as const;
@@ -99,18 +100,26 @@ const namesIn = (list: Json | undefined): ReadonlySet<string> => new Set(Array.i
 
 /**
  * The state that a plan's events, in order, lead to. A revision starts every step anew but those in `data.pinned`;
- * `plan.retried` names in `data.steps` those that are pending again.
+ * `plan.retried` names in `data.steps` those that are pending again. The children of a step go with it, but for those that
+ * `data.kept` names.
  */
 export function foldEvents(events: Iterable<Pick<Event, 'type' | 'stepId' | 'attempt'> & Partial<Pick<Event, 'data'>>>): FoldedPlan {
   const folded: FoldedPlan = { status: null, steps: new Map() };
+  const forget = (isGone: (stepId: string, id: string) => boolean): void => {
+    for (const id of folded.steps.keys()) if (isGone(parseChildId(id)?.stepId ?? id, id)) folded.steps.delete(id);
+  };
   for (const event of events) {
     // A step can be retried while its plan is paused, and the plan stays so.
     if (event.type !== 'plan.retried' || folded.status !== 'paused') folded.status = PLAN_STATUS_AFTER[event.type] ?? folded.status;
     if (event.type === 'plan.revised') {
       const pinned = namesIn(event.data?.pinned);
-      for (const stepId of folded.steps.keys()) if (!pinned.has(stepId)) folded.steps.delete(stepId);
+      forget((stepId) => !pinned.has(stepId));
     }
-    if (event.type === 'plan.retried') for (const stepId of namesIn(event.data?.steps)) folded.steps.delete(stepId);
+    if (event.type === 'plan.retried') {
+      const retried = namesIn(event.data?.steps);
+      const kept = namesIn(event.data?.kept);
+      forget((stepId, id) => retried.has(stepId) && !kept.has(id));
+    }
     const status = stepStatusAfter(event.type);
     if (status === undefined || event.stepId === undefined) continue;
     const attempt = event.attempt ?? folded.steps.get(event.stepId)?.attempt ?? 0;

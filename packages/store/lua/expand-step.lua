@@ -33,6 +33,7 @@ for position, child in ipairs(children) do
   end
 end
 saveChildCounts(id, counts)
+redis.call('HDEL', stepsKey, 'kept:' .. id)
 add('inflight', -1)
 step[TOKEN] = EXPANDED
 saveStep(id, step)

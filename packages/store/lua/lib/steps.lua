@@ -3,7 +3,7 @@
   left pending. Beside it, as they came: output:<step>, error:<step>, input:<step> (resolved), progress:<step>.
   Of a gate that has asked: gate:<step> (since | deadline | have | decision), votes:<step>, answer:<step>, message:<step>.
   Of a forEach step: children:<step> (total | completed | failed | cancelled), and under `<step>[<n>]` all that a step has,
-  with item:<step>[<n>] besides. Changed steps are written back all at once, by savePlan.
+  with item:<step>[<n>] besides; kept:<step> once it was set back and completed children stay: how many it had. Changed steps are written back all at once, by savePlan.
   The graph of the revision is in `<plan>:graph:<revision>`:
     <step>        place | tool | queue | dependencies | runIf | onError | attempts | gate | branches | group |
                   the groups that wait for it
