@@ -1,12 +1,12 @@
 import type { ApprovalItem, Plan } from '@countersign/shared';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { called, command, decide, gated, record, refusal, startPlan, statuses, stepOf, untilSteps } from './deciding.ts';
+import { called, command, decide, gated, NOTHING_MENDED, record, refusal, startPlan, statuses, stepOf, untilSteps } from './deciding.ts';
 import { Fleet } from './fleet.ts';
 import { startService } from './processes.ts';
 
 let fleet: Fleet;
 beforeAll(async () => {
-  fleet = await Fleet.start({ executors: 2, env: { CLOCK_EVERY_MS: '100' } });
+  fleet = await Fleet.start({ executors: 2, env: { ...NOTHING_MENDED, CLOCK_EVERY_MS: '100' } });
 });
 afterAll(() => fleet?.close());
 

@@ -1,11 +1,11 @@
 import type { StepDraft } from '@countersign/shared';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { called, command, decide, gated, record, refusal, startPlan, statuses, stepOf, untilSteps } from './deciding.ts';
+import { called, command, decide, gated, NOTHING_MENDED, record, refusal, startPlan, statuses, stepOf, untilSteps } from './deciding.ts';
 import { Fleet } from './fleet.ts';
 
 let fleet: Fleet;
 beforeAll(async () => {
-  fleet = await Fleet.start({ executors: 2, env: { CLOCK_EVERY_MS: '100' } });
+  fleet = await Fleet.start({ executors: 2, env: { ...NOTHING_MENDED, CLOCK_EVERY_MS: '100' } });
 });
 afterAll(() => fleet?.close());
 
@@ -63,9 +63,13 @@ test("pauses do not count for a plan's time, and what is left of it counts after
     expect(whats(plan.id)).toEqual(['start a 1']);
     await command(fleet, plan, 'resume');
   }
+  const due = await startPlan(fleet, [gated('a')], { planTimeoutMs: 100 });
+  await fleet.until(due.id, 'failed');
+  // The clock has looked since.
+  expect((await fleet.plan(finishes.id)).status).toBe('executing');
   hold.open();
   await fleet.until(finishes.id, 'completed');
-  expect((await fleet.until(runsOut.id, 'failed')).error?.code).toBe('timeout');
+  expect((await fleet.until(runsOut.id, 'failed')).error).toMatchObject({ code: 'timeout', stepId: null });
   await fleet.untilLedger(runsOut.id, ({ what }) => what === 'aborted');
 });
 

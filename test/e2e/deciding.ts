@@ -3,6 +3,9 @@ import type { Json, Plan, PlanDraft, StepDraft, StepStatus, StepView } from '@co
 import { expect } from 'vitest';
 import type { Answer, Fleet } from './fleet.ts';
 
+/** Environment of executors whose reconciler never looks: it would mend what a command lost. */
+export const NOTHING_MENDED = { RECONCILE_EVERY_MS: '3600000' };
+
 export const record = (id: string, input: StepDraft['input'] = {}, more: Partial<StepDraft> = {}): StepDraft => ({
   id,
   tool: 'test.record',

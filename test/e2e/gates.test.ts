@@ -1,11 +1,11 @@
 import type { StepDraft } from '@countersign/shared';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { called, decide, gated, record, refusal, startPlan, statuses, stepOf, untilSteps } from './deciding.ts';
+import { called, decide, gated, NOTHING_MENDED, record, refusal, startPlan, statuses, stepOf, untilSteps } from './deciding.ts';
 import { Fleet } from './fleet.ts';
 
 let fleet: Fleet;
 beforeAll(async () => {
-  fleet = await Fleet.start({ executors: 2 });
+  fleet = await Fleet.start({ executors: 2, env: NOTHING_MENDED });
 });
 afterAll(() => fleet?.close());
 

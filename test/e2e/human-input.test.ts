@@ -1,11 +1,11 @@
 import type { JsonObject, StepDraft } from '@countersign/shared';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { called, command, decide, record, refusal, startPlan, stepOf, untilSteps } from './deciding.ts';
+import { called, command, decide, NOTHING_MENDED, record, refusal, startPlan, stepOf, untilSteps } from './deciding.ts';
 import { type Answer, Fleet } from './fleet.ts';
 
 let fleet: Fleet;
 beforeAll(async () => {
-  fleet = await Fleet.start({ executors: 2, env: { CLOCK_EVERY_MS: '100' } });
+  fleet = await Fleet.start({ executors: 2, env: { ...NOTHING_MENDED, CLOCK_EVERY_MS: '100' } });
 });
 afterAll(() => fleet?.close());
 

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { called, decide, gated, record, refusal, startPlan, statuses, stepOf } from './deciding.ts';
+import { called, decide, gated, NOTHING_MENDED, record, refusal, startPlan, statuses, stepOf } from './deciding.ts';
 import { Fleet } from './fleet.ts';
 
 /** The clock is kept by executors: once theirs have ended, only the calls of people look at deadlines. */
 let fleet: Fleet;
 beforeAll(async () => {
-  fleet = await Fleet.start({ executors: 1, env: { CLOCK_EVERY_MS: '100' } });
+  fleet = await Fleet.start({ executors: 1, env: { ...NOTHING_MENDED, CLOCK_EVERY_MS: '100' } });
   await fleet.executors[0]?.end('SIGTERM');
   fleet.executors = [];
 });

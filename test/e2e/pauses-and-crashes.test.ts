@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { called, command, decide, gated, record, startPlan, statuses, stepOf, untilSteps } from './deciding.ts';
+import { called, command, decide, gated, NOTHING_MENDED, record, startPlan, statuses, stepOf, untilSteps } from './deciding.ts';
 import { Fleet } from './fleet.ts';
 
 let fleet: Fleet;
 beforeAll(async () => {
   fleet = await Fleet.start({
     executors: 2,
-    env: { EXECUTOR_CONCURRENCY: '1', CLOCK_EVERY_MS: '100', RECONCILE_EVERY_MS: '300' },
+    env: { ...NOTHING_MENDED, EXECUTOR_CONCURRENCY: '1', CLOCK_EVERY_MS: '100' },
   });
 });
 afterAll(() => fleet?.close());

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { called, command, decide, gated, record, refusal, startPlan, statuses, stepOf, untilSteps } from './deciding.ts';
+import { called, command, decide, gated, NOTHING_MENDED, record, refusal, startPlan, statuses, stepOf, untilSteps } from './deciding.ts';
 import { Fleet } from './fleet.ts';
 
 /** Two steps at a time over the whole fleet, so that steps wait in the queue. */
 let fleet: Fleet;
 beforeAll(async () => {
-  fleet = await Fleet.start({ executors: 2, env: { EXECUTOR_CONCURRENCY: '1', CLOCK_EVERY_MS: '100', RECONCILE_EVERY_MS: '500' } });
+  fleet = await Fleet.start({ executors: 2, env: { ...NOTHING_MENDED, EXECUTOR_CONCURRENCY: '1', CLOCK_EVERY_MS: '100' } });
 });
 afterAll(() => fleet?.close());
 

@@ -1,12 +1,12 @@
 import type { Plan, StepReason } from '@countersign/shared';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { command, decide, gated, record, startPlan, stepOf, untilSteps } from './deciding.ts';
+import { command, decide, gated, NOTHING_MENDED, record, startPlan, stepOf, untilSteps } from './deciding.ts';
 import { Fleet } from './fleet.ts';
 
 /** Nobody serves the queue `narrow`, so that what is queued there stays so. */
 let fleet: Fleet;
 beforeAll(async () => {
-  fleet = await Fleet.start({ executors: 2, env: { EXECUTOR_QUEUES: 'steps', CLOCK_EVERY_MS: '100' } });
+  fleet = await Fleet.start({ executors: 2, env: { ...NOTHING_MENDED, EXECUTOR_QUEUES: 'steps', CLOCK_EVERY_MS: '100' } });
 });
 afterAll(() => fleet?.close());
 
