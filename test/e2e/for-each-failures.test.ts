@@ -75,6 +75,8 @@ test('stop: one element that fails for good fails its step; what runs is aborted
   const aborted = fleet.ledger(id).flatMap(({ what, stepId }) => (what === 'aborted' ? [stepId] : []));
   expect(aborted.sort()).toEqual(['each[1]', 'each[3]']);
   expect(fleet.calls(id)).not.toContain('each[4]');
+  const notStarted = (await fleet.events(id)).flatMap(({ type, stepId }) => (stepId === 'each[4]' ? [type] : []));
+  expect(notStarted).toEqual(['step.ready', 'step.cancelled']);
   expect(plan.error).toMatchObject({ code: 'tool_error', stepId: 'each' });
   expect(plan.progress).toMatchObject({ total: 4, failed: 1, skipped: 1 });
 });
@@ -226,7 +228,7 @@ test('a list of a clean-up step is run through after a stop', async () => {
 test('when the time of the plan is up, every element that has not completed is cancelled for that reason', async () => {
   const never = fleet.gate('never').file;
   const plan = await fleet.launchUntil(
-    draft([each(elements([{}, ...range(4).map(() => ({ holdUntil: never }))]))], { maxParallelSteps: 2, planTimeoutMs: 1_000 }),
+    draft([each(elements([{}, ...range(4).map(() => ({ holdUntil: never }))]))], { maxParallelSteps: 2, planTimeoutMs: 2_500 }),
     'failed',
   );
   expect(childStatuses(plan)).toEqual(['completed', ...Array(4).fill('cancelled')]);

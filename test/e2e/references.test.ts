@@ -189,7 +189,8 @@ test('an input with nothing to resolve has no resolved input; the plan keeps the
       },
     ),
   );
-  expect(fleet.ledger(plan.id).flatMap(({ what, value }) => (what === 'start' ? [value] : []))).toEqual([1, '{{x', 'src']);
+  const got = new Map(fleet.ledger(plan.id).flatMap(({ what, stepId, value }) => (what === 'start' ? [[stepId, value]] : [])));
+  expect(['fixed', 'escaped', 'filled'].map((step) => got.get(step))).toEqual([1, '{{x', 'src']);
   expect(plan.steps.map(({ input, resolvedInput }) => [input, resolvedInput])).toEqual([
     [{ value: 1 }, null],
     [{ value: '\\{{x' }, { value: '{{x' }],

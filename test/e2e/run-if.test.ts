@@ -160,7 +160,7 @@ describe('clean-up', () => {
           recordStep('behind', {}, { dependsOn: ['runs'] }),
           recordStep('tidy', { value: '{{runs.status}}' }, { runIf: 'all_done' }),
         ],
-        { planTimeoutMs: 300 },
+        { planTimeoutMs: 1_000 },
       ),
       'failed',
     );
