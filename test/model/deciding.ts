@@ -13,10 +13,11 @@ export type Counted = Pick<StepState, 'outcomes' | 'failedBehind'>;
 
 const NOTHING_COUNTED: Counted = { outcomes: { succeeded: 0, failed: 0, skipped: 0 }, failedBehind: null };
 
-/** Counts one more dependency that has ended. A step that was ended because of a failure passes on whose it was. */
+/** Counts one more dependency that has ended. A step that was skipped behind a failure passes on whose it was. */
 export function countDependency({ outcomes, failedBehind }: Counted, dependency: StepState): Counted {
   const outcome = outcomeOf(dependency);
-  const failure = outcome === 'failed' ? (dependency.reason?.stepId ?? dependency.id) : null;
+  const origin = dependency.status === 'skipped' ? dependency.reason?.stepId : dependency.id;
+  const failure = outcome === 'failed' ? (origin ?? dependency.id) : null;
   return { outcomes: { ...outcomes, [outcome]: outcomes[outcome] + 1 }, failedBehind: failedBehind ?? failure };
 }
 

@@ -245,6 +245,16 @@ export const RETRY_CASES: readonly EdgeCase[] = [
     },
   },
   {
+    name: 'retry of a step: what is behind one that was cancelled names that one, and not what stopped the plan',
+    steps: [{ id: 'a' }, { id: 'b', approval: {} }, { id: 'end', dependsOn: ['a', 'b'] }],
+    calls: [...fails('a'), [retryStep('a'), 'ok'], ...runs('a', SECOND)],
+    ends: {
+      plan: 'partial',
+      steps: { a: 'completed', b: 'cancelled', end: 'skipped' },
+      reasons: { b: 'plan_stopped', end: 'dependency_failed b' },
+    },
+  },
+  {
     name: 'retry of a step: what is still behind two other failures names the first of them in the array',
     steps: [
       { id: 'end', dependsOn: ['b', 'c', 'a'] },
