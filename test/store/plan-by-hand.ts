@@ -39,16 +39,26 @@ export async function planOf(store: Store, planId: string): Promise<Plan> {
 export const statusesOf = ({ steps }: Plan): Record<string, string> =>
   Object.fromEntries(steps.flatMap((step) => [step, ...(step.children ?? [])]).map(({ id, status }) => [id, status]));
 
+/** What the reconciler puts right, in few words: `step_queued a job_missing`. */
+export async function reconciled(store: Store, restMs = 0): Promise<string[]> {
+  const mended: string[] = [];
+  for await (const { what, stepId, why } of store.reconcile({ restMs }))
+    mended.push([what, stepId, why].filter((word) => word !== null).join(' '));
+  return mended;
+}
+
 export class PlanByHand {
   readonly #worker: Worker<StepJob>;
   readonly #delivered = new Map<string, StepJob>();
   readonly store: Store;
   readonly planId: string;
   readonly queue: Queue<StepJob>;
+  readonly redis: Redis;
 
   private constructor(planId: string, store: Store, redis: Redis) {
     this.planId = planId;
     this.store = store;
+    this.redis = redis;
     const connection = { connection: redis, prefix: PREFIX };
     this.queue = new Queue(STEPS_QUEUE, connection);
     this.#worker = new Worker(STEPS_QUEUE, null, { ...connection, autorun: false });
