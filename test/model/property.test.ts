@@ -72,9 +72,12 @@ async function runSequence(spec: Submission, list: readonly Intent[]): Promise<v
   }
 }
 
-/** A revision's content is long; what matters of it is what it changes. */
-const described = (move: Move): string =>
-  JSON.stringify(move, (key, value) => (key === 'content' ? { ...value, tools: undefined, options: undefined } : value));
+/** A revision's content is long; its steps are shown as those of the plan are. */
+function described(move: Move): string {
+  if (!('content' in move)) return JSON.stringify(move);
+  const { content, ...rest } = move;
+  return [JSON.stringify({ ...rest, input: content.input }), ...content.steps.map((step) => `    ${outlined(step)}`)].join('\n');
+}
 
 /** What of a step decides when it runs. */
 function outlined({ id, tool, dependsOn, when, runIf, onError, approval, retry, ifTrue, ifFalse }: Step): string {
