@@ -15,7 +15,6 @@ if not isPlanExpired() then
   if numberField('expiresAt') > 0 then setDue('expire', numberField('expiresAt')) end
   return { 'not_due' }
 end
-dropRequest()
 expirePlan()
 savePlan()
 return { 'ok' }

@@ -2,6 +2,7 @@
   Approvals whose time is up. A vote that comes too late does this too, before it is refused: docs/engine.md, the clock.
 ]]
 local function expirePlan()
+  dropRequest()
   setField('finishedAt', timeText())
   movePlan('expired')
   emit('plan.expired', {}, '{}')
