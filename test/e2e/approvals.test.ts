@@ -1,8 +1,9 @@
 import type { ApprovalItem, Plan } from '@countersign/shared';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { called, command, decide, gated, NOTHING_MENDED, record, refusal, startPlan, statuses, stepOf, untilSteps } from './deciding.ts';
+import { decide, gated, NOTHING_MENDED, refusal, startPlan, untilSteps } from './deciding.ts';
 import { Fleet } from './fleet.ts';
 import { startService } from './processes.ts';
+import { recordStep, statuses, stepOf } from './record-step.ts';
 
 let fleet: Fleet;
 beforeAll(async () => {
@@ -20,9 +21,9 @@ const names = (items: readonly ApprovalItem[]): string[] => items.map(({ stepId,
 test('the list of approvals has plans and gates, oldest first, with question, effects, deadline and votes', async () => {
   const first = await startPlan(fleet, [gated('early', { approval: { message: 'Now?', quorum: 2 } })], { approvalTimeoutMs: 3_600_000 });
   await untilSteps(fleet, first, { early: 'awaiting_approval' });
-  const second = await fleet.createPlan({ objective: 'a plan that waits', steps: [record('a'), { id: 'gone', tool: 'test.remove' }] });
+  const second = await fleet.createPlan({ objective: 'a plan that waits', steps: [recordStep('a'), { id: 'gone', tool: 'test.remove' }] });
   const third = await startPlan(fleet, [
-    record('seed', { value: 'x' }),
+    recordStep('seed', { value: 'x' }),
     { id: 'late', tool: 'test.remove', approval: { message: 'Remove {{seed.output.value}}?' } },
   ]);
   await fleet.approve(third);
@@ -56,7 +57,7 @@ test('the list of approvals has plans and gates, oldest first, with question, ef
   expect(late).toMatchObject({ stepId: 'late', title: 'Remove x?', effects: { destructive: 1 }, approvals: { count: 1, have: 0 } });
   const times = [early, plan, late].map((item) => String(item?.since));
   expect(times).toEqual([...times].sort());
-  for (const { id } of [first, second, third]) await command(fleet, { id }, 'cancel');
+  for (const { id } of [first, second, third]) await fleet.act(id, 'cancel');
   expect(await waiting(first, second, third)).toEqual([]);
 });
 
@@ -68,31 +69,31 @@ test('what was decided, cancelled, skipped, or has expired is gone from the list
     expect(names(await waiting(plan)).sort()).toEqual(['a', 'b']);
     expect((await decide(fleet, [plan, 'a'], { verb })).status).toBe(200);
     expect(names(await waiting(plan))).toEqual(['b']);
-    await command(fleet, plan, 'cancel');
+    await fleet.act(plan.id, 'cancel');
     expect(await waiting(plan)).toEqual([]);
   }
   const [approved, rejected] = await Promise.all(
-    ['approved', 'rejected'].map((objective) => fleet.createPlan({ objective, steps: [record('a')] })),
+    ['approved', 'rejected'].map((objective) => fleet.createPlan({ objective, steps: [recordStep('a')] })),
   );
   if (approved === undefined || rejected === undefined) throw new Error('two plans were created');
   expect(names(await waiting(approved, rejected)).sort()).toEqual(['approved', 'rejected']);
   await fleet.approve(approved);
-  await command(fleet, rejected, 'reject', { digest: rejected.digest, reason: 'no' });
+  await fleet.act(rejected.id, 'reject', { digest: rejected.digest, reason: 'no' });
   expect(await waiting(approved, rejected)).toEqual([]);
 
-  const expiring = await fleet.createPlan({ objective: 'expires', steps: [record('a')], options: { approvalTimeoutMs: 200 } });
+  const expiring = await fleet.createPlan({ objective: 'expires', steps: [recordStep('a')], options: { approvalTimeoutMs: 200 } });
   const gate = await startPlan(fleet, [gated('a')], { approvalTimeoutMs: 200 });
   await fleet.until(expiring.id, 'expired');
   await fleet.until(gate.id, 'failed');
   expect(await waiting(expiring, gate)).toEqual([]);
-  expect([...called(fleet, expiring), ...called(fleet, gate)]).toEqual([]);
+  expect([...fleet.calls(expiring.id), ...fleet.calls(gate.id)]).toEqual([]);
 });
 
 test('a stop on error takes the waiting gates of the plan from the list', async () => {
   const plan = await startPlan(fleet, [gated('a'), gated('b', { dependsOn: [] }), gated('c')]);
   await untilSteps(fleet, plan, { a: 'awaiting_approval', b: 'awaiting_approval', c: 'awaiting_approval' });
   await decide(fleet, [plan, 'b'], { verb: 'reject' });
-  expect(statuses(await fleet.until(plan.id, 'failed'))).toEqual({ a: 'cancelled', b: 'failed', c: 'cancelled' });
+  expect(statuses((await fleet.until(plan.id, 'failed')).steps)).toEqual({ a: 'cancelled', b: 'failed', c: 'cancelled' });
   expect(await waiting(plan)).toEqual([]);
   expect(refusal(await decide(fleet, [plan, 'a']))).toEqual([409, 'wrong_state']);
 });
@@ -111,7 +112,7 @@ test('a decision on a gate sent again with its Idempotency-Key is one vote with 
   await fleet.until(plan.id, 'completed');
   const late = await decide(fleet, [plan, 'a'], { actor: 'ann', data: { x: 1 }, headers });
   expect([late.status, late.body.plan.id]).toEqual([200, plan.id]);
-  expect(called(fleet, plan)).toEqual(['a']);
+  expect(fleet.calls(plan.id)).toEqual(['a']);
 });
 
 test('with API keys an approver decides gates, and a submitter, an operator and a viewer may not', async () => {
@@ -156,27 +157,27 @@ test('with API keys an approver decides gates, and a submitter, an operator and 
 });
 
 test('cancelling a plan that waits at a gate: the gate can not be decided any more, and nothing is called', async () => {
-  const plan = await startPlan(fleet, [gated('a'), record('behind', {}, { dependsOn: ['a'] })]);
+  const plan = await startPlan(fleet, [gated('a'), recordStep('behind', {}, { dependsOn: ['a'] })]);
   await untilSteps(fleet, plan, { a: 'awaiting_approval' });
-  const cancelled = await command(fleet, plan, 'cancel', { reason: 'no longer' });
-  expect(statuses(cancelled)).toEqual({ a: 'cancelled', behind: 'cancelled' });
+  const cancelled = await fleet.act(plan.id, 'cancel', { reason: 'no longer' });
+  expect(statuses(cancelled.steps)).toEqual({ a: 'cancelled', behind: 'cancelled' });
   for (const verb of ['approve', 'reject'] as const) {
     const late = await decide(fleet, [plan, 'a'], { verb });
     expect([...refusal(late), late.body.currentStatus]).toEqual([409, 'wrong_state', 'cancelled']);
   }
   expect(await fleet.plan(plan.id)).toEqual(cancelled);
-  expect(called(fleet, plan)).toEqual([]);
+  expect(fleet.calls(plan.id)).toEqual([]);
 });
 
 test('pending approvals of plans and gates survive kill -9 of Redis and of every service, and can be decided afterwards', async () => {
-  const whole = await fleet.createPlan({ objective: 'waits whole', steps: [record('a')] });
+  const whole = await fleet.createPlan({ objective: 'waits whole', steps: [recordStep('a')] });
   const plan = await startPlan(
     fleet,
     [
-      record('seed', { value: 7 }),
+      recordStep('seed', { value: 7 }),
       gated('a', { approval: { message: 'Go on with {{seed.output.value}}?', quorum: 2 } }, { value: '{{a.approval.data}}' }),
       gated('b'),
-      record('end', { value: ['{{a.output.value}}', '{{b.approval.data}}'] }),
+      recordStep('end', { value: ['{{a.output.value}}', '{{b.approval.data}}'] }),
     ],
     { approvalTimeoutMs: 3_600_000 },
   );
@@ -200,6 +201,6 @@ test('pending approvals of plans and gates survive kill -9 of Redis and of every
   await fleet.approve(whole);
   expect(stepOf(await fleet.until(plan.id, 'completed'), 'end').output).toEqual({ value: ['second', { yes: true }] });
   await fleet.until(whole.id, 'completed');
-  expect(called(fleet, plan).sort()).toEqual(['a', 'b', 'end', 'seed']);
-  expect(called(fleet, whole)).toEqual(['a']);
+  expect(fleet.calls(plan.id).sort()).toEqual(['a', 'b', 'end', 'seed']);
+  expect(fleet.calls(whole.id)).toEqual(['a']);
 });

@@ -1,7 +1,8 @@
 import type { StepDraft } from '@countersign/shared';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { called, command, decide, gated, NOTHING_MENDED, record, refusal, startPlan, statuses, stepOf, untilSteps } from './deciding.ts';
+import { decide, gated, NOTHING_MENDED, refusal, startPlan, untilSteps } from './deciding.ts';
 import { Fleet } from './fleet.ts';
+import { recordStep, statuses, stepOf } from './record-step.ts';
 
 let fleet: Fleet;
 beforeAll(async () => {
@@ -17,12 +18,12 @@ test('a plan whose time is up: what runs is aborted, the rest is cancelled, clea
   const plan = await startPlan(
     fleet,
     [
-      record('runs', { holdUntil: never.file }),
-      record('retries', { failAttempts: 1 }, { retry: { maxAttempts: 2, delayMs: 600_000, maxDelayMs: 600_000 } }),
-      record('cleans', { holdUntil: cleaning.file }, { runIf: 'all_done' }),
+      recordStep('runs', { holdUntil: never.file }),
+      recordStep('retries', { failAttempts: 1 }, { retry: { maxAttempts: 2, delayMs: 600_000, maxDelayMs: 600_000 } }),
+      recordStep('cleans', { holdUntil: cleaning.file }, { runIf: 'all_done' }),
       gated('asks'),
-      record('behind', {}, { dependsOn: ['runs'] }),
-      record('tidies', { value: ['{{runs.status}}', '{{behind.status}}'] }, { runIf: 'all_done' }),
+      recordStep('behind', {}, { dependsOn: ['runs'] }),
+      recordStep('tidies', { value: ['{{runs.status}}', '{{behind.status}}'] }, { runIf: 'all_done' }),
     ],
     { planTimeoutMs: 2_000 },
   );
@@ -50,18 +51,18 @@ test("pauses do not count for a plan's time, and what is left of it counts after
   const hold = fleet.gate('paused-long');
   const never = fleet.gate('never');
   const [finishes, runsOut] = await Promise.all([
-    startPlan(fleet, [record('a', { holdUntil: hold.file })], { planTimeoutMs: 3_000 }),
-    startPlan(fleet, [record('a', { holdUntil: never.file })], { planTimeoutMs: 3_000 }),
+    startPlan(fleet, [recordStep('a', { holdUntil: hold.file })], { planTimeoutMs: 3_000 }),
+    startPlan(fleet, [recordStep('a', { holdUntil: never.file })], { planTimeoutMs: 3_000 }),
   ]);
   await Promise.all([finishes, runsOut].map((plan) => untilSteps(fleet, plan, { a: 'running' })));
-  for (const plan of [finishes, runsOut]) await command(fleet, plan, 'pause');
-  const other = await startPlan(fleet, [record('a', { holdUntil: never.file })], { planTimeoutMs: 3_000 });
+  for (const plan of [finishes, runsOut]) await fleet.act(plan.id, 'pause');
+  const other = await startPlan(fleet, [recordStep('a', { holdUntil: never.file })], { planTimeoutMs: 3_000 });
   await fleet.until(other.id, 'failed');
   // The time of a plan that started later is over: theirs would be too.
   for (const plan of [finishes, runsOut]) {
     expect((await fleet.plan(plan.id)).status).toBe('paused');
     expect(whats(plan.id)).toEqual(['start a 1']);
-    await command(fleet, plan, 'resume');
+    await fleet.act(plan.id, 'resume');
   }
   const due = await startPlan(fleet, [gated('a')], { planTimeoutMs: 100 });
   await fleet.until(due.id, 'failed');
@@ -74,7 +75,7 @@ test("pauses do not count for a plan's time, and what is left of it counts after
 });
 
 test('a plan that nobody approves in time expires: its steps stay as they are, and it can never run', async () => {
-  const plan = await fleet.createPlan({ objective: 'expires', steps: [record('a')], options: { approvalTimeoutMs: 300 } });
+  const plan = await fleet.createPlan({ objective: 'expires', steps: [recordStep('a')], options: { approvalTimeoutMs: 300 } });
   expect(plan.status).toBe('pending_approval');
   const expired = await fleet.until(plan.id, 'expired');
   expect(stepOf(expired, 'a')).toMatchObject({ status: 'pending', reason: { kind: 'plan_stopped', detail: { planStatus: 'expired' } } });
@@ -93,7 +94,7 @@ test('a plan that nobody approves in time expires: its steps stay as they are, a
   expect(await fleet.plan(plan.id)).toEqual(expired);
   const last = (await fleet.events(plan.id)).at(-1);
   expect([last?.type, last?.actor]).toEqual(['plan.expired', undefined]);
-  expect(called(fleet, plan)).toEqual([]);
+  expect(fleet.calls(plan.id)).toEqual([]);
 });
 
 test('an approval in time stands after its deadline, of a plan and of a gate', async () => {
@@ -103,7 +104,7 @@ test('an approval in time stands after its deadline, of a plan and of a gate', a
   await fleet.approve(plan);
   await untilSteps(fleet, plan, { a: 'awaiting_approval' });
   await decide(fleet, [plan, 'a']);
-  const later = await fleet.createPlan({ objective: 'too late', steps: [record('a')], options });
+  const later = await fleet.createPlan({ objective: 'too late', steps: [recordStep('a')], options });
   await fleet.until(later.id, 'expired');
   expect(stepOf(await fleet.plan(plan.id), 'a')).toMatchObject({ status: 'running', gate: { decision: 'approved' } });
   hold.open();
@@ -113,10 +114,10 @@ test('an approval in time stands after its deadline, of a plan and of a gate', a
 test('a gate that nobody decides in time fails with `expired`, and onError decides what follows', async () => {
   const steps = (onError: StepDraft['onError']): StepDraft[] => [
     gated('a', onError === undefined ? {} : { onError }),
-    record('behind', {}, { dependsOn: ['a'] }),
+    recordStep('behind', {}, { dependsOn: ['a'] }),
     gated('other', { dependsOn: ['beside'], approval: { message: '{{beside.status}}' } }),
-    record('beside'),
-    record('told', { value: '{{a.error.code}}' }, { runIf: 'all_done' }),
+    recordStep('beside'),
+    recordStep('told', { value: '{{a.error.code}}' }, { runIf: 'all_done' }),
   ];
   const options = { approvalTimeoutMs: 1_000 };
   const stops = await startPlan(fleet, steps('stop'), options);
@@ -128,19 +129,19 @@ test('a gate that nobody decides in time fails with `expired`, and onError decid
   expect((await decide(fleet, [goesOn, 'other'])).status).toBe(200);
 
   const stopped = await fleet.until(stops.id, 'failed');
-  expect(statuses(stopped)).toEqual({ a: 'failed', behind: 'skipped', other: 'cancelled', beside: 'completed', told: 'completed' });
+  expect(statuses(stopped.steps)).toEqual({ a: 'failed', behind: 'skipped', other: 'cancelled', beside: 'completed', told: 'completed' });
   expect(stepOf(stopped, 'a')).toMatchObject({ gate: { decision: 'expired', votes: [] }, error: { code: 'expired', retryable: false } });
   expect(stopped.error).toMatchObject({ code: 'expired', stepId: 'a' });
   const partial = await fleet.until(goesOn.id, 'partial');
-  expect(statuses(partial)).toEqual({ a: 'failed', behind: 'skipped', other: 'completed', beside: 'completed', told: 'completed' });
+  expect(statuses(partial.steps)).toEqual({ a: 'failed', behind: 'skipped', other: 'completed', beside: 'completed', told: 'completed' });
   expect(stepOf(partial, 'told').output).toEqual({ value: 'expired' });
   expect(refusal(await decide(fleet, [goesOn, 'a']))).toEqual([409, 'wrong_state']);
-  expect(called(fleet, goesOn).sort()).toEqual(['beside', 'other', 'told']);
+  expect(fleet.calls(goesOn.id).sort()).toEqual(['beside', 'other', 'told']);
 });
 
 test('startAt: an approved plan waits for its time, says so, and then starts by itself', async () => {
   const startAt = new Date(Date.now() + 2_000).toISOString();
-  const plan = await fleet.createPlan({ objective: 'later', steps: [record('a')], options: { startAt } });
+  const plan = await fleet.createPlan({ objective: 'later', steps: [recordStep('a')], options: { startAt } });
   await fleet.approve(plan);
   const waiting = await fleet.plan(plan.id);
   expect(waiting).toMatchObject({ status: 'approved', startedAt: null });
@@ -151,27 +152,27 @@ test('startAt: an approved plan waits for its time, says so, and then starts by 
   for (const verb of ['pause', 'resume', 'retry']) {
     expect(refusal(await fleet.call('POST', `/v1/plans/${plan.id}/${verb}`, { body: {} }))).toEqual([409, 'wrong_state']);
   }
-  expect(called(fleet, plan)).toEqual([]);
+  expect(fleet.calls(plan.id)).toEqual([]);
   const done = await fleet.until(plan.id, 'completed');
   expect(Date.parse(String(done.startedAt))).toBeGreaterThanOrEqual(Date.parse(startAt));
-  expect(called(fleet, plan)).toEqual(['a']);
+  expect(fleet.calls(plan.id)).toEqual(['a']);
 });
 
 test('startAt: a plan that waits can be cancelled, and one whose time has passed starts at once', async () => {
   const tomorrow = new Date(Date.now() + 86_400_000).toISOString();
-  const plan = await startPlan(fleet, [record('a')], { startAt: tomorrow });
+  const plan = await startPlan(fleet, [recordStep('a')], { startAt: tomorrow });
   expect(plan.status).toBe('approved');
-  const cancelled = await command(fleet, plan, 'cancel');
+  const cancelled = await fleet.act(plan.id, 'cancel');
   expect([cancelled.status, ...cancelled.steps.map(({ reason }) => reason?.kind)]).toEqual(['cancelled', 'plan_cancelled']);
-  const past = await startPlan(fleet, [record('a')], { startAt: '2020-02-29T12:00:00+02:00' });
+  const past = await startPlan(fleet, [recordStep('a')], { startAt: '2020-02-29T12:00:00+02:00' });
   expect((await fleet.until(past.id, 'completed')).steps[0]?.status).toBe('completed');
-  expect(called(fleet, plan)).toEqual([]);
+  expect(fleet.calls(plan.id)).toEqual([]);
 });
 
 test('an attempt that takes too long is aborted and tried again, each time, until none is left', async () => {
   const never = fleet.gate('never');
   const plan = await startPlan(fleet, [
-    record('slow', { holdUntil: never.file }, { timeoutMs: 100, retry: { maxAttempts: 3, delayMs: 20 } }),
+    recordStep('slow', { holdUntil: never.file }, { timeoutMs: 100, retry: { maxAttempts: 3, delayMs: 20 } }),
   ]);
   const failed = await fleet.until(plan.id, 'failed');
   expect(stepOf(failed, 'slow')).toMatchObject({ attempt: 3, error: { code: 'timeout', message: 'no result within 100 ms' } });
@@ -182,19 +183,19 @@ test('an attempt that takes too long is aborted and tried again, each time, unti
 test('after an attempt that took too long a step says why and until when it waits', async () => {
   const never = fleet.gate('never');
   const retry = { maxAttempts: 2, delayMs: 600_000, maxDelayMs: 600_000 };
-  const plan = await startPlan(fleet, [record('slow', { holdUntil: never.file }, { timeoutMs: 100, retry })]);
+  const plan = await startPlan(fleet, [recordStep('slow', { holdUntil: never.file }, { timeoutMs: 100, retry })]);
   const waiting = await untilSteps(fleet, plan, { slow: 'retrying' });
   expect(stepOf(waiting, 'slow')).toMatchObject({
     error: { code: 'timeout', retryable: true },
     reason: { kind: 'backoff', detail: { attempt: 2, maxAttempts: 2, until: expect.any(String) } },
   });
-  await command(fleet, plan, 'cancel');
+  await fleet.act(plan.id, 'cancel');
 });
 
 test('after an attempt that took too long the next one may do it, under the same idempotency key', async () => {
   const hold = fleet.gate('second-attempt');
   const plan = await startPlan(fleet, [
-    record('slow', { holdUntil: hold.file }, { timeoutMs: 400, retry: { maxAttempts: 2, delayMs: 20 } }),
+    recordStep('slow', { holdUntil: hold.file }, { timeoutMs: 400, retry: { maxAttempts: 2, delayMs: 20 } }),
   ]);
   await fleet.untilLedger(plan.id, ({ what }) => what === 'aborted');
   hold.open();

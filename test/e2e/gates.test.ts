@@ -1,7 +1,8 @@
 import type { StepDraft } from '@countersign/shared';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { called, decide, gated, NOTHING_MENDED, record, refusal, startPlan, statuses, stepOf, untilSteps } from './deciding.ts';
+import { decide, gated, NOTHING_MENDED, refusal, startPlan, untilSteps } from './deciding.ts';
 import { Fleet } from './fleet.ts';
+import { recordStep, statuses, stepOf } from './record-step.ts';
 
 let fleet: Fleet;
 beforeAll(async () => {
@@ -13,10 +14,10 @@ test('what came with an approval is read by the gate and by later steps, with it
   const data = { count: 1.5, list: [1, { deep: 'x' }], yes: true, nothing: null, text: '{{input.secret}}' };
   const plan = await startPlan(fleet, [
     gated('a', {}, { value: { all: '{{a.approval.data}}', told: 'v{{ a.approval.data.count }} {{a.approval.data.nothing}}' } }),
-    record('b', { value: ['{{a.approval.data.list[1].deep}}', '{{a.approval.data.yes}}', '{{a.approval.data.gone}}', '{{a.status}}'] }),
+    recordStep('b', { value: ['{{a.approval.data.list[1].deep}}', '{{a.approval.data.yes}}', '{{a.approval.data.gone}}', '{{a.status}}'] }),
   ]);
   await untilSteps(fleet, plan, { a: 'awaiting_approval', b: 'pending' });
-  expect(called(fleet, plan)).toEqual([]);
+  expect(fleet.calls(plan.id)).toEqual([]);
   expect((await decide(fleet, [plan, 'a'], { data, comment: 'go', actor: 'ann' })).status).toBe(200);
   const done = await fleet.until(plan.id, 'completed');
   const values = fleet.ledger(plan.id).filter(({ what }) => what === 'start');
@@ -29,7 +30,7 @@ test('what came with an approval is read by the gate and by later steps, with it
 });
 
 test('an approval without data: references to it give null', async () => {
-  const plan = await startPlan(fleet, [gated('a'), record('b', { value: ['{{a.approval.data}}', '<{{a.approval.data.x}}>'] })]);
+  const plan = await startPlan(fleet, [gated('a'), recordStep('b', { value: ['{{a.approval.data}}', '<{{a.approval.data.x}}>'] })]);
   await untilSteps(fleet, plan, { a: 'awaiting_approval' });
   await decide(fleet, [plan, 'a']);
   expect(stepOf(await fleet.until(plan.id, 'completed'), 'b').output).toEqual({ value: [null, '<>'] });
@@ -37,7 +38,7 @@ test('an approval without data: references to it give null', async () => {
 
 test('the approver sees the question and the input as they will be, before anything is called', async () => {
   const plan = await startPlan(fleet, [
-    record('count', { value: { total: 3, names: ['x', 'y'] } }),
+    recordStep('count', { value: { total: 3, names: ['x', 'y'] } }),
     gated(
       'publish',
       { approval: { message: 'Publish {{count.output.value.total}}: {{count.output.value.names}}?' } },
@@ -52,7 +53,7 @@ test('the approver sees the question and the input as they will be, before anyth
     gate: { message: 'Publish 3: ["x","y"]?', need: 1, have: 0, decision: null, votes: [], data: null, deadline: null },
     reason: { kind: 'approval', detail: { have: 0, need: 1 } },
   });
-  expect(called(fleet, plan)).toEqual(['count']);
+  expect(fleet.calls(plan.id)).toEqual(['count']);
   await decide(fleet, [plan, 'publish']);
   await fleet.until(plan.id, 'completed');
   expect(fleet.ledger(plan.id).find(({ stepId }) => stepId === 'publish')?.value).toEqual([['x', 'y'], 'n=3']);
@@ -61,33 +62,33 @@ test('the approver sees the question and the input as they will be, before anyth
 test('a rejection under stop fails the step and the plan, aborts what runs, and calls nothing more', async () => {
   const never = fleet.gate('never');
   const plan = await startPlan(fleet, [
-    record('runs', { holdUntil: never.file }),
+    recordStep('runs', { holdUntil: never.file }),
     gated('a'),
     gated('other'),
-    record('behind', {}, { dependsOn: ['a'] }),
-    record('clean', {}, { dependsOn: ['a'], runIf: 'all_done' }),
+    recordStep('behind', {}, { dependsOn: ['a'] }),
+    recordStep('clean', {}, { dependsOn: ['a'], runIf: 'all_done' }),
   ]);
   await untilSteps(fleet, plan, { a: 'awaiting_approval', other: 'awaiting_approval' });
   await fleet.untilLedger(plan.id, ({ what }) => what === 'start');
   const answer = await decide(fleet, [plan, 'a'], { verb: 'reject', actor: 'bob', comment: 'not on a Friday', data: { until: 'Monday' } });
   expect(answer.status).toBe(200);
   const failed = await fleet.until(plan.id, 'failed');
-  expect(statuses(failed)).toEqual({ runs: 'cancelled', a: 'failed', other: 'cancelled', behind: 'skipped', clean: 'completed' });
+  expect(statuses(failed.steps)).toEqual({ runs: 'cancelled', a: 'failed', other: 'cancelled', behind: 'skipped', clean: 'completed' });
   expect(stepOf(failed, 'a')).toMatchObject({ error: { code: 'rejected', retryable: false }, gate: { decision: 'rejected' } });
   expect(stepOf(failed, 'a').error?.message).toContain('bob');
   expect(stepOf(failed, 'a').error?.message).toContain('not on a Friday');
   expect(failed.error).toMatchObject({ code: 'rejected', stepId: 'a' });
   await fleet.untilLedger(plan.id, ({ what }) => what === 'aborted');
-  expect(called(fleet, plan)).toEqual(['runs', 'clean']);
+  expect(fleet.calls(plan.id)).toEqual(['runs', 'clean']);
 });
 
 test('a rejection under continue: what does not depend on it goes on, and what does is skipped and names it', async () => {
   const plan = await startPlan(fleet, [
     gated('a', { onError: 'continue' }),
-    record('behind', {}, { dependsOn: ['a'] }),
-    record('told', { value: '{{a.error.code}}' }, { runIf: 'all_done' }),
+    recordStep('behind', {}, { dependsOn: ['a'] }),
+    recordStep('told', { value: '{{a.error.code}}' }, { runIf: 'all_done' }),
     gated('other'),
-    record('after', {}, { dependsOn: ['other'] }),
+    recordStep('after', {}, { dependsOn: ['other'] }),
   ]);
   await untilSteps(fleet, plan, { a: 'awaiting_approval', other: 'awaiting_approval' });
   await decide(fleet, [plan, 'a'], { verb: 'reject' });
@@ -96,7 +97,7 @@ test('a rejection under continue: what does not depend on it goes on, and what d
   const ended = await fleet.until(plan.id, 'partial');
   expect(stepOf(ended, 'behind').reason).toMatchObject({ kind: 'dependency_failed', detail: { stepId: 'a' } });
   expect(stepOf(ended, 'told').output).toEqual({ value: 'rejected' });
-  expect(called(fleet, plan)).toEqual(['told', 'other', 'after']);
+  expect(fleet.calls(plan.id)).toEqual(['told', 'other', 'after']);
 });
 
 test('each gate needs a decision of its own, in series and side by side', async () => {
@@ -104,13 +105,13 @@ test('each gate needs a decision of its own, in series and side by side', async 
   await untilSteps(fleet, plan, { first: 'awaiting_approval', second: 'pending', beside: 'awaiting_approval' });
   expect((await decide(fleet, [plan, 'first'])).status).toBe(200);
   await untilSteps(fleet, plan, { first: 'completed', second: 'awaiting_approval', beside: 'awaiting_approval' });
-  expect(called(fleet, plan)).toEqual(['first']);
+  expect(fleet.calls(plan.id)).toEqual(['first']);
   expect((await decide(fleet, [plan, 'second'])).status).toBe(200);
   await untilSteps(fleet, plan, { second: 'completed', beside: 'awaiting_approval' });
   expect((await fleet.plan(plan.id)).status).toBe('executing');
   expect((await decide(fleet, [plan, 'beside'])).status).toBe(200);
   await fleet.until(plan.id, 'completed');
-  expect(called(fleet, plan)).toEqual(['first', 'second', 'beside']);
+  expect(fleet.calls(plan.id)).toEqual(['first', 'second', 'beside']);
 });
 
 test('three gates at once run in the order in which they are decided, whichever that is', async () => {
@@ -122,7 +123,7 @@ test('three gates at once run in the order in which they are decided, whichever 
       for (const [n, stepId] of [...order].entries()) {
         expect((await decide(fleet, [plan, stepId])).status).toBe(200);
         await fleet.untilLedger(plan.id, ({ what }) => what === 'end', n + 1);
-        expect(called(fleet, plan).join('')).toBe(order.slice(0, n + 1));
+        expect(fleet.calls(plan.id).join('')).toBe(order.slice(0, n + 1));
       }
       await fleet.until(plan.id, 'completed');
     }),
@@ -140,7 +141,7 @@ test('a quorum counts different people, says how many are missing, and the last 
   });
   expect(refusal(await decide(fleet, [plan, 'a'], { actor: 'ann' }))).toEqual([409, 'already_voted']);
   expect(refusal(await decide(fleet, [plan, 'a'], { actor: 'ann', verb: 'reject' }))).toEqual([409, 'already_voted']);
-  expect(called(fleet, plan)).toEqual([]);
+  expect(fleet.calls(plan.id)).toEqual([]);
   expect((await decide(fleet, [plan, 'a'], { actor: 'bob', data: 2 })).status).toBe(200);
   const done = await fleet.until(plan.id, 'completed');
   expect(stepOf(done, 'a').output).toEqual({ value: 2 });
@@ -156,12 +157,12 @@ test('one rejection is enough, whatever the quorum', async () => {
   await decide(fleet, [plan, 'a'], { actor: 'ann' });
   await decide(fleet, [plan, 'a'], { actor: 'bob', verb: 'reject' });
   expect((await fleet.until(plan.id, 'failed')).error).toMatchObject({ code: 'rejected', stepId: 'a' });
-  expect(called(fleet, plan)).toEqual([]);
+  expect(fleet.calls(plan.id)).toEqual([]);
 });
 
 test('a gate is decided once, not before it asks, and only where there is one', async () => {
   const hold = fleet.gate('before-gate');
-  const plan = await startPlan(fleet, [record('before', { holdUntil: hold.file }), gated('a', { dependsOn: ['before'] })]);
+  const plan = await startPlan(fleet, [recordStep('before', { holdUntil: hold.file }), gated('a', { dependsOn: ['before'] })]);
   await fleet.untilLedger(plan.id, ({ what }) => what === 'start');
   for (const verb of ['approve', 'reject'] as const) {
     const early = await decide(fleet, [plan, 'a'], { verb });
@@ -178,7 +179,7 @@ test('a gate is decided once, not before it asks, and only where there is one', 
     expect(refusal(await decide(fleet, [plan, 'a'], { verb, actor: 'bob' }))).toEqual([409, 'wrong_state']);
   }
   expect(await fleet.plan(plan.id)).toEqual(done);
-  expect(called(fleet, plan)).toEqual(['before', 'a']);
+  expect(fleet.calls(plan.id)).toEqual(['before', 'a']);
 });
 
 test('many people decide one gate at once: one decision counts, and the step runs once', async () => {
@@ -188,18 +189,18 @@ test('many people decide one gate at once: one decision counts, and the step run
     const answers = await Promise.all(Array.from({ length: 8 }, (_, i) => decide(fleet, [plan, 'a'], { actor: `p${i}`, data: i })));
     expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array(7).fill(409)]);
     await fleet.until(plan.id, 'completed');
-    expect(called(fleet, plan)).toEqual(['a']);
+    expect(fleet.calls(plan.id)).toEqual(['a']);
   }
 });
 
 test('a gate gives its place back: with one place another step runs while it waits', async () => {
-  const steps: StepDraft[] = [record('seed'), gated('a', { approval: { message: 'After {{seed.status}}?' } }), record('next')];
+  const steps: StepDraft[] = [recordStep('seed'), gated('a', { approval: { message: 'After {{seed.status}}?' } }), recordStep('next')];
   const plan = await startPlan(fleet, steps, { maxParallelSteps: 1 });
   await untilSteps(fleet, plan, { seed: 'completed', a: 'awaiting_approval', next: 'completed' });
   expect((await fleet.plan(plan.id)).progress).toMatchObject({ running: 0, waiting: 1, completed: 2 });
   await decide(fleet, [plan, 'a']);
   await fleet.until(plan.id, 'completed');
-  expect(called(fleet, plan)).toEqual(['seed', 'next', 'a']);
+  expect(fleet.calls(plan.id)).toEqual(['seed', 'next', 'a']);
 });
 
 test('a step that fails behind its gate is tried again without asking again', async () => {

@@ -1,7 +1,8 @@
 import type { JsonObject, StepDraft } from '@countersign/shared';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { called, command, decide, NOTHING_MENDED, record, refusal, startPlan, stepOf, untilSteps } from './deciding.ts';
+import { decide, NOTHING_MENDED, refusal, startPlan, untilSteps } from './deciding.ts';
 import { type Answer, Fleet } from './fleet.ts';
+import { recordStep, stepOf } from './record-step.ts';
 
 let fleet: Fleet;
 beforeAll(async () => {
@@ -25,7 +26,7 @@ const wrongPaths = ({ status, body }: Answer): unknown[] => [
 test('the answer is the output of the step, and later steps read it with its types', async () => {
   const plan = await startPlan(fleet, [
     ask(),
-    record('use', { value: ['{{ask.output.version}}', '{{ask.output.tags[0]}}', 'v{{ask.output.version}}', '{{ask.output.gone}}'] }),
+    recordStep('use', { value: ['{{ask.output.version}}', '{{ask.output.tags[0]}}', 'v{{ask.output.version}}', '{{ask.output.gone}}'] }),
   ]);
   const waiting = await untilSteps(fleet, plan, { ask: 'awaiting_approval', use: 'pending' });
   expect(stepOf(waiting, 'ask').gate).toMatchObject({ message: 'Which version goes out?', need: 1, have: 0 });
@@ -39,7 +40,7 @@ test('the answer is the output of the step, and later steps read it with its typ
 });
 
 test.each(['yes', false, 0, '', [], {}, [1, 'a'], null])('an answer may be any JSON, such as %j', async (data) => {
-  const plan = await startPlan(fleet, [ask(), record('use', { value: '{{ask.output}}' })]);
+  const plan = await startPlan(fleet, [ask(), recordStep('use', { value: '{{ask.output}}' })]);
   await untilSteps(fleet, plan, { ask: 'awaiting_approval' });
   await decide(fleet, [plan, 'ask'], { data });
   const done = await fleet.until(plan.id, 'completed');
@@ -53,7 +54,7 @@ test('wrong answers are refused, saying where, and count for nothing; a right on
     required: ['version', 'where'],
     additionalProperties: false,
   };
-  const plan = await startPlan(fleet, [ask(schema), record('use', { value: '{{ask.output.where}}' })]);
+  const plan = await startPlan(fleet, [ask(schema), recordStep('use', { value: '{{ask.output.where}}' })]);
   const before = await untilSteps(fleet, plan, { ask: 'awaiting_approval' });
   const answer = (data: unknown) => decide(fleet, [plan, 'ask'], { data: data as JsonObject });
   expect(wrongPaths(await answer({ version: '2', where: 'here' }))).toEqual([422, 'invalid_request', 'data.version', 'data.where']);
@@ -77,7 +78,7 @@ test('an approval without an answer is refused, with a schema and without one', 
     expect(refused.body.issues[0].message).toContain('Which version goes out?');
   }
   expect(await fleet.plan(plan.id)).toEqual(before);
-  await command(fleet, plan, 'cancel');
+  await fleet.act(plan.id, 'cancel');
 });
 
 test('question and schema may come from the input and from earlier steps', async () => {
@@ -85,14 +86,14 @@ test('question and schema may come from the input and from earlier steps', async
     objective: 'ask about what was found',
     input: { schema: { type: 'string', enum: ['a', 'b'] } },
     steps: [
-      record('find', { value: { choices: ['x', 'y'] } }),
+      recordStep('find', { value: { choices: ['x', 'y'] } }),
       { id: 'one', tool: 'human.input', input: { question: 'Which of {{find.output.value.choices}}?', schema: '{{input.schema}}' } },
       {
         id: 'two',
         tool: 'human.input',
         input: { question: 'And which?', schema: { type: 'object', properties: { name: { enum: '{{find.output.value.choices}}' } } } },
       },
-      record('use', { value: ['{{one.output}}', '{{two.output.name}}'] }),
+      recordStep('use', { value: ['{{one.output}}', '{{two.output.name}}'] }),
     ],
     options: { requireApproval: false },
   });
@@ -109,7 +110,7 @@ test('question and schema may come from the input and from earlier steps', async
 });
 
 test('a reference that gives no schema fails the step before anybody is asked', async () => {
-  const plan = await startPlan(fleet, [record('find', { value: 'nonsense' }), ask('{{find.output.value}}')]);
+  const plan = await startPlan(fleet, [recordStep('find', { value: 'nonsense' }), ask('{{find.output.value}}')]);
   const failed = await fleet.until(plan.id, 'failed');
   expect(stepOf(failed, 'ask')).toMatchObject({ status: 'failed', gate: null, error: { code: 'invalid_input', retryable: false } });
 });
@@ -117,16 +118,16 @@ test('a reference that gives no schema fails the step before anybody is asked', 
 test('a refusal to answer fails the step, and onError decides what follows', async () => {
   const plan = await startPlan(fleet, [
     ask(undefined, { onError: 'continue' }),
-    record('use', { value: '{{ask.output}}' }),
-    record('beside'),
-    record('told', { value: '{{ask.error.code}}' }, { runIf: 'all_done' }),
+    recordStep('use', { value: '{{ask.output}}' }),
+    recordStep('beside'),
+    recordStep('told', { value: '{{ask.error.code}}' }, { runIf: 'all_done' }),
   ]);
   await untilSteps(fleet, plan, { ask: 'awaiting_approval', beside: 'completed' });
   await decide(fleet, [plan, 'ask'], { verb: 'reject', actor: 'ann', comment: 'ask somebody else' });
   const ended = await fleet.until(plan.id, 'partial');
   expect(stepOf(ended, 'ask')).toMatchObject({ status: 'failed', output: null, error: { code: 'rejected' } });
   expect(stepOf(ended, 'told').output).toEqual({ value: 'rejected' });
-  expect(called(fleet, plan).sort()).toEqual(['beside', 'told']);
+  expect(fleet.calls(plan.id).sort()).toEqual(['beside', 'told']);
 });
 
 test('with a quorum who comes after may let the answer stand, or give another', async () => {
@@ -142,8 +143,8 @@ test('with a quorum who comes after may let the answer stand, or give another', 
 });
 
 test('a question that nobody answers in time fails the step with `expired`', async () => {
-  const plan = await startPlan(fleet, [ask(), record('use', { value: '{{ask.output}}' })], { approvalTimeoutMs: 300 });
+  const plan = await startPlan(fleet, [ask(), recordStep('use', { value: '{{ask.output}}' })], { approvalTimeoutMs: 300 });
   const failed = await fleet.until(plan.id, 'failed');
   expect(stepOf(failed, 'ask')).toMatchObject({ error: { code: 'expired' }, gate: { decision: 'expired' } });
-  expect(called(fleet, plan)).toEqual([]);
+  expect(fleet.calls(plan.id)).toEqual([]);
 });

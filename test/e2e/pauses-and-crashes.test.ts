@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { called, command, decide, gated, NOTHING_MENDED, record, startPlan, statuses, stepOf, untilSteps } from './deciding.ts';
+import { decide, gated, NOTHING_MENDED, startPlan, untilSteps } from './deciding.ts';
 import { Fleet } from './fleet.ts';
+import { recordStep, statuses, stepOf } from './record-step.ts';
 
 let fleet: Fleet;
 beforeAll(async () => {
@@ -17,19 +18,23 @@ async function pausedPlan(name: string): Promise<{ id: string }> {
   const plan = await startPlan(
     fleet,
     [
-      record('done', { value: 7 }),
-      record('again', { failAttempts: 1 }, { retry: { maxAttempts: 2, delayMs: 3_000 } }),
-      record('a', { holdUntil: hold.file }, { dependsOn: ['done'] }),
-      record('b', { holdUntil: hold.file }, { dependsOn: ['done'] }),
+      recordStep('done', { value: 7 }),
+      recordStep('again', { failAttempts: 1 }, { retry: { maxAttempts: 2, delayMs: 3_000 } }),
+      recordStep('a', { holdUntil: hold.file }, { dependsOn: ['done'] }),
+      recordStep('b', { holdUntil: hold.file }, { dependsOn: ['done'] }),
       gated('asks'),
-      record('queued', { value: '{{done.output.value}}' }),
-      record('ready', { value: '{{done.output.value}}' }),
-      record('end', { value: ['{{asks.approval.data}}', '{{queued.output.value}}', '{{ready.output.value}}'] }, { dependsOn: ['a', 'b'] }),
+      recordStep('queued', { value: '{{done.output.value}}' }),
+      recordStep('ready', { value: '{{done.output.value}}' }),
+      recordStep(
+        'end',
+        { value: ['{{asks.approval.data}}', '{{queued.output.value}}', '{{ready.output.value}}'] },
+        { dependsOn: ['a', 'b'] },
+      ),
     ],
     { maxParallelSteps: 3, planTimeoutMs: 600_000 },
   );
   await untilSteps(fleet, plan, { a: 'running', b: 'running', again: 'retrying', asks: 'awaiting_approval', queued: 'queued' });
-  await command(fleet, plan, 'pause');
+  await fleet.act(plan.id, 'pause');
   hold.open();
   await untilSteps(fleet, plan, {
     ...{ done: 'completed', again: 'retrying', a: 'completed', b: 'completed' },
@@ -39,16 +44,16 @@ async function pausedPlan(name: string): Promise<{ id: string }> {
 }
 
 async function goOn(plan: { id: string }): Promise<void> {
-  await command(fleet, plan, 'resume');
+  await fleet.act(plan.id, 'resume');
   await decide(fleet, [plan, 'asks'], { data: 'yes' });
   const done = await fleet.until(plan.id, 'completed');
   expect(stepOf(done, 'end').output).toEqual({ value: ['yes', 7, 7] });
-  expect(called(fleet, plan).sort()).toEqual(['a', 'again', 'again', 'asks', 'b', 'done', 'end', 'queued', 'ready']);
+  expect(fleet.calls(plan.id).sort()).toEqual(['a', 'again', 'again', 'asks', 'b', 'done', 'end', 'queued', 'ready']);
 }
 
 test('a pause survives kill -9 of Redis and of every service; what waits goes on after the resume, once each', async () => {
   const plan = await pausedPlan('everything');
-  const before = { plan: await fleet.plan(plan.id), events: await fleet.events(plan.id), called: called(fleet, plan) };
+  const before = { plan: await fleet.plan(plan.id), events: await fleet.events(plan.id), called: fleet.calls(plan.id) };
 
   await fleet.endServices('SIGKILL');
   await fleet.restartRedis();
@@ -56,11 +61,11 @@ test('a pause survives kill -9 of Redis and of every service; what waits goes on
   await fleet.startExecutor();
   await fleet.startExecutor();
   // Work passes through the new fleet.
-  await fleet.until((await startPlan(fleet, [record('a'), record('b')])).id, 'completed');
+  await fleet.until((await startPlan(fleet, [recordStep('a'), recordStep('b')])).id, 'completed');
 
   expect(await fleet.plan(plan.id)).toEqual(before.plan);
   expect(await fleet.events(plan.id)).toEqual(before.events);
-  expect(called(fleet, plan)).toEqual(before.called);
+  expect(fleet.calls(plan.id)).toEqual(before.called);
   await goOn(plan);
 });
 
@@ -68,13 +73,13 @@ test('a pause survives kill -9 of Redis under services that stay, and an orderly
   const plan = await pausedPlan('redis-and-terms');
   await fleet.restartRedis();
   await expect.poll(async () => (await fleet.call('GET', '/readyz')).status, { timeout: 20_000 }).toBe(200);
-  await fleet.until((await startPlan(fleet, [record('a'), record('b')])).id, 'completed');
+  await fleet.until((await startPlan(fleet, [recordStep('a'), recordStep('b')])).id, 'completed');
   expect((await fleet.plan(plan.id)).status).toBe('paused');
 
   await fleet.endServices('SIGTERM');
   await fleet.startApi();
   await fleet.startExecutor();
-  expect(statuses(await fleet.plan(plan.id))).toMatchObject({
+  expect(statuses((await fleet.plan(plan.id)).steps)).toMatchObject({
     again: 'retrying',
     asks: 'awaiting_approval',
     queued: 'queued',
@@ -85,18 +90,18 @@ test('a pause survives kill -9 of Redis under services that stay, and an orderly
 
 test('the end of its executor in a pause: a running step is handed to another one, and the plan stays paused', async () => {
   const hold = fleet.gate('handed-on');
-  const plan = await startPlan(fleet, [record('a', { holdUntil: hold.file }), record('next', {}, { dependsOn: ['a'] })]);
+  const plan = await startPlan(fleet, [recordStep('a', { holdUntil: hold.file }), recordStep('next', {}, { dependsOn: ['a'] })]);
   await fleet.untilLedger(plan.id, ({ what }) => what === 'start');
-  await command(fleet, plan, 'pause');
+  await fleet.act(plan.id, 'pause');
   await Promise.all(fleet.executors.map((executor) => executor.end('SIGKILL')));
   fleet.executors = [];
   hold.open();
   await fleet.startExecutor();
   await untilSteps(fleet, plan, { a: 'completed', next: 'ready' });
   expect((await fleet.plan(plan.id)).status).toBe('paused');
-  expect(called(fleet, plan)).toEqual(['a', 'a']);
-  await command(fleet, plan, 'resume');
+  expect(fleet.calls(plan.id)).toEqual(['a', 'a']);
+  await fleet.act(plan.id, 'resume');
   const done = await fleet.until(plan.id, 'completed');
   expect(done.steps.map(({ attempt }) => attempt)).toEqual([1, 1]);
-  expect(called(fleet, plan)).toEqual(['a', 'a', 'next']);
+  expect(fleet.calls(plan.id)).toEqual(['a', 'a', 'next']);
 });

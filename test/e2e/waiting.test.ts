@@ -1,7 +1,8 @@
 import type { Plan, StepReason } from '@countersign/shared';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { command, decide, gated, NOTHING_MENDED, record, startPlan, stepOf, untilSteps } from './deciding.ts';
+import { decide, gated, NOTHING_MENDED, startPlan, untilSteps } from './deciding.ts';
 import { Fleet } from './fleet.ts';
+import { recordStep, stepOf } from './record-step.ts';
 
 /** Nobody serves the queue `narrow`, so that what is queued there stays so. */
 let fleet: Fleet;
@@ -19,12 +20,12 @@ test('each step that waits says for what, to a machine and to a person, as its p
   const created = await fleet.createPlan({
     objective: 'wait in every way',
     steps: [
-      record('backs-off', { failAttempts: 1 }, { retry: { maxAttempts: 3, delayMs: 600_000, maxDelayMs: 600_000 } }),
-      record('runs', { holdUntil: hold.file }),
+      recordStep('backs-off', { failAttempts: 1 }, { retry: { maxAttempts: 3, delayMs: 600_000, maxDelayMs: 600_000 } }),
+      recordStep('runs', { holdUntil: hold.file }),
       { id: 'queued', tool: 'test.queued' },
-      record('ready'),
+      recordStep('ready'),
       gated('asks', { approval: { message: 'Go?', quorum: 2 } }),
-      record('behind', {}, { dependsOn: ['runs', 'asks'] }),
+      recordStep('behind', {}, { dependsOn: ['runs', 'asks'] }),
     ],
     options: { maxParallelSteps: 2, approvalTimeoutMs: 3_600_000 },
     draft: true,
@@ -32,7 +33,7 @@ test('each step that waits says for what, to a machine and to a person, as its p
   const notStarted = (text: string, planStatus: string) =>
     Object.fromEntries(created.steps.map(({ id }) => [id, { kind: 'plan_not_started', text, detail: { planStatus } }]));
   expect(reasons(created)).toEqual(notStarted('the plan is draft', 'draft'));
-  const pending = await command(fleet, created, 'submit');
+  const pending = await fleet.act(created.id, 'submit');
   expect(reasons(pending)).toEqual(notStarted('the plan waits for an approval', 'pending_approval'));
 
   await fleet.approve(pending);
@@ -59,15 +60,15 @@ test('each step that waits says for what, to a machine and to a person, as its p
   expect(reasons(plan)).toEqual(running);
 
   const byPause = { kind: 'paused', text: 'the plan is paused', detail: {} };
-  const paused = await command(fleet, created, 'pause');
+  const paused = await fleet.act(created.id, 'pause');
   expect(reasons(paused)).toEqual({ ...running, 'backs-off': byPause, queued: byPause, ready: byPause });
-  const resumed = await command(fleet, created, 'resume');
+  const resumed = await fleet.act(created.id, 'resume');
   expect(reasons(resumed)).toEqual(running);
   hold.open();
   const later = await untilSteps(fleet, created, { runs: 'completed', ready: 'completed' });
   expect(reasons(later)).toMatchObject({ runs: null, ready: null, behind: { text: 'waits for asks', detail: { steps: ['asks'] } } });
 
-  const cancelled = await command(fleet, created, 'cancel');
+  const cancelled = await fleet.act(created.id, 'cancel');
   const byCancel = { kind: 'plan_cancelled', text: 'the plan was cancelled', detail: {} };
   expect(reasons(cancelled)).toEqual({
     ...{ runs: null, ready: null },
@@ -77,38 +78,38 @@ test('each step that waits says for what, to a machine and to a person, as its p
 
 test('a step that waits for very many names ten of them and says how many more', async () => {
   const many = Array.from({ length: 14 }, (_, i) => gated(`g${i}`));
-  const plan = await startPlan(fleet, [...many, record('end', {}, { dependsOn: many.map(({ id }) => id) })]);
+  const plan = await startPlan(fleet, [...many, recordStep('end', {}, { dependsOn: many.map(({ id }) => id) })]);
   const { reason } = stepOf(plan, 'end');
   expect(reason?.text).toBe('waits for g0, g1, g2, g3, g4, g5, g6, g7, g8, g9 and 4 more');
   expect(reason?.detail.steps).toEqual(many.map(({ id }) => id));
-  await command(fleet, plan, 'cancel');
+  await fleet.act(plan.id, 'cancel');
 });
 
 test('an approved plan whose time has not come says when it comes', async () => {
   const startAt = new Date(Date.now() + 3_600_000).toISOString();
-  const plan = await startPlan(fleet, [record('a')], { startAt });
+  const plan = await startPlan(fleet, [recordStep('a')], { startAt });
   expect(plan.steps[0]?.reason).toEqual({
     kind: 'plan_not_started',
     text: `the plan is approved and starts at ${startAt}`,
     detail: { planStatus: 'approved', startAt },
   });
-  await command(fleet, plan, 'cancel');
+  await fleet.act(plan.id, 'cancel');
 });
 
 test('each step that did not run says why, and what was the cause', async () => {
   const plan = await startPlan(
     fleet,
     [
-      record('fails', { failAttempts: 1 }),
-      record('behind', {}, { dependsOn: ['fails'] }),
-      record('far-behind', {}, { dependsOn: ['behind'] }),
-      record('unwanted', {}, { when: '1 > 2' }),
-      record('after-unwanted', {}, { dependsOn: ['unwanted'] }),
+      recordStep('fails', { failAttempts: 1 }),
+      recordStep('behind', {}, { dependsOn: ['fails'] }),
+      recordStep('far-behind', {}, { dependsOn: ['behind'] }),
+      recordStep('unwanted', {}, { when: '1 > 2' }),
+      recordStep('after-unwanted', {}, { dependsOn: ['unwanted'] }),
       { id: 'check', tool: 'condition', input: { expression: "'a' == 'a'" }, ifTrue: ['taken'], ifFalse: ['not-taken'] },
-      record('taken'),
-      record('not-taken'),
+      recordStep('taken'),
+      recordStep('not-taken'),
       gated('skipped'),
-      record('after-skipped', {}, { dependsOn: ['skipped'], runIf: 'all_success' }),
+      recordStep('after-skipped', {}, { dependsOn: ['skipped'], runIf: 'all_success' }),
     ],
     { stopOnError: false },
   );
@@ -145,8 +146,8 @@ test('steps of a plan that was stopped, ran out of time, was rejected or revised
   const never = fleet.gate('never');
   const fail = fleet.gate('fail');
   const stopped = await startPlan(fleet, [
-    record('fails', { holdUntil: fail.file, failAttempts: 1 }),
-    record('runs', { holdUntil: never.file }),
+    recordStep('fails', { holdUntil: fail.file, failAttempts: 1 }),
+    recordStep('runs', { holdUntil: never.file }),
     gated('asks'),
   ]);
   await untilSteps(fleet, stopped, { fails: 'running', runs: 'running', asks: 'awaiting_approval' });
@@ -158,14 +159,14 @@ test('steps of a plan that was stopped, ran out of time, was rejected or revised
   const byTime = { kind: 'plan_timeout', text: "the plan's time was up", detail: {} };
   expect(reasons(await fleet.until(timedOut.id, 'failed'))).toEqual({ asks: byTime });
 
-  const unwanted = await fleet.createPlan({ objective: 'not wanted', steps: [record('a')] });
-  const rejected = await command(fleet, unwanted, 'reject', { digest: unwanted.digest, reason: 'no' });
+  const unwanted = await fleet.createPlan({ objective: 'not wanted', steps: [recordStep('a')] });
+  const rejected = await fleet.act(unwanted.id, 'reject', { digest: unwanted.digest, reason: 'no' });
   const byEnd = { kind: 'plan_stopped', text: 'will not run: the plan is rejected', detail: { planStatus: 'rejected' } };
   expect(reasons(rejected)).toEqual({ a: byEnd });
 
-  const broken = await startPlan(fleet, [record('works'), record('breaks', { failAttempts: 1 }, { dependsOn: ['works'] })]);
+  const broken = await startPlan(fleet, [recordStep('works'), recordStep('breaks', { failAttempts: 1 }, { dependsOn: ['works'] })]);
   await fleet.until(broken.id, 'failed');
-  const steps = [record('works'), record('breaks', {}, { dependsOn: ['works'] })];
+  const steps = [recordStep('works'), recordStep('breaks', {}, { dependsOn: ['works'] })];
   const revised = await fleet.call('PUT', `/v1/plans/${broken.id}`, { body: { steps }, headers: { 'if-match': broken.digest } });
   expect(revised.status, JSON.stringify(revised.body)).toBe(200);
   const pinned = { kind: 'pinned', text: 'completed in revision 1 and is the same in this one: not run again', detail: { revision: 1 } };
