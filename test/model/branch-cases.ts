@@ -1,6 +1,6 @@
 /** Which steps run: branches, conditions on steps, and `runIf`. */
 import { CONDITION_TOOL, type StepDraft } from '@countersign/shared';
-import { claim, complete, decides, decline, type EdgeCase, fails, runs, skip } from './edge-case.ts';
+import { claim, complete, decides, decline, type EdgeCase, failRetryable, fails, runs, skip } from './edge-case.ts';
 
 const condition = (id: string, branches: Partial<StepDraft>): StepDraft => ({
   id,
@@ -131,6 +131,17 @@ export const BRANCH_CASES: readonly EdgeCase[] = [
       reasons: { a: 'condition_false', c: 'dependency_skipped' },
       events: ['step.started a', 'step.skipped a', 'step.skipped c', 'step.queued b'],
     },
+  },
+  {
+    name: 'when: a condition that is found false on a later attempt leaves no attempt either',
+    steps: [{ id: 'a', when: '1 == 2', retry: { maxAttempts: 2 } }],
+    calls: [
+      [claim('a', 't1'), 'ok'],
+      [failRetryable('a', 't1', 0), 'ok'],
+      [claim('a', 't2', 2), 'ok'],
+      [decline('a', 't2'), 'ok'],
+    ],
+    ends: { plan: 'completed', steps: { a: 'skipped' }, attempts: { a: 0 }, reasons: { a: 'condition_false' } },
   },
   {
     name: 'runIf: with one of two skipped, all_success is skipped for it, and the others run',

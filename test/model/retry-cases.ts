@@ -297,9 +297,10 @@ export const RETRY_CASES: readonly EdgeCase[] = [
       [retryStep('a'), 'wrong_state running'],
       ...fails('c'),
       [retryStep('c'), 'wrong_state executing'],
+      [retryStep('e'), 'wrong_state executing'],
       [complete('a', 't1'), 'ok'],
       [retryStep('a'), 'wrong_state completed'],
     ],
-    ends: { plan: 'failed', steps: { a: 'completed', b: 'skipped', c: 'failed', d: 'cancelled' } },
+    ends: { plan: 'failed', steps: { a: 'completed', b: 'skipped', c: 'failed', d: 'cancelled', e: 'completed' } },
   },
 ];

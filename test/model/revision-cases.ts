@@ -12,6 +12,7 @@ import {
   type EdgeCase,
   fails,
   pause,
+  rejectGate,
   resume,
   retry,
   revise,
@@ -264,6 +265,15 @@ export const REVISION_CASES: readonly EdgeCase[] = [
       generations: { a: 1, bad: 3 },
       reasons: { a: 'pinned' },
     },
+  },
+  {
+    name: 'revise: a plan of which nothing was ever queued starts with the first generation again',
+    steps: [{ id: 'b', approval: {} }],
+    calls: [
+      [rejectGate('b'), 'ok'],
+      [revise(described, { quorum: 0 }), 'ok'],
+    ],
+    ends: { plan: 'executing', steps: { b: 'awaiting_approval' }, generations: { b: 1 } },
   },
   {
     name: 'revise: a pinned step that is run again is pinned no more',
