@@ -288,8 +288,9 @@ export const RETRY_CASES: readonly EdgeCase[] = [
   },
   {
     name: 'retry of a step: one that has not ended, or completed, is refused, and so is any while the plan stops',
-    steps: [{ id: 'a' }, { id: 'b', dependsOn: ['c'] }, { id: 'c' }, { id: 'd', approval: {} }],
+    steps: [{ id: 'a' }, { id: 'b', dependsOn: ['c'] }, { id: 'c' }, { id: 'd', approval: {} }, { id: 'e' }],
     calls: [
+      ...runs('e'),
       [retryStep('a'), 'wrong_state queued'],
       [retryStep('b'), 'wrong_state pending'],
       [retryStep('d'), 'wrong_state awaiting_approval'],
