@@ -223,3 +223,35 @@ test('a gate whose step is changed asks again', async () => {
   await fleet.act(plan.id, 'steps/asked/approve', { data: 'second' });
   expect(stepOf(await fleet.until(plan.id, 'completed'), 'last').output).toEqual({ value: 'second' });
 });
+
+test('a revision that is rejected or cancelled runs nothing, and what had completed stays to be read', async () => {
+  for (const [action, status] of [
+    ['reject', 'rejected'],
+    ['cancel', 'cancelled'],
+  ] as const) {
+    const plan = await fleet.run(draft([step('a'), fails('b', after('a'))]), 'failed');
+    const revised: Plan = (await fleet.revise(plan, { steps: [step('a'), step('b', 'b', after('a'))] })).body.plan;
+    await fleet.act(plan.id, action, action === 'reject' ? { digest: revised.digest, reason: 'no' } : {});
+    const done = await untilEventsAgree(fleet, plan.id, status);
+    expect([stepOf(done, 'a').output, stepOf(done, 'a').status]).toEqual([{ value: 'a' }, 'completed']);
+    expect((await fleet.send(plan.id, 'retry')).body.code).toBe('wrong_state');
+    expect(fleet.calls(plan.id)).toEqual(['a', 'b']);
+  }
+});
+
+test('pinned steps can be run again by hand: under a generation of their own, and pinned no more', async () => {
+  const plan = await fleet.run(draft([step('a'), step('x'), fails('b', after('a', 'x'))]), 'failed');
+  const { done } = await reviseAndApprove(
+    plan,
+    { steps: [step('a'), step('x'), fails('b', { ...after('a', 'x'), description: 'again' })] },
+    'failed',
+  );
+  expect(pinned(done)).toEqual(['a', 'x']);
+  await fleet.act(plan.id, 'retry', { from: ['a'] });
+  const failed = await untilEventsAgree(fleet, plan.id, 'failed');
+  expect(pinned(failed)).toEqual(['x']);
+  expect([keys(plan.id, 'a'), keys(plan.id, 'x'), keys(plan.id, 'b')]).toEqual([['.a.1', '.a.2'], ['.x.1'], ['.b.1', '.b.2', '.b.3']]);
+  const third = await reviseAndApprove(failed, { steps: [step('a'), step('x'), step('b', 'b', after('a', 'x'))] });
+  expect(third.done.steps.map(({ reason }) => reason?.detail.revision ?? null)).toEqual([2, 1, null]);
+  expect(keys(plan.id, 'b').at(-1)).toBe('.b.4');
+});

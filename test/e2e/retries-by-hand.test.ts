@@ -232,6 +232,19 @@ test('a gate that was approved before a failure is not asked again; one that was
   ]);
 });
 
+test('a gate whose time was up asks again, and has its whole time', async () => {
+  const { id } = await fleet.launch(draft([step('asks', { approval: {} })], { approvalTimeoutMs: 2_000 }));
+  const expired = await fleet.until(id, 'failed');
+  expect(stepOf(expired, 'asks')).toMatchObject({ error: { code: 'expired' }, gate: { decision: 'expired' } });
+  const again = await fleet.act(id, 'retry');
+  const { status, gate } = stepOf(again, 'asks');
+  expect([status, gate?.decision, gate?.have]).toEqual(['awaiting_approval', null, 0]);
+  expect(Date.parse(String(gate?.deadline)) - Date.parse(String(gate?.since))).toBe(2_000);
+  await fleet.act(id, 'steps/asks/approve');
+  await untilEventsAgree(fleet, id, 'completed');
+  expect(fleet.calls(id)).toEqual(['asks']);
+});
+
 test('an approval is void when what stands before the gate runs again', async () => {
   const b = flaky('b', { approval: { message: 'Publish {{a.output.value}}?' }, ...after('a') });
   const { id } = await fleet.launch(draft([step('a'), b.made]));

@@ -194,3 +194,15 @@ test('a step that was skipped by hand is retried by hand, with what was not done
   await untilEventsAgree(fleet, id, 'completed');
   expect(fleet.calls(id)).toEqual(['held', 'doomed', 'behind']);
 });
+
+test('a failed plan names the failure that is left when the one that stopped it is skipped', async () => {
+  const failing = { input: { failAttempts: 9 } };
+  const { id } = await fleet.launch(draft([step('stops', failing), step('cleans', { ...failing, runIf: 'all_done', ...after('stops') })]));
+  const failed = await fleet.until(id, 'failed');
+  expect([failed.error?.stepId, outcomes(failed)]).toEqual(['stops', { stops: 'failed', cleans: 'failed' }]);
+  expect((await fleet.act(id, 'steps/stops/skip')).error).toMatchObject({ code: 'tool_error', stepId: 'cleans' });
+  expect((await fleet.act(id, 'steps/cleans/skip')).error).toBeNull();
+  await fleet.act(id, 'retry');
+  expect((await untilEventsAgree(fleet, id, 'completed')).progress).toMatchObject({ skipped: 2, percent: 100 });
+  expect(fleet.calls(id)).toEqual(['stops', 'cleans']);
+});

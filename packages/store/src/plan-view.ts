@@ -101,7 +101,9 @@ function planError(
   if (stopping === TIME_IS_UP) {
     return { code: 'timeout', message: `the plan did not end within ${options.planTimeoutMs} ms`, stepId: null };
   }
-  const step = steps.find(({ id }) => id === stopping) ?? steps.find((each) => each.status === 'failed');
+  // A failed step that was skipped by hand since is no failure any more.
+  const failed = steps.filter((each) => each.status === 'failed');
+  const step = failed.find(({ id }) => id === stopping) ?? failed[0];
   if (step?.error == null) return null;
   return { code: step.error.code, message: `step ${step.id}: ${step.error.message}`, stepId: step.id };
 }
