@@ -6,7 +6,7 @@ import { expireGate, gateDeadline } from './gates.ts';
 import type { PlanState } from './plan-state.ts';
 import { type Applied, done, ticked, unchanged, wrongState } from './replies.ts';
 
-/** Does everything that is due: the plan's own deadlines first, then those of its gates, the earliest first. */
+/** Does everything that is due, the earliest first; at the same time gates by their ids, and the plan's time after them. */
 export function tick(state: PlanState, now: number): Applied {
   let change = unchanged(state, now);
   const due: DueDone[] = [];
@@ -19,13 +19,16 @@ export function tick(state: PlanState, now: number): Applied {
     change = expire(change);
     due.push({ what: 'plan_expired', stepId: null });
   }
-  if (isTimedOut(state, now)) {
-    change = stop(change, { kind: 'plan_timeout', stepId: null });
-    due.push({ what: 'plan_timed_out', stepId: null });
-  }
-  for (let stepId = overdueGate(change); stepId !== null; stepId = overdueGate(change)) {
-    change = expireGate(change, stepId);
-    due.push({ what: 'gate_expired', stepId });
+  for (;;) {
+    const gate = overdueGate(change);
+    const timeout = isTimedOut(change.state, now) ? (change.state.timeoutAt ?? now) : Number.POSITIVE_INFINITY;
+    if (gate !== null && gate.deadline <= timeout) {
+      change = expireGate(change, gate.stepId);
+      due.push({ what: 'gate_expired', stepId: gate.stepId });
+    } else if (timeout <= now) {
+      change = stop(change, { kind: 'plan_timeout', stepId: null });
+      due.push({ what: 'plan_timed_out', stepId: null });
+    } else break;
   }
   return ticked(change, due);
 }
@@ -38,13 +41,12 @@ export const expire = (change: Change): Change => movePlan(change, 'expired', { 
 const isTimedOut = ({ status, stopping, timeoutAt }: PlanState, now: number): boolean =>
   status === 'executing' && stopping === null && timeoutAt !== null && timeoutAt <= now;
 
-/** Of gates with the same deadline the first in array order. */
-function overdueGate({ state, now }: Change): string | null {
+function overdueGate({ state, now }: Change): { stepId: string; deadline: number } | null {
   const [first] = state.steps
     .map((step) => ({ stepId: step.id, deadline: gateDeadline(step) ?? Number.POSITIVE_INFINITY }))
     .filter(({ deadline }) => deadline <= now)
-    .sort((one, other) => one.deadline - other.deadline);
-  return first?.stepId ?? null;
+    .sort((one, other) => one.deadline - other.deadline || (one.stepId < other.stepId ? -1 : 1));
+  return first ?? null;
 }
 
 export function pause(state: PlanState, { actor }: CommandOf<'pause'>, now: number): Applied {

@@ -116,7 +116,7 @@ export const DEADLINE_CASES: readonly EdgeCase[] = [
     },
   },
   {
-    name: 'gate: the clock takes the earliest deadline first, then the order of the array, and what a stop has ended is over',
+    name: 'gate: the clock takes the earliest deadline first, then that of the lower id, and what a stop has ended is over',
     steps: [
       { id: 'x', dependsOn: ['a'], approval: GATE },
       { id: 'y', approval: GATE, onError: 'continue' },
@@ -125,11 +125,11 @@ export const DEADLINE_CASES: readonly EdgeCase[] = [
       { id: 'late', dependsOn: ['a'], approval: GATE },
     ],
     options: { approvalTimeoutMs: 1_000 },
-    calls: [500, ...runs('a'), 2_000, [tick, 'ok y z x']],
+    calls: [500, ...runs('a'), 2_000, [tick, 'ok y z late']],
     ends: {
       plan: 'failed',
-      steps: { x: 'failed', y: 'failed', z: 'failed', a: 'completed', late: 'cancelled' },
-      events: ['step.failed y', 'step.failed z', 'step.failed x', 'step.cancelled late', 'plan.failed'],
+      steps: { x: 'cancelled', y: 'failed', z: 'failed', a: 'completed', late: 'failed' },
+      events: ['step.failed y', 'step.failed z', 'step.failed late', 'step.cancelled x', 'plan.failed'],
     },
   },
   {

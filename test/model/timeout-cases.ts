@@ -120,12 +120,12 @@ export const TIMEOUT_CASES: readonly EdgeCase[] = [
     ends: { plan: 'failed', steps: { a: 'failed', b: 'cancelled' }, reasons: { b: 'plan_stopped' } },
   },
   {
-    name: 'timeout: it comes before the deadlines of gates, which it ends',
+    name: 'timeout: it comes before the later deadlines of gates, and ends them, but for clean-up steps',
     steps: [
       { id: 'gate', approval: GATE },
       { id: 'clean', runIf: 'all_done', approval: GATE },
     ],
-    options: { planTimeoutMs: 2_000, approvalTimeoutMs: 1_000 },
+    options: { planTimeoutMs: 1_000, approvalTimeoutMs: 2_000 },
     calls: [2_000, [tick, 'ok plan_timed_out clean']],
     ends: {
       plan: 'failed',

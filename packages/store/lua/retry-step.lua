@@ -14,9 +14,9 @@
 
 local id = ARGV[6]
 local refusal = checkStepDecision(KEYS[2], ARGV[4], id, { executing = true, paused = true, failed = true, partial = true }, { failed = true, skipped = true, cancelled = true })
+local underWay = plan and (plan.status == 'executing' or plan.status == 'paused')
+if underWay and plan.stopping ~= '' and (not refusal or refusal[1] == 'wrong_step_state') then return { 'wrong_state', plan.status } end
 if refusal then return refusal end
-local underWay = plan.status == 'executing' or plan.status == 'paused'
-if underWay and plan.stopping ~= '' then return { 'wrong_state', plan.status } end
 rememberCall(KEYS[2], ARGV[4], planId, ARGV[5])
 
 local chosen = { [id] = true }

@@ -52,7 +52,7 @@ for i = 1, #old, 2 do
   if field ~= '@' and not kind then
     local step = parseStep(value)
     highest = math.max(highest, tonumber(step[GENERATION]))
-    ran = ran or step[DELIVERY] > 0 or step[STATUS] ~= 'pending' or tonumber(step[GENERATION]) > 1
+    ran = ran or step[DELIVERY] > 0 or tonumber(step[GENERATION]) > 1
     if pinned[id] and step[REASON] ~= 'pinned' then
       step[REASON], step[CAUSE] = 'pinned', plan.revision
       value = stepText(step)
@@ -72,7 +72,7 @@ redis.call('HDEL', planKey, 'finishedAt', 'response', 'deadline', 'remaining', '
 plan.revision = string.format('%d', from + 1)
 eventRevision = plan.revision
 setAll(planKey, cjson.decode(ARGV[9]))
-if ran then setField('topGeneration', generation) end
+if ran then setField('topGeneration', #pinnedIds < tonumber(ARGV[15]) and generation or highest) end
 setAll(planKey .. ':rev:' .. plan.revision, cjson.decode(ARGV[10]))
 redis.call('HSET', planKey .. ':rev:' .. plan.revision, 'revision', plan.revision, 'createdAt', timeText())
 setAll(planKey .. ':graph:' .. plan.revision, content)

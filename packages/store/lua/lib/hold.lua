@@ -16,6 +16,6 @@ end
 local function undoClaim(id, step)
   leave(id, step)
   step[TOKEN] = ''
-  step[ATTEMPT] = step[ATTEMPT] - 1
+  step[ATTEMPT] = 0
   step[STARTED_AT] = '0'
 end

@@ -38,7 +38,9 @@ local function stop(cause)
     local step = loadStep(id)
     if not hasEnded(step) and not cleanUp[id] then
       if step[STATUS] ~= 'running' then
-        if dependents[id] then skipStep(id, step, 'dependency_failed', cause) else cancelStep(id, step, stopReason()) end
+        -- What was queued by hand, or waits for another attempt, was on its way: it is cancelled.
+        local waits = step[STATUS] == 'pending' or step[STATUS] == 'awaiting_approval'
+        if dependents[id] and waits then skipStep(id, step, 'dependency_failed', cause) else cancelStep(id, step, stopReason()) end
         ended[#ended + 1] = ending(id)
       elseif expanding[id] and step[TOKEN] == EXPANDED then
         local reason, named = stopReason()
