@@ -154,8 +154,8 @@ describe('a replan that comes to nothing', () => {
     });
     expect(plan.planning?.rounds).toHaveLength(3);
     expect((await follow(id, [...stream.matchAll(/^id: (.*)$/gm)].at(-1)?.[1])).status).toBe(204);
-    expect((await fleet.act(id, 'retry')).status).toBe('executing');
-    await fleet.until(id, 'failed');
+    await fleet.act(id, 'retry');
+    await fleet.untilLedger(id, ({ what }) => what === 'failed', 2);
     expect(fleet.calls(id)).toEqual(['find', 'pass-on', 'pass-on']);
   });
 

@@ -101,11 +101,13 @@ test('a summary that can not be written leaves the plan as it ended, with the re
 test('a plan that is retried is summarised anew; what is written of the end before is refused', async () => {
   const held = heldReply();
   model.script((_, index) => (index === 0 ? held.reply : { content: { response: 'It worked in the end.' } }));
-  const { file, open } = fleet.gate('second-try');
-  const plan = await fleet.launchUntil(draft([recordStep('fails', { failUntil: file })]), 'failed');
+  const [secondTry, end] = [fleet.gate('second-try'), fleet.gate('end')];
+  const steps = [recordStep('fails', { failUntil: secondTry.file }), recordStep('ends', { holdUntil: end.file }, { dependsOn: ['fails'] })];
+  const plan = await fleet.launchUntil(draft(steps), 'failed');
   await untilSummary(plan, 'planning');
-  open();
+  secondTry.open();
   expect((await fleet.act(plan.id, 'retry')).planning?.status).toBe('dropped');
+  end.open();
   await fleet.until(plan.id, 'completed');
   held.give({ content: { response: 'It did not work.' } });
   await fleet.planner?.logged(({ message, planId }) => message === 'nothing to plan any more' && planId === plan.id);
