@@ -124,12 +124,7 @@ test.each<[string, () => Promise<Answer>, number, string]>([
   ['an unknown tool', () => post('/v1/plans', draft([step('a', { tool: 'no.such' })])), 422, 'invalid_plan'],
   ['a cycle', () => post('/v1/plans', draft([step('a', { dependsOn: ['b'] }), step('b', { dependsOn: ['a'] })])), 422, 'invalid_plan'],
   ['10,001 steps', () => post('/v1/plans', draft(Array.from({ length: 10_001 }, (_, i) => step(`s${i}`)))), 422, 'invalid_plan'],
-  [
-    'a gate, which is not supported yet',
-    () => post('/v1/plans', draft([step('a', { approval: { message: 'Go?' } })])),
-    422,
-    'invalid_plan',
-  ],
+  ['a gate of 0 people', () => post('/v1/plans', draft([step('a', { approval: { quorum: 0 } })])), 422, 'invalid_plan'],
   ['bad JSON', () => post('/v1/plans', '{"objective": '), 400, 'invalid_json'],
   ['too large a body', () => post('/v1/plans', { objective: 'x'.repeat(4_000_001) }), 413, 'too_large'],
   ['another media type', () => post('/v1/plans', 'objective: x', { 'content-type': 'text/yaml' }), 415, 'unsupported_media_type'],

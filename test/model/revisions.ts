@@ -15,7 +15,7 @@ export function revise(state: PlanState, command: CommandOf<'revise'>, now: numb
   if (digest === state.digest) return done(unchanged(state, now));
 
   const pinned = pinnedIn(state, content);
-  const generation = state.wasQueued ? state.highestGeneration + 1 : 1;
+  const generation = state.wasQueued || state.highestGeneration > 1 ? state.highestGeneration + 1 : 1;
   const steps = content.steps.map(({ id }) => (pinned.includes(id) ? { ...stepOf(state, id), pinned: true } : newStep(id, generation)));
   const highestGeneration = Math.max(state.highestGeneration, ...steps.map((step) => step.generation));
   const signed = { content, digest, quorum, autoReason };

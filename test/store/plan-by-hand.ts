@@ -21,7 +21,7 @@ export const BROKEN: StepError = { code: 'tool_error', message: 'broken', retrya
 export const FATAL: StepError = { ...BROKEN, retryable: false };
 
 /** Creates a plan that starts at once. */
-export async function startPlan(store: Store, plan: PlanDraft): Promise<string> {
+async function startPlan(store: Store, plan: PlanDraft): Promise<string> {
   const { content, digest } = await createCommand({ plan, quorum: 0, draft: false });
   const decision = { quorum: 0, reason: 'nobody has to' };
   const created = await store.createPlan({ content, digest, origin: 'manual', createdBy: ANN.id, decision });
@@ -36,7 +36,7 @@ export async function planOf(store: Store, planId: string): Promise<Plan> {
 }
 
 /** The status of each step and of each child, by id. */
-export const statusesOf = ({ steps }: Plan): Record<string, string> =>
+const statusesOf = ({ steps }: Plan): Record<string, string> =>
   Object.fromEntries(steps.flatMap((step) => [step, ...(step.children ?? [])]).map(({ id, status }) => [id, status]));
 
 /** What the reconciler puts right, in few words: `step_queued a job_missing`. */
