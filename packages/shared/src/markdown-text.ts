@@ -23,8 +23,11 @@ export const prose = (text: string, length = TEXT_LENGTH): string =>
 /** A code span. A backtick can't be escaped in one. */
 export const code = (text: string): string => `\`${oneLine(text).replaceAll('`', "'")}\``;
 
-/** A condition or a reference as a code span. A '<' that could begin a tag is written as JSON would. */
-export const expression = (text: string, length: number): string => code(shorten(text, length).replace(/<(?![\s=])/g, '\\u003c'));
+/** A '<' that could begin a tag as JSON's own escape, also for viewers that don't know code spans. */
+const withoutTags = (text: string): string => text.replace(/<(?![\s=])/g, '\\u003c');
+
+/** A condition or a reference as a code span. */
+export const expression = (text: string, length: number): string => code(withoutTags(shorten(text, length)));
 
 /** A table splits at a '|' even inside a code span, unless an odd number of backslashes is before it. */
 export const codeCell = (span: string): string =>
@@ -33,9 +36,9 @@ export const codeCell = (span: string): string =>
 /** Text of several lines, kept apart from the document around it. */
 export const quote = (text: string): string[] => text.split(/\r?\n/).map((line) => `> ${prose(line, 10_000)}`.trimEnd());
 
-/** JSON as a code span; `<` and the backtick as JSON's own escapes, also for viewers that don't know code spans. */
+/** JSON as a code span; the backtick as JSON's own escape. */
 export const json = (value: Json, length: number): string =>
-  code(shorten(JSON.stringify(value), length).replaceAll('<', '\\u003c').replaceAll('`', '\\u0060'));
+  code(withoutTags(shorten(JSON.stringify(value), length)).replaceAll('`', '\\u0060'));
 
 /** `1 step`, `2 steps`; `many` where the plural is another word. */
 export const count = (number: number, one: string, many = `${one}s`): string => `${number} ${number === 1 ? one : many}`;
