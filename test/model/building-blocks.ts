@@ -1,6 +1,7 @@
 /** The building blocks of docs/engine.md: approved, start, reopen, open, ask, admit, settle, stop and finish. */
 import { type JsonObject, type PlanStatus, type StepStatus, stepReferences } from '@countersign/shared';
 import { type Change, endStep, movePlan, moveStep, patchPlan, patchStep } from './changes.ts';
+import { cancelWaiting, failureOf, outputOf } from './children.ts';
 import { countAnew, countDependency, verdictOn } from './deciding.ts';
 import {
   allBehind,
@@ -11,6 +12,9 @@ import {
   hasEnded,
   inflightOf,
   isCleanUp,
+  parentIdOf,
+  runsOf,
+  type StepState,
   type Stopping,
   stepOf,
   waitsForCap,
@@ -80,7 +84,7 @@ export function ask(change: Change, stepId: string, message: string): Change {
 export function admit(change: Change): Change {
   let next = change;
   while (next.state.status === 'executing' && inflightOf(next.state) < capOf(next.state)) {
-    const first = next.state.steps.find(waitsForCap);
+    const first = runsOf(next.state).find(waitsForCap);
     if (first === undefined) break;
     const delivery = first.delivery + 1;
     next = moveStep(patchPlan(next, { wasQueued: true }), first.id, {
@@ -116,8 +120,11 @@ export function stop(change: Change, stopping: Stopping): Change {
   let next = patchPlan(change, { stopping });
   const behind = allBehind(next.state, failedId === null ? [] : [failedId]);
   const ended = failedId === null ? [] : [failedId];
-  for (const { id, status } of change.state.steps) {
-    if (status === 'running' || hasEnded(stepOf(change.state, id)) || isCleanUp(change.state, id)) continue;
+  for (const { id, status, expanded } of change.state.steps) {
+    if (hasEnded(stepOf(change.state, id)) || isCleanUp(change.state, id)) continue;
+    if (expanded) next = cancelWaiting(next, id, stopping);
+    const runs = expanded ? !stepOf(next.state, id).children.every(hasEnded) : status === 'running';
+    if (runs) continue;
     const isBehind = behind.has(id) && CAN_BE_SKIPPED.includes(status);
     next = isBehind
       ? endStep(next, id, { to: 'skipped', reason: { kind: 'dependency_failed', stepId: failedId } })
@@ -129,9 +136,38 @@ export function stop(change: Change, stopping: Stopping): Change {
 
 /** Fails a step for good. */
 export function failForGood(change: Change, stepId: string, error: FinalError): Change {
-  const failed = moveStep(change, stepId, { to: 'failed', patch: { error }, data: { error: { ...error } } });
+  const failed = markFailed(change, stepId, error);
   const stops = definitionOf(failed.state, stepId).onError === 'stop' && failed.state.stopping === null;
-  return stops ? stop(failed, { kind: 'plan_stopped', stepId }) : settle(failed, [stepId]);
+  if (!stops) return follow(failed, stepId);
+  const parentId = parentIdOf(stepId);
+  if (parentId === null) return stop(failed, { kind: 'plan_stopped', stepId });
+  // A child's failure is its step's at once.
+  const stopping = { kind: 'plan_stopped', stepId: parentId } as const;
+  const cancelled = cancelWaiting(failed, parentId, stopping);
+  return stop(markFailed(cancelled, parentId, failureOf(stepOf(failed.state, parentId)) ?? error), stopping);
+}
+
+const markFailed = (change: Change, stepId: string, error: FinalError): Change =>
+  moveStep(change, stepId, { to: 'failed', patch: { error }, data: { error: { ...error } } });
+
+/** A step or a child has ended; the last child ends its step. */
+export function follow(change: Change, stepId: string): Change {
+  const parentId = parentIdOf(stepId);
+  if (parentId === null) return settle(change, [stepId]);
+  const parent = stepOf(change.state, parentId);
+  const isLast = !hasEnded(parent) && parent.children.every(hasEnded);
+  return isLast ? endByChildren(change, parent) : finish(admit(change));
+}
+
+/** All children of a step have ended. */
+export function endByChildren(change: Change, step: StepState): Change {
+  const failure = failureOf(step);
+  if (failure !== null) return failForGood(change, step.id, failure);
+  const output = outputOf(step);
+  if (output !== null) return settle(moveStep(change, step.id, { to: 'completed', patch: { output } }), [step.id]);
+  const { stopping } = change.state;
+  if (stopping === null) throw new Error(`a child of ${step.id} was cancelled, and the plan is not stopping`);
+  return settle(endStep(change, step.id, { to: 'cancelled', reason: stopping }), [step.id]);
 }
 
 export function finish(change: Change): Change {
@@ -140,7 +176,7 @@ export function finish(change: Change): Change {
   const end = (to: PlanStatus & ('completed' | 'partial' | 'failed')) => movePlan(change, to, { type: `plan.${to}`, data: {} });
   if (stopping !== null) {
     const cleansUp = steps.some((step) => isCleanUp(change.state, step.id) && !hasEnded(step));
-    return any('queued', 'running') || cleansUp ? change : end('failed');
+    return inflightOf(change.state) > 0 || cleansUp ? change : end('failed');
   }
   if (!steps.every(hasEnded)) return change;
   if (!any('failed', 'cancelled')) return end('completed');

@@ -50,7 +50,8 @@ export function patchStep(change: Change, stepId: string, patch: Omit<Partial<St
 }
 
 function replaceStep(change: Change, changed: StepState): Change {
-  const steps = change.state.steps.map((step) => (step.id === changed.id ? changed : step));
+  const among = (steps: readonly StepState[]) => steps.map((step) => (step.id === changed.id ? changed : step));
+  const steps = among(change.state.steps).map((step) => ({ ...step, children: among(step.children) }));
   return { ...change, state: { ...change.state, steps } };
 }
 
@@ -96,9 +97,9 @@ export function endStep(
   return moveStep(change, stepId, { to, patch: { reason }, data: { reason: cause === null ? { kind } : { kind, stepId: cause } }, actor });
 }
 
-/** Takes a step that has ended back to where it began. The events of the command say which steps it set back. */
-export function setBack(change: Change, stepId: string): Change {
+/** Takes a step that has ended back to where it began, but for what is kept of it. The events of the command say which steps it set back. */
+export function setBack(change: Change, stepId: string, kept: Pick<StepState, 'gate' | 'children'>): Change {
   const step = stepOf(change.state, stepId);
   expectEdge(step, 'pending');
-  return replaceStep(change, newStep(stepId, step.generation + 1));
+  return replaceStep(change, { ...newStep(stepId, step.generation + 1), ...kept });
 }

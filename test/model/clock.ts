@@ -3,7 +3,7 @@ import { admit, finish, start, stop } from './building-blocks.ts';
 import { type Change, movePlan, note, patchPlan, patchStep } from './changes.ts';
 import type { CommandOf, DueDone } from './commands.ts';
 import { expireGate, gateDeadline } from './gates.ts';
-import type { PlanState } from './plan-state.ts';
+import { type PlanState, runsOf } from './plan-state.ts';
 import { type Applied, done, ticked, unchanged, wrongState } from './replies.ts';
 
 /** Does everything that is due, the earliest first; at the same time gates by their ids, and the plan's time after them. */
@@ -61,7 +61,7 @@ export function resume(state: PlanState, { actor }: CommandOf<'resume'>, now: nu
   const timeoutAt = state.timeLeft === null ? null : now + state.timeLeft;
   let next = movePlan(unchanged(state, now), 'executing', { type: 'plan.resumed', actor, data: {} });
   next = patchPlan(next, { timeoutAt, timeLeft: null });
-  for (const { id, status, attempt, delivery: last, notBefore, parked } of state.steps) {
+  for (const { id, status, attempt, delivery: last, notBefore, parked } of runsOf(state)) {
     const delivery = last + 1;
     if (status === 'queued') {
       next = note(patchStep(next, id, { delivery }), { type: 'step.queued', stepId: id, attempt, data: { delivery } });

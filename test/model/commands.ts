@@ -30,6 +30,8 @@ export type Command =
   | { do: 'begin'; stepId: string; token: string; resolvedInput: string | null }
   | { do: 'decline'; stepId: string; token: string }
   | { do: 'ask'; stepId: string; token: string; resolvedInput: string | null; message: string }
+  /** `items` are JSON texts; at least one */
+  | { do: 'expand'; stepId: string; token: string; items: readonly string[] }
   | { do: 'complete'; stepId: string; token: string; output: string }
   | { do: 'fail'; stepId: string; token: string; error: StepError; delayMs: number }
   | { do: 'release'; stepId: string; token: string };

@@ -1,5 +1,6 @@
 /** What of a plan can be compared: the model's state and the store's answers in one form. */
 import {
+  type ChildView,
   type GateView,
   isEndedPlan,
   type Json,
@@ -9,6 +10,7 @@ import {
   type StepError,
   type StepReason,
   type StepStatus,
+  type StepView,
 } from '@countersign/shared';
 import { type GateState, hasEnded, type PlanState, type StepState, waitsForCap } from './plan-state.ts';
 
@@ -22,15 +24,23 @@ export interface ComparablePlan {
   steps: ComparableStep[];
 }
 
-export interface ComparableStep {
+export interface ComparableStep extends ComparableRun {
+  /** the step that a skipped step was skipped for: a failure, or a condition */
+  causedBy: Json;
+  gate: ComparableGate | null;
+  /** null where it has not been expanded */
+  children: ComparableChild[] | null;
+}
+
+type ComparableChild = ComparableRun & Pick<ChildView, 'index' | 'item'>;
+
+/** What a step and a child have in common. */
+export interface ComparableRun {
   id: string;
   status: StepStatus;
   attempt: number;
   generation: number;
   reason: StepReason['kind'] | null;
-  /** the step that a skipped step was skipped for: a failure, or a condition */
-  causedBy: Json;
-  gate: ComparableGate | null;
   resolvedInput: Json;
   output: Json;
   error: Pick<StepError, 'code' | 'retryable'> | null;
@@ -59,19 +69,30 @@ export function expectedPlan(state: PlanState): ComparablePlan {
       percent: percentOf(state.steps.filter(hasEnded).length, total, state.status),
     },
     steps: state.steps.map((step) => ({
-      id: step.id,
-      status: step.status,
-      attempt: step.attempt,
-      generation: step.generation,
-      reason: reasonOf(step, state.status),
+      ...expectedRun(step, state.status),
       causedBy: step.status === 'skipped' ? (step.reason?.stepId ?? null) : null,
       gate: step.gate === null ? null : expectedGate(step.gate),
-      resolvedInput: parsed(step.resolvedInput),
-      output: parsed(step.output),
-      error: step.status === 'failed' && step.error !== null ? { code: step.error.code, retryable: step.error.retryable } : null,
+      children: step.expanded
+        ? step.children.map((child, index) => ({ ...expectedRun(child, state.status), index, item: parsed(child.item) }))
+        : null,
     })),
   };
 }
+
+const expectedRun = (step: StepState, plan: PlanStatus): ComparableRun => ({
+  id: step.id,
+  status: step.status,
+  attempt: step.attempt,
+  generation: step.generation,
+  reason: reasonOf(step, plan),
+  resolvedInput: parsed(step.resolvedInput),
+  output: parsed(step.output),
+  error: step.status === 'failed' && step.error !== null ? { code: step.error.code, retryable: step.error.retryable } : null,
+});
+
+/** The steps with their children, which come right behind them. */
+export const withChildren = (steps: readonly ComparableStep[]): ComparableRun[] =>
+  steps.flatMap((step) => [step, ...(step.children ?? [])]);
 
 function expectedGate({ message, deadline, need, votes, decision, data }: GateState): ComparableGate {
   return {
@@ -93,21 +114,26 @@ export function seenPlan(plan: Plan): ComparablePlan {
     quorum: plan.quorum,
     approvedBy: plan.approvals.map(({ actor }) => actor),
     progress: plan.progress,
-    steps: plan.steps.map(({ id, status, attempt, generation, reason, gate, resolvedInput, output, error }) => ({
-      id,
-      status,
-      attempt,
-      generation,
-      reason: reason?.kind ?? null,
-      causedBy: status === 'skipped' ? (reason?.detail.stepId ?? null) : null,
-      gate: gate === null ? null : seenGate(gate),
-      resolvedInput,
-      output,
-      // A step that is tried again, or was skipped after it failed, may show its last error; what counts is the one it ends with.
-      error: error === null || status !== 'failed' ? null : { code: error.code, retryable: error.retryable },
+    steps: plan.steps.map((step) => ({
+      ...seenRun(step),
+      causedBy: step.status === 'skipped' ? (step.reason?.detail.stepId ?? null) : null,
+      gate: step.gate === null ? null : seenGate(step.gate),
+      children: step.children?.map((child) => ({ ...seenRun(child), index: child.index, item: child.item })) ?? null,
     })),
   };
 }
+
+const seenRun = ({ id, status, attempt, generation, reason, resolvedInput, output, error }: StepView | ChildView): ComparableRun => ({
+  id,
+  status,
+  attempt,
+  generation,
+  reason: reason?.kind ?? null,
+  resolvedInput,
+  output,
+  // A step that is tried again, or was skipped after it failed, may show its last error; what counts is the one it ends with.
+  error: error === null || status !== 'failed' ? null : { code: error.code, retryable: error.retryable },
+});
 
 const seenGate = ({ message, deadline, need, have, decision, data, votes }: GateView): ComparableGate => ({
   message,

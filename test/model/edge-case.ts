@@ -33,6 +33,7 @@ export interface EdgeCase {
   calls: Call[];
   ends: {
     plan: PlanStatus | null;
+    /** and of their children, by their ids */
     steps: Record<string, StepStatus>;
     attempts?: Record<string, number>;
     generations?: Record<string, number>;
@@ -40,6 +41,10 @@ export interface EdgeCase {
     reasons?: Record<string, StepReason['kind'] | `${StepReason['kind']} ${string}` | null>;
     /** what must be so of the gates of these steps; null where nobody was asked */
     gates?: Record<string, Partial<NonNullable<ComparableStep['gate']>> | null>;
+    outputs?: Record<string, Json>;
+    errors?: Record<string, ComparableStep['error']>;
+    /** the children that the last retry kept */
+    kept?: string[];
     /** the types of the last events, with their steps */
     events?: string[];
   };
@@ -127,6 +132,13 @@ export const ask = (stepId: string, token: string): Command => ({
   resolvedInput: '{"seen":[1]}',
   message: 'Really?',
 });
+/** One child for each element: numbers from 0. */
+export const expand = (stepId: string, token: string, count: number): Command => ({
+  do: 'expand',
+  stepId,
+  token,
+  items: Array.from({ length: count }, (_, index) => String(index)),
+});
 export const complete = (stepId: string, token: string): Command => ({ do: 'complete', stepId, token, output: '{"done":true}' });
 /** A condition step completes with its value. */
 const decide = (stepId: string, token: string, value: boolean): Command => ({
@@ -157,6 +169,11 @@ const held = (stepId: string, at: At): string => `${stepId} ${atOf(at).generatio
 export const runs = (stepId: string, at: At = 1): Call[] => [
   [claim(stepId, held(stepId, at), at), 'ok'],
   [complete(stepId, held(stepId, at)), 'ok'],
+];
+/** A step is claimed and expanded. */
+export const expands = (stepId: string, count: number, at: At = 1): Call[] => [
+  [claim(stepId, held(stepId, at), at), 'ok'],
+  [expand(stepId, held(stepId, at), count), 'ok'],
 ];
 /** A condition step is claimed and completes with its value. */
 export const decides = (stepId: string, value: boolean, at: At = 1): Call[] => [

@@ -1,9 +1,10 @@
 /** What executors report: claims, results, and steps that they let go of. */
 import { LIMITS, stepReferences } from '@countersign/shared';
-import { admit, ask, failForGood, settle } from './building-blocks.ts';
+import { admit, ask, endByChildren, failForGood, follow, settle } from './building-blocks.ts';
 import { type Change, endStep, moveStep, note, patchStep } from './changes.ts';
+import { addChildren } from './children.ts';
 import type { CommandOf, ExecutorCommand, Referenced } from './commands.ts';
-import { capOf, definitionOf, inflightOf, isCleanUp, type PlanState, type StepState, stepOf } from './plan-state.ts';
+import { capOf, definitionOf, hasEnded, inflightOf, isCleanUp, type PlanState, type StepState, stepOf } from './plan-state.ts';
 import { type Applied, done, refused, unchanged } from './replies.ts';
 
 export function applyOfExecutor(state: PlanState, command: ExecutorCommand, now: number): Applied {
@@ -17,6 +18,8 @@ export function applyOfExecutor(state: PlanState, command: ExecutorCommand, now:
       return decline(change, command);
     case 'ask':
       return askPeople(change, command);
+    case 'expand':
+      return expand(change, command);
     case 'complete':
       return complete(change, command);
     case 'fail':
@@ -36,6 +39,7 @@ function claim(change: Change, command: CommandOf<'claim'>): Applied {
     case 'queued':
       return claimed(run(change, step, command), step.id);
     case 'running':
+      if (step.expanded) return refused(state, 'not_queued');
       return command.token === step.token ? claimed(change, step.id) : takeOver(change, step, command);
     case 'retrying':
       return claimRetrying(change, step, command);
@@ -125,6 +129,16 @@ function askPeople(change: Change, command: CommandOf<'ask'>): Applied {
   return done(admit(ask(withInput(change, command), command.stepId, command.message)));
 }
 
+function expand(change: Change, command: CommandOf<'expand'>): Applied {
+  const refusal = recordRefusal(change.state, command);
+  if (refusal !== null) return refused(change.state, refusal);
+  const { stepId, items } = command;
+  if (isToAbort(change.state, stepId)) return refused(change.state, 'plan_stopping');
+  const expanded = addChildren(change, stepId, items);
+  const step = stepOf(expanded.state, stepId);
+  return done(step.children.every(hasEnded) ? endByChildren(expanded, step) : admit(expanded));
+}
+
 function complete(change: Change, command: CommandOf<'complete'>): Applied {
   const { stepId, token, output } = command;
   const step = stepOf(change.state, stepId);
@@ -132,7 +146,7 @@ function complete(change: Change, command: CommandOf<'complete'>): Applied {
   if (step.status === 'completed' && step.token === token) return done(change);
   const refusal = recordRefusal(change.state, command);
   if (refusal !== null) return refused(change.state, refusal);
-  return done(settle(moveStep(change, stepId, { to: 'completed', patch: { output } }), [stepId]));
+  return done(follow(moveStep(change, stepId, { to: 'completed', patch: { output } }), stepId));
 }
 
 function fail(change: Change, command: CommandOf<'fail'>): Applied {
@@ -164,5 +178,5 @@ function release(change: Change, command: CommandOf<'release'>): Applied {
 function cancelStopped(change: Change, stepId: string): Change {
   const { stopping } = change.state;
   if (stopping === null) throw new Error('the plan is not stopping');
-  return settle(endStep(change, stepId, { to: 'cancelled', reason: stopping }), [stepId]);
+  return follow(endStep(change, stepId, { to: 'cancelled', reason: stopping }), stepId);
 }

@@ -12,7 +12,7 @@ export const START = Date.UTC(2026, 0, 1);
 export const ACTORS = ['ann', 'bob', 'cás|the "third"\\,'] as const;
 
 const ENDINGS = ['begin', 'complete', 'complete', 'complete', 'complete', 'complete', 'fail', 'retry', 'retryLater', 'release'] as const;
-const EXECUTOR_VERBS = ['claim', 'begin', 'decline', 'ask', 'complete', 'fail', 'release'] as const;
+const EXECUTOR_VERBS = ['claim', 'begin', 'decline', 'ask', 'expand', 'complete', 'fail', 'release'] as const;
 const PLAN_VERBS = ['submit', 'approve', 'approve', 'reject', 'cancel', 'delete', 'pause', 'pause', 'resume', 'retry', 'retry'] as const;
 const STEP_VERBS = ['retryFrom', 'retryStep', 'retryStep', 'skip', 'skip', 'approveGate', 'rejectGate'] as const;
 const EDITS = ['describe', 'input', 'planInput', 'drop', 'drop', 'add', 'cap', 'nothing'] as const;

@@ -1,7 +1,7 @@
 /** What holds of every plan after every command, whatever the model says. */
 import { isEndedPlan, isEndedStep, type PlanContent, type Step } from '@countersign/shared';
 import { expect } from 'vitest';
-import type { ComparablePlan, ComparableStep } from './comparable.ts';
+import { type ComparablePlan, type ComparableRun, type ComparableStep, withChildren } from './comparable.ts';
 import type { Move } from './moves.ts';
 
 interface Sighting {
@@ -16,8 +16,9 @@ interface Sighting {
 export function expectInvariants({ content, before, command, after }: Sighting): void {
   const { options } = content;
   const cap = options.allowParallel ? options.maxParallelSteps : 1;
-  const inflight = after.steps.filter(({ status }) => status === 'queued' || status === 'running').length;
-  expect(inflight, 'queued and running steps under the cap').toBeLessThanOrEqual(cap);
+  const runs = after.steps.flatMap((step) => step.children ?? [step]);
+  const inflight = runs.filter(({ status }) => status === 'queued' || status === 'running').length;
+  expect(inflight, 'queued and running steps, and children, under the cap').toBeLessThanOrEqual(cap);
 
   const { total, percent: _percent, ...counts } = after.progress;
   expect(
@@ -26,24 +27,45 @@ export function expectInvariants({ content, before, command, after }: Sighting):
   ).toBe(total);
 
   if (isEndedPlan(after.status)) {
-    const underWay = after.steps.filter(({ status }) => status !== 'pending' && !isEndedStep(status));
+    const underWay = withChildren(after.steps).filter(({ status }) => status !== 'pending' && !isEndedStep(status));
     expect(underWay, 'an ended plan has no step under way').toEqual([]);
+  }
+  const runsBefore = before === null ? [] : withChildren(before.steps);
+  for (const run of withChildren(after.steps)) {
+    const earlier = runsBefore.find(({ id }) => id === run.id);
+    if (earlier !== undefined && command !== null) expectLegitimate(earlier, run, command);
+    if (after.status === 'paused' && run.status === 'queued') expect(earlier?.status, `${run.id} in a paused plan`).toBe('queued');
   }
   for (const step of after.steps) {
     expectOpenGate(step);
+    expectOneWithItsChildren(step);
     const earlier = before?.steps.find(({ id }) => id === step.id);
-    if (earlier !== undefined && command !== null) expectLegitimate(earlier, step, command);
-    if (after.status === 'paused' && step.status === 'queued') expect(earlier?.status, `${step.id} in a paused plan`).toBe('queued');
     if (hasOpened(earlier, step)) expectMayRun(step, { content, after });
   }
 }
 
 /** A step that has ended stays so, and its generation only rises, unless somebody wanted otherwise. */
-function expectLegitimate(before: ComparableStep, after: ComparableStep, command: Move): void {
+function expectLegitimate(before: ComparableRun, after: ComparableRun, command: Move): void {
   if (command.do === 'revise') return;
   expect(after.generation, `the generation of ${after.id} does not fall`).toBeGreaterThanOrEqual(before.generation);
   const isMeant = command.do === 'retry' || command.do === 'retryStep' || (command.do === 'skip' && before.status === 'failed');
   if (isEndedStep(before.status) && !isMeant) expect(after.status, `${after.id} has ended and stays as it is`).toBe(before.status);
+}
+
+/** A step runs as long as a child has not ended, unless one failed for it; it completes with what all of them gave. */
+function expectOneWithItsChildren({ id, status, children, output }: ComparableStep): void {
+  if (children === null) return;
+  const statuses = children.map((child) => child.status);
+  const left = statuses.filter((each) => !isEndedStep(each));
+  if (status === 'running') expect(left, `${id} runs, so a child has not ended`).not.toEqual([]);
+  else
+    expect(new Set(left), `${id} has ended, so its children that have not are running`).toEqual(
+      new Set(left.length > 0 ? ['running'] : []),
+    );
+  if (status === 'completed') {
+    expect(new Set(statuses), `${id} has completed, and so has every child`).toEqual(new Set(['completed']));
+    expect(output, `the output of ${id}`).toEqual(children.map((child) => child.output));
+  }
 }
 
 function expectOpenGate({ id, status, gate }: ComparableStep): void {

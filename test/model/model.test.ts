@@ -5,7 +5,7 @@ import { APPROVAL_CASES } from './approval-cases.ts';
 import { BRANCH_CASES } from './branch-cases.ts';
 import { CLEANUP_CASES } from './cleanup-cases.ts';
 import type { CommandOf, Reply } from './commands.ts';
-import type { ComparableStep } from './comparable.ts';
+import { type ComparableRun, withChildren } from './comparable.ts';
 import { DEADLINE_CASES } from './deadline-cases.ts';
 import type { Call, EdgeCase } from './edge-case.ts';
 import { EXECUTOR_CASES } from './executor-cases.ts';
@@ -89,7 +89,8 @@ function repliedWith(reply: Reply, expected: string): string {
 async function expectEnd(side: Side, ends: EdgeCase['ends']): Promise<void> {
   const seen = await side.plan();
   const steps = seen?.steps ?? [];
-  const each = <Value>(of: (step: ComparableStep) => Value) => Object.fromEntries(steps.map((step) => [step.id, of(step)]));
+  const each = <Value>(of: (run: ComparableRun) => Value) => Object.fromEntries(withChildren(steps).map((run) => [run.id, of(run)]));
+  const causes = new Map(steps.map(({ id, causedBy }) => [id, causedBy]));
   expect(seen?.status ?? null, 'the status of the plan').toBe(ends.plan);
   expect(
     each(({ status }) => status),
@@ -104,13 +105,20 @@ async function expectEnd(side: Side, ends: EdgeCase['ends']): Promise<void> {
     'the generations',
   ).toMatchObject(ends.generations ?? {});
   expect(
-    each(({ reason, causedBy }) => (causedBy === null ? reason : `${reason} ${causedBy}`)),
+    each(({ id, reason }) => [reason, causes.get(id)].filter((part) => part != null).join(' ') || null),
     'the reasons',
   ).toMatchObject(ends.reasons ?? {});
+  expect(Object.fromEntries(steps.map(({ id, gate }) => [id, gate])), 'the gates').toMatchObject(ends.gates ?? {});
   expect(
-    each(({ gate }) => gate),
-    'the gates',
-  ).toMatchObject(ends.gates ?? {});
+    each(({ output }) => output),
+    'the outputs',
+  ).toMatchObject(ends.outputs ?? {});
+  expect(
+    each(({ error }) => error),
+    'the errors',
+  ).toMatchObject(ends.errors ?? {});
+  const retries = (await side.events()).filter(({ type }) => type === 'plan.retried');
+  if (ends.kept !== undefined) expect(retries.at(-1)?.data.kept, 'the children that the last retry kept').toEqual(ends.kept);
   const events = (await side.events()).map(({ type, stepId }) => (stepId === undefined ? type : `${type} ${stepId}`));
   expect(events.slice(-(ends.events?.length ?? 0)), 'the last events').toEqual(ends.events ?? events);
 }

@@ -1,7 +1,7 @@
 /**
  * The reference model: docs/engine.md a second time, as a pure function. It keeps whole plans in immutable values and
- * computes by walking them, so that it can be checked by reading; the store's Lua is held against it. Steps with forEach,
- * what a plan asks of the planner, priorities and the reconciler are not in it.
+ * computes by walking them, so that it can be checked by reading; the store's Lua is held against it. What a plan asks of the
+ * planner, priorities, the reconciler and outputs that are too large together are not in it.
  */
 import { isEndedPlan, type PlanStatus } from '@countersign/shared';
 import { approved, approvedOrAsked } from './building-blocks.ts';
@@ -10,7 +10,7 @@ import { expire, isExpired, pause, resume, tick } from './clock.ts';
 import type { Command, CommandOf, ExecutorCommand, StepCommand } from './commands.ts';
 import { applyOfExecutor } from './executor-commands.ts';
 import { voteOnGate } from './gates.ts';
-import { hasEnded, newPlanState, type PlanState } from './plan-state.ts';
+import { findStep, hasEnded, newPlanState, type PlanState, parentIdOf } from './plan-state.ts';
 import { type Applied, done, refused, tooLate, unchanged, wrongState } from './replies.ts';
 import { retry, retryStep, skip } from './retries.ts';
 import { revise } from './revisions.ts';
@@ -41,9 +41,13 @@ export function apply(state: PlanState | null, command: Command, now: number): A
     case 'tick':
       return tick(state, now);
     default:
-      return state.steps.some(({ id }) => id === command.stepId) ? applyToStep(state, command, now) : refused(state, 'not_found');
+      return isKnown(state, command) ? applyToStep(state, command, now) : refused(state, 'not_found');
   }
 }
+
+/** People know the steps that they approved; a child is the executors' alone. */
+const isKnown = (state: PlanState, command: ExecutorCommand | StepCommand): boolean =>
+  findStep(state, command.stepId) !== undefined && ('token' in command || parentIdOf(command.stepId) === null);
 
 function applyToStep(state: PlanState, command: ExecutorCommand | StepCommand, now: number): Applied {
   switch (command.do) {
@@ -105,7 +109,7 @@ const CANCELLABLE: readonly PlanStatus[] = ['draft', 'pending_approval', 'approv
 function cancel(state: PlanState, { actor }: CommandOf<'cancel'>, now: number): Applied {
   if (!CANCELLABLE.includes(state.status)) return wrongState(state, state);
   let next = unchanged(state, now);
-  for (const step of state.steps) {
+  for (const step of state.steps.flatMap((each) => [...each.children, each])) {
     if (!hasEnded(step)) next = endStep(next, step.id, { to: 'cancelled', reason: { kind: 'plan_cancelled', stepId: null } });
   }
   return done(movePlan(next, 'cancelled', { type: 'plan.cancelled', actor, data: {} }));

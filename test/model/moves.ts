@@ -157,7 +157,7 @@ const APT: Record<'retryFrom' | 'retryStep' | 'skip' | 'gate', (step: StepState)
 /** A person's call on one step; an apt one is about a step that it can do something to, where there is one. */
 function handMove({ verb, actor, pick, apt }: IntentOf<'hand'>, { steps }: PlanState): Move {
   const isApt = APT[verb === 'approveGate' || verb === 'rejectGate' ? 'gate' : verb];
-  const ids = steps.map(({ id }) => id);
+  const ids = steps.flatMap(({ id, children }) => [id, ...children.map((child) => child.id)]);
   const fitting = apt ? steps.filter(isApt).map(({ id }) => id) : [];
   const stepId = choose(fitting.length > 0 ? fitting : [...ids, 'nobody'], pick) ?? 'nobody';
   switch (verb) {

@@ -34,6 +34,9 @@ interface StepHints {
   when: string | null;
   runIf: NonNullable<StepDraft['runIf']>;
   approval: { message: string; quorum: number } | null;
+  forEach: StepDraft['forEach'];
+  /** its input names its element */
+  readsItem: boolean;
   isCondition: boolean;
   /** the sides of earlier conditions that it hangs on; the number chooses among the conditions */
   hangsOn: { pick: number; side: 'ifTrue' | 'ifFalse' }[];
@@ -54,6 +57,8 @@ const stepHints: fc.Arbitrary<StepHints> = fc.record({
     'all_done',
   ),
   approval: fc.constantFrom(null, null, null, null, { message: 'Go on?', quorum: 1 }, { message: '', quorum: 2 }),
+  forEach: fc.constantFrom(null, null, null, null, '{{input.list}}', ['x'], [{ y: [] }, null, 1.5], ['x', [], {}, 'a "|" \\']),
+  readsItem: fc.boolean(),
   isCondition: fc.constantFrom(false, false, true),
   hangsOn: fc.array(fc.record({ pick: fc.nat({ max: 7 }), side: fc.constantFrom('ifTrue', 'ifFalse') }), { maxLength: 2 }),
 });
@@ -86,7 +91,7 @@ export const submission: fc.Arbitrary<Submission> = fc.integer({ min: 1, max: 8 
       draft,
       plan: {
         objective: 'hold the store against the model',
-        input: { go: 0 },
+        input: { go: 0, list: ['one', { two: [] }] },
         options,
         steps: order.map((at) => stepDraft(at, edges[at] ?? [], hints)),
       },
@@ -95,14 +100,15 @@ export const submission: fc.Arbitrary<Submission> = fc.integer({ min: 1, max: 8 
 
 function stepDraft(at: number, edges: readonly number[], hints: readonly StepHints[]): StepDraft {
   const { isCondition, referring, readsInput, hangsOn: _hangsOn, ...rest } = hints[at] as StepHints;
-  const { maxAttempts, ...fields } = rest;
+  const { maxAttempts, forEach = null, readsItem, ...fields } = rest;
   const dependsOn = edges.map(idOf);
   const step = { id: idOf(at), dependsOn, retry: { maxAttempts }, ...fields };
   const read = [
     ...(referring ? dependsOn.map((id) => `{{${id}.${hints[Number(id.slice(1))]?.isCondition ? 'output' : 'output.value'}}}`) : []),
     ...(readsInput ? ['{{input.go}}'] : []),
   ];
-  if (!isCondition) return { ...step, tool: TOOL, input: { seen: read } };
+  const ofChild = forEach !== null && readsItem ? ['{{item}}', '{{index}}'] : [];
+  if (!isCondition) return { ...step, tool: TOOL, forEach, input: { seen: [...read, ...ofChild] } };
   const expression = read.length === 0 ? 'true' : read.map((reference) => `${reference} == 'a'`).join(' or ');
   return { ...step, tool: CONDITION_TOOL, input: { expression }, ...branchesOf(at, hints) };
 }

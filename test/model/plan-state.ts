@@ -4,6 +4,7 @@ import {
   type Json,
   type PlanContent,
   type PlanStatus,
+  parseChildId,
   type Step,
   type StepError,
   type StepReason,
@@ -38,6 +39,12 @@ export interface StepState {
   readonly resolvedInput: string | null;
   readonly output: string | null;
   readonly error: FinalError | null;
+  /** of a forEach step whose children are there */
+  readonly expanded: boolean;
+  /** of a step that is not expanded: the completed ones that a retry kept */
+  readonly children: readonly StepState[];
+  /** of a child: its element, as JSON text */
+  readonly item: string | null;
 }
 
 /** The message only where somebody gave it: the engine's own words are the store's business. */
@@ -114,6 +121,9 @@ export const newStep = (id: string, generation = 1): StepState => ({
   resolvedInput: null,
   output: null,
   error: null,
+  expanded: false,
+  children: [],
+  item: null,
 });
 
 type Signed = Pick<PlanState, 'content' | 'digest' | 'quorum' | 'autoReason'>;
@@ -137,26 +147,42 @@ export function newPlanState({ content, digest, quorum, autoReason }: Signed): P
   };
 }
 
+/** A step, or a step's child. */
+export const findStep = (state: PlanState, stepId: string): StepState | undefined =>
+  state.steps.flatMap((step) => [step, ...step.children]).find(({ id }) => id === stepId);
+
 export function stepOf(state: PlanState, stepId: string): StepState {
-  const step = state.steps.find(({ id }) => id === stepId);
+  const step = findStep(state, stepId);
   if (step === undefined) throw new Error(`the plan has no step ${stepId}`);
   return step;
 }
 
+/** The step that a child belongs to; null for a step. */
+export const parentIdOf = (stepId: string): string | null => parseChildId(stepId)?.stepId ?? null;
+
+/** A child has that of its step. */
 export function definitionOf(state: PlanState, stepId: string): Step {
-  const definition = state.content.steps.find(({ id }) => id === stepId);
+  const definedAs = parentIdOf(stepId) ?? stepId;
+  const definition = state.content.steps.find(({ id }) => id === definedAs);
   if (definition === undefined) throw new Error(`the plan has no step ${stepId}`);
   return definition;
 }
 
 export const hasEnded = (step: StepState): boolean => isEndedStep(step.status);
 
-/** A step that runs also after a stop on error. */
-export const isCleanUp = (state: PlanState, stepId: string): boolean => definitionOf(state, stepId).runIf === 'all_done';
+/** What executors take: the steps in array order, with the children in the place of one that has been expanded. */
+export const runsOf = ({ steps }: PlanState): StepState[] => steps.flatMap((step) => (step.expanded ? step.children : [step]));
 
-/** Queued and running steps take a place under the cap. */
+/** A step that runs also after a stop on error, or a child of one that has not ended. */
+export function isCleanUp(state: PlanState, stepId: string): boolean {
+  const parentId = parentIdOf(stepId);
+  const isLeft = parentId === null || !hasEnded(stepOf(state, parentId));
+  return isLeft && definitionOf(state, stepId).runIf === 'all_done';
+}
+
+/** Queued and running steps take a place under the cap; one that has been expanded leaves that to its children. */
 export const inflightOf = (state: PlanState): number =>
-  state.steps.filter(({ status }) => status === 'queued' || status === 'running').length;
+  runsOf(state).filter(({ status }) => status === 'queued' || status === 'running').length;
 
 export const capOf = ({ content: { options } }: PlanState): number => (options.allowParallel ? options.maxParallelSteps : 1);
 

@@ -8,7 +8,7 @@
 import { CONDITION_TOOL, foldEvents, type Step } from '@countersign/shared';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { expectedPlan } from './comparable.ts';
+import { expectedPlan, withChildren } from './comparable.ts';
 import { expectSameEvents } from './comparable-events.ts';
 import { type Intent, intents, START } from './generators.ts';
 import { expectIndexesAgree, indexedOf } from './index-agreement.ts';
@@ -80,7 +80,7 @@ function described(move: Move): string {
 }
 
 /** What of a step decides when it runs. */
-function outlined({ id, tool, dependsOn, when, runIf, onError, approval, retry, ifTrue, ifFalse }: Step): string {
+function outlined({ id, tool, dependsOn, when, runIf, onError, approval, retry, forEach, ifTrue, ifFalse }: Step): string {
   const branches = [...ifTrue.map((target) => `true: ${target}`), ...ifFalse.map((target) => `false: ${target}`)];
   return [
     `${id} after [${dependsOn.join(', ')}]`,
@@ -88,6 +88,7 @@ function outlined({ id, tool, dependsOn, when, runIf, onError, approval, retry, 
     ...(runIf === 'none_failed_min_one_success' ? [] : [runIf]),
     ...(when === null ? [] : [`when ${when}`]),
     ...(approval === null ? [] : [`gate of ${approval.quorum}`]),
+    ...(forEach === null ? [] : [`for each of ${JSON.stringify(forEach)}`]),
     ...(retry.maxAttempts === 1 ? [] : [`${retry.maxAttempts} attempts`]),
     `on error ${onError}`,
   ].join(', ');
@@ -112,7 +113,7 @@ async function expectAgreement(
   expectSameEvents(events, await model.events());
   const folded = foldEvents(events);
   expect(folded.status, 'what the events fold to').toBe(after.status);
-  for (const { id, status, attempt } of after.steps) {
+  for (const { id, status, attempt } of withChildren(after.steps)) {
     expect(folded.steps.get(id) ?? { status: 'pending', attempt: 0 }, `what the events of ${id} fold to`).toEqual({ status, attempt });
   }
   expectInvariants({ content: state.content, before: before === null ? null : expectedPlan(before), command, after });

@@ -2,7 +2,7 @@
 import { STEPS_QUEUE, type StepJob, stepJobId } from '@countersign/shared';
 import type { Store } from '@countersign/store';
 import { expect } from 'vitest';
-import type { PlanState } from './plan-state.ts';
+import { type PlanState, runsOf } from './plan-state.ts';
 
 function stepsQueue(store: Store): ReturnType<Store['queues']>[number] {
   const queue = store.queues().find(({ name }) => name === STEPS_QUEUE);
@@ -18,7 +18,7 @@ interface JobSeen {
 }
 
 /**
- * Expects of an executing plan exactly one job that can be taken for each queued step, and exactly one delayed job for each step in backoff,
+ * Expects of an executing plan exactly one job that can be taken for each queued step or child, and exactly one delayed job for each step in backoff,
  * with the id and the data of the step's present delivery, due when the step is.
  */
 export async function expectQueueAgrees(store: Store, planId: string, state: PlanState): Promise<void> {
@@ -27,7 +27,7 @@ export async function expectQueueAgrees(store: Store, planId: string, state: Pla
   const queue = stepsQueue(store);
   const takeable: JobSeen[] = await queue.getJobs(['waiting', 'active', 'prioritized']);
   const delayed: JobSeen[] = await queue.getDelayed();
-  for (const { id: stepId, status, parked, generation, delivery, notBefore } of state.steps) {
+  for (const { id: stepId, status, parked, generation, delivery, notBefore } of runsOf(state)) {
     const isPresent = ({ data }: JobSeen) =>
       data.planId === planId && data.stepId === stepId && data.generation === generation && data.delivery === delivery;
     const id = stepJobId(planId, stepId, generation, delivery);

@@ -2,16 +2,16 @@
  * What the random sequences reach, on the model alone: every event, every reason, every refusal of every command. What
  * they never reach, the comparison with the store says nothing about. MODEL_REACH=1 prints how often each was met.
  */
-import { foldEvents, PLAN_EVENT_TYPES, STEP_EVENT_TYPES, type StepReason, type StepStatus } from '@countersign/shared';
+import { type EventType, foldEvents, PLAN_EVENT_TYPES, STEP_EVENT_TYPES, type StepReason, type StepStatus } from '@countersign/shared';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Command, DueDone } from './commands.ts';
-import { expectedPlan } from './comparable.ts';
+import { expectedPlan, withChildren } from './comparable.ts';
 import { type Intent, intents, START } from './generators.ts';
 import { expectInvariants } from './invariants.ts';
 import { type Move, movesOf } from './moves.ts';
 import { submission } from './plan-generator.ts';
-import type { PlanState } from './plan-state.ts';
+import { type PlanState, parentIdOf } from './plan-state.ts';
 import { type Clock, modelSide } from './sides.ts';
 import { createCommand, type Submission } from './submission.ts';
 
@@ -46,6 +46,26 @@ const REASONS: readonly StepReason['kind'][] = [
 const DUE: readonly DueDone['what'][] = ['plan_started', 'plan_expired', 'plan_timed_out', 'gate_expired'];
 const BUSY: readonly StepStatus[] = ['pending', 'awaiting_approval', 'ready', 'queued', 'running', 'retrying'];
 
+const CHILD_EVENT_TYPES: readonly EventType[] = [
+  'step.ready',
+  'step.queued',
+  'step.started',
+  'step.retrying',
+  'step.completed',
+  'step.failed',
+  'step.cancelled',
+];
+const CHILD_REASONS: readonly StepReason['kind'][] = [
+  'cap',
+  'queued',
+  'backoff',
+  'paused',
+  'plan_stopped',
+  'plan_cancelled',
+  'plan_timeout',
+];
+const BUSY_CHILD: readonly StepStatus[] = ['ready', 'queued', 'running', 'retrying'];
+
 /** The refusals of each command, but for not_found, which all of them have. `wrong_state` is of the plan, or of the step. */
 const REFUSALS: Partial<Record<Command['do'], readonly string[]>> = {
   submit: ['wrong_state completed'],
@@ -65,6 +85,7 @@ const REFUSALS: Partial<Record<Command['do'], readonly string[]>> = {
   begin: ['plan_not_executing', 'plan_stopping', 'stale_token'],
   decline: ['plan_not_executing', 'stale_token'],
   ask: ['plan_not_executing', 'plan_stopping', 'stale_token'],
+  expand: ['plan_not_executing', 'plan_stopping', 'stale_token'],
   complete: ['plan_not_executing', 'stale_token'],
   fail: ['plan_not_executing', 'stale_token'],
   release: ['plan_not_executing', 'stale_token'],
@@ -77,6 +98,13 @@ const EXPECTED: readonly string[] = [
   ...DUE,
   ...BUSY.map((status) => `${status} while paused`),
   ...BUSY.map((status) => `${status} while stopping`),
+  ...CHILD_EVENT_TYPES.map((type) => `child ${type}`),
+  ...CHILD_REASONS.map((kind) => `child reason ${kind}`),
+  ...BUSY_CHILD.map((status) => `child ${status} while paused`),
+  ...BUSY_CHILD.map((status) => `child ${status} while stopping`),
+  ...(['running', 'completed', 'failed', 'cancelled'] as const).map((status) => `expanded and ${status}`),
+  'expand',
+  'a child of an earlier generation',
   ...Object.entries(REFUSALS).flatMap(([verb, refusals]) => ['not_found', ...refusals].map((refusal) => `${verb}: ${refusal}`)),
 ];
 
@@ -100,19 +128,24 @@ async function explore(spec: Submission, list: readonly Intent[], met: Met): Pro
       const state = model.state();
       if (state === null) break;
       const after = expectedPlan(state);
-      for (const step of after.steps) {
-        note(met, `reason ${step.reason}`);
-        if (state.status === 'paused') note(met, `${step.status} while paused`);
-        if (state.status === 'executing' && state.stopping !== null) note(met, `${step.status} while stopping`);
+      for (const run of withChildren(after.steps)) {
+        const whose = parentIdOf(run.id) === null ? '' : 'child ';
+        note(met, `${whose}reason ${run.reason}`);
+        if (state.status === 'paused') note(met, `${whose}${run.status} while paused`);
+        if (state.status === 'executing' && state.stopping !== null) note(met, `${whose}${run.status} while stopping`);
+      }
+      for (const { status, children } of after.steps) if (children !== null) note(met, `expanded and ${status}`);
+      if (after.steps.some(({ generation, children }) => children?.some((child) => child.generation < generation))) {
+        note(met, 'a child of an earlier generation');
       }
       expectInvariants({ content: state.content, before: before === null ? null : expectedPlan(before), command: move, after });
       last = state;
     }
   }
   const events = await model.events();
-  for (const { type } of events) note(met, type);
+  for (const { type, stepId = '' } of events) note(met, parentIdOf(stepId) === null ? type : `child ${type}`);
   const folded = foldEvents(events);
-  for (const { id, status, attempt } of last.steps) {
+  for (const { id, status, attempt } of withChildren(expectedPlan(last).steps)) {
     expect(folded.steps.get(id) ?? { status: 'pending', attempt: 0 }, `what the events of ${id} fold to`).toEqual({ status, attempt });
   }
 }

@@ -1,7 +1,8 @@
 /** An operator's hand: running steps again, and skipping one. */
-import type { PlanStatus, StepStatus } from '@countersign/shared';
+import type { JsonObject, PlanStatus, StepStatus } from '@countersign/shared';
 import { countTime, reopen, settle } from './building-blocks.ts';
-import { type Change, endStep, movePlan, note, patchPlan, patchStep, setBack } from './changes.ts';
+import { type Change, endStep, movePlan, note, patchPlan, setBack } from './changes.ts';
+import { keptChildren } from './children.ts';
 import type { CommandOf } from './commands.ts';
 import { allBehind, definitionOf, type PlanState, type StepState, stepOf } from './plan-state.ts';
 import { type Applied, done, refused, unchanged, wrongState } from './replies.ts';
@@ -39,21 +40,23 @@ const endedBadly = (step: StepState): boolean =>
 
 function runAgain(change: Change, actor: string, again: (step: StepState) => boolean): Change {
   const steps = change.state.steps.filter(again).map(({ id }) => id);
-  const event = { type: 'plan.retried', actor, data: { steps } } as const;
+  const isAsBefore = (stepId: string) => !definitionOf(change.state, stepId).dependsOn.some((id) => steps.includes(id));
+  const childrenKept = (stepId: string) => (isAsBefore(stepId) ? keptChildren(change.state, stepId) : []);
+  const kept = steps.flatMap(childrenKept).map(({ id }) => id);
+  const data: JsonObject = kept.length === 0 ? { steps } : { steps, kept };
+  const event = { type: 'plan.retried', actor, data } as const;
   let next = RETRYABLE_PLANS.includes(change.state.status)
     ? countTime(patchPlan(movePlan(change, 'executing', event), { stopping: null }))
     : note(change, event);
   for (const stepId of steps) {
-    next = setBack(next, stepId);
-    if (keepsApproval(change.state, stepId, steps)) next = patchStep(next, stepId, { gate: stepOf(change.state, stepId).gate });
+    const { gate } = stepOf(change.state, stepId);
+    // What people saw when they approved a gate was what its dependencies gave.
+    const staysApproved = gate?.decision === 'approved' && isAsBefore(stepId);
+    next = setBack(next, stepId, { gate: staysApproved ? gate : null, children: childrenKept(stepId) });
   }
   const generations = next.state.steps.map(({ generation }) => generation);
   return reopen(patchPlan(next, { highestGeneration: Math.max(next.state.highestGeneration, ...generations) }));
 }
-
-/** What people saw when they approved a gate was what its dependencies gave. */
-const keepsApproval = (state: PlanState, stepId: string, setBackIds: readonly string[]): boolean =>
-  stepOf(state, stepId).gate?.decision === 'approved' && !definitionOf(state, stepId).dependsOn.some((id) => setBackIds.includes(id));
 
 export function skip(state: PlanState, { actor, stepId }: CommandOf<'skip'>, now: number): Applied {
   const step = stepOf(state, stepId);

@@ -28,7 +28,7 @@ export function edited(content: PlanContent, { edit, pick, revision }: Edit): Pl
     case 'input':
       return change((step) => ({ ...step, input: { ...step.input, ...(step.tool === CONDITION_TOOL ? {} : { revision }) } }));
     case 'planInput':
-      return { ...plan, input: { go: revision } };
+      return { ...plan, input: { ...plan.input, go: revision } };
     case 'cap':
       return { ...plan, options: { ...plan.options, maxParallelSteps: 1 + (revision % 3) } };
     case 'add': {

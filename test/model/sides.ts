@@ -2,7 +2,7 @@
  * The two sides that are held together: the model and the real store. Both take the model's commands, and both show what
  * came of them in one form.
  */
-import { type Actor, type Event, type Json, stepReferences } from '@countersign/shared';
+import { type Actor, type Event, type Json, parseChildId, stepReferences } from '@countersign/shared';
 import type { Refusal, StepOutcome, Store } from '@countersign/store';
 import type { ModelEvent } from './changes.ts';
 import type { Command, CommandOf, DueDone, ExecutorCommand, Referenced, Reply, StepCommand } from './commands.ts';
@@ -133,7 +133,8 @@ function runOnStep(store: Store, planId: string, command: StepCommand): Promise<
 /** What the references of a step read, as an executor asks for it. */
 async function referencedBy(store: Store, planId: string, stepId: string): Promise<Record<string, Referenced>> {
   const plan = await store.getPlan(planId);
-  const step = plan?.steps.find(({ id }) => id === stepId);
+  const definedAs = parseChildId(stepId)?.stepId ?? stepId;
+  const step = plan?.steps.find(({ id }) => id === definedAs);
   const roots = new Set(step === undefined ? [] : stepReferences(step).map(({ root }) => root));
   const named = plan?.steps.flatMap(({ id }) => (roots.has(id) ? [id] : [])) ?? [];
   const outcomes = await store.readOutcomes(planId, named);
@@ -167,6 +168,8 @@ async function runOfExecutor(store: Store, planId: string, command: ExecutorComm
       return store.declineStep(hold);
     case 'ask':
       return store.askApproval(hold, { resolvedInput: command.resolvedInput, message: command.message });
+    case 'expand':
+      return store.expandStep(hold, command.items);
     case 'complete':
       return store.completeStep(hold, command.output);
     case 'fail':
