@@ -16,7 +16,7 @@ interface Sighting {
 export function expectInvariants({ content, before, command, after }: Sighting): void {
   const { options } = content;
   const cap = options.allowParallel ? options.maxParallelSteps : 1;
-  const runs = after.steps.flatMap((step) => step.children ?? [step]);
+  const runs = after.steps.flatMap((step): readonly ComparableRun[] => step.children ?? [step]);
   const inflight = runs.filter(({ status }) => status === 'queued' || status === 'running').length;
   expect(inflight, 'queued and running steps, and children, under the cap').toBeLessThanOrEqual(cap);
 

@@ -104,13 +104,19 @@ function stepDraft(at: number, edges: readonly number[], hints: readonly StepHin
   const dependsOn = edges.map(idOf);
   const step = { id: idOf(at), dependsOn, retry: { maxAttempts }, ...fields };
   const read = [
-    ...(referring ? dependsOn.map((id) => `{{${id}.${hints[Number(id.slice(1))]?.isCondition ? 'output' : 'output.value'}}}`) : []),
+    ...(referring ? dependsOn.map((id) => `{{${id}.output${pathInto(hints[Number(id.slice(1))])}}}`) : []),
     ...(readsInput ? ['{{input.go}}'] : []),
   ];
   const ofChild = forEach !== null && readsItem ? ['{{item}}', '{{index}}'] : [];
   if (!isCondition) return { ...step, tool: TOOL, forEach, input: { seen: [...read, ...ofChild] } };
   const expression = read.length === 0 ? 'true' : read.map((reference) => `${reference} == 'a'`).join(' or ');
   return { ...step, tool: CONDITION_TOOL, input: { expression }, ...branchesOf(at, hints) };
+}
+
+/** Into the output of a step: a condition's is a boolean, that of a step with forEach is a list. */
+function pathInto(hints: StepHints | undefined): string {
+  if (hints?.isCondition) return '';
+  return hints?.forEach == null ? '.value' : '[0].value';
 }
 
 const idOf = (at: number): string => `s${at}`;
