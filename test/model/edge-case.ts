@@ -12,6 +12,9 @@ export interface Present {
   plan: PlanDraft;
 }
 
+/** What `complete` gives. */
+export const DONE = { done: true };
+
 type CaseStep = Omit<StepDraft, 'tool'> & { tool?: string };
 
 /**
@@ -49,6 +52,9 @@ export interface EdgeCase {
     events?: string[];
   };
 }
+
+/** A step with forEach; how many elements its list has is said where it is expanded. */
+export const each = (more: Partial<CaseStep> = {}): CaseStep => ({ id: 'each', forEach: '{{input.list}}', ...more });
 
 export const approve =
   (actor: string) =>
@@ -139,7 +145,7 @@ export const expand = (stepId: string, token: string, count: number): Command =>
   token,
   items: Array.from({ length: count }, (_, index) => String(index)),
 });
-export const complete = (stepId: string, token: string): Command => ({ do: 'complete', stepId, token, output: '{"done":true}' });
+export const complete = (stepId: string, token: string): Command => ({ do: 'complete', stepId, token, output: JSON.stringify(DONE) });
 /** A condition step completes with its value. */
 const decide = (stepId: string, token: string, value: boolean): Command => ({
   do: 'complete',

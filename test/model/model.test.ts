@@ -10,6 +10,9 @@ import { DEADLINE_CASES } from './deadline-cases.ts';
 import type { Call, EdgeCase } from './edge-case.ts';
 import { EXECUTOR_CASES } from './executor-cases.ts';
 import { FAILURE_CASES } from './failure-cases.ts';
+import { FOR_EACH_AGAIN_CASES } from './for-each-again-cases.ts';
+import { FOR_EACH_CASES } from './for-each-cases.ts';
+import { FOR_EACH_ENDING_CASES } from './for-each-ending-cases.ts';
 import { GATE_CASES } from './gate-cases.ts';
 import { START } from './generators.ts';
 import { PAUSE_CASES } from './pause-cases.ts';
@@ -28,6 +31,9 @@ const CASES = [
   ...DEADLINE_CASES,
   ...EXECUTOR_CASES,
   ...FAILURE_CASES,
+  ...FOR_EACH_AGAIN_CASES,
+  ...FOR_EACH_CASES,
+  ...FOR_EACH_ENDING_CASES,
   ...GATE_CASES,
   ...PAUSE_CASES,
   ...RETRY_CASES,

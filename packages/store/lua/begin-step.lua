@@ -15,13 +15,20 @@ local function node()
   return redis.call('HGET', planKey .. ':graph:' .. found[3], string.match(ARGV[4], '^[^%[]+'))
 end
 
+-- A child of a step that has ended cleans up for nobody any more.
+local function isCleanUp()
+  local parent = string.match(ARGV[4], '^([^%[]+)%[')
+  local isLeft = not parent or string.find(redis.call('HGET', planKey .. ':steps', parent) or '', '^running|')
+  return isLeft and string.find(node() or '', '^%d+|[^|]*|[^|]*|%d+|all_done|')
+end
+
 local function refuse(word)
   local isChild = string.find(ARGV[4], '[', 1, true)
   return { node() and (text or not isChild) and word or 'not_found' }
 end
 
 if found[1] ~= 'executing' and found[1] ~= 'paused' then return refuse('plan_not_executing') end
-if found[2] ~= '' and not string.find(node() or '', '^%d+|[^|]*|[^|]*|%d+|all_done|') then return refuse('plan_stopping') end
+if found[2] ~= '' and not isCleanUp() then return refuse('plan_stopping') end
 if string.match(text or '', '^running|%d+|%d+|%d+|([^|]*)|') ~= ARGV[5] then return refuse('stale_token') end
 if ARGV[6] ~= '' then redis.call('HSET', planKey .. ':steps', 'input:' .. ARGV[4], ARGV[6]) end
 return { 'ok' }

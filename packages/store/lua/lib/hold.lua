@@ -4,7 +4,8 @@
 local function checkHold(id, token)
   local found, text = loadPlan(id)
   if not found then return nil, { 'not_found' } end
-  stepCache[id] = parseStep(text)
+  -- What nothing is kept of is a step that never moved, or a child that is not there: graphOf tells them apart.
+  if text then stepCache[id] = parseStep(text) end
   if not graphOf(id) then return nil, { 'not_found' } end
   local step = loadStep(id)
   if plan.status ~= 'executing' and plan.status ~= 'paused' then return nil, { 'plan_not_executing' } end

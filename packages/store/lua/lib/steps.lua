@@ -143,9 +143,12 @@ local function hasEnded(step)
   return status == 'completed' or status == 'failed' or status == 'skipped' or status == 'cancelled'
 end
 
--- Steps that run whatever became of those before them, also while the plan is stopping.
+-- Steps that run whatever became of those before them, also while the plan is stopping. A child of one that has ended cleans
+-- up for nobody any more.
 local function isCleanUp(id)
-  return graphOf(id).runIf == 'all_done'
+  if graphOf(id).runIf ~= 'all_done' then return false end
+  local parent = parentOf(id)
+  return not (parent and hasEnded(loadStep(parent)))
 end
 
 -- A child is counted by its step; how many, by how they ended.
