@@ -15,14 +15,16 @@ afterAll(() => fleet?.close());
 /** A plan in a pause that has a step in every status in which one can wait. */
 async function pausedPlan(name: string): Promise<{ id: string }> {
   const hold = fleet.gate(name);
+  const first = fleet.gate(`${name}-first`);
   const plan = await startPlan(
     fleet,
     [
-      recordStep('done', { value: 7 }),
-      recordStep('again', { failAttempts: 1 }, { retry: { maxAttempts: 2, delayMs: 3_000 } }),
+      recordStep('done', { value: 7, holdUntil: first.file }),
+      recordStep('again', { failAttempts: 1 }, { retry: { maxAttempts: 2, delayMs: 5_000 } }),
       recordStep('a', { holdUntil: hold.file }, { dependsOn: ['done'] }),
       recordStep('b', { holdUntil: hold.file }, { dependsOn: ['done'] }),
       gated('asks'),
+      // Behind the two that take both executors, and so left in the queue.
       recordStep('queued', { value: '{{done.output.value}}' }),
       recordStep('ready', { value: '{{done.output.value}}' }),
       recordStep(
@@ -33,6 +35,9 @@ async function pausedPlan(name: string): Promise<{ id: string }> {
     ],
     { maxParallelSteps: 3, planTimeoutMs: 600_000 },
   );
+  // Only then: a step that has started goes before what waits to, and would take the executor that this attempt needs.
+  await untilSteps(fleet, plan, { done: 'running', again: 'retrying' });
+  first.open();
   await untilSteps(fleet, plan, { a: 'running', b: 'running', again: 'retrying', asks: 'awaiting_approval', queued: 'queued' });
   await fleet.act(plan.id, 'pause');
   hold.open();
