@@ -125,9 +125,9 @@ test('a step whose next attempt comes due during a pause waits for the resume; o
   const hold = fleet.gate('fails-in-pause');
   const retry = { maxAttempts: 2, backoff: 'fixed' as const };
   const plan = await startPlan(fleet, [
-    recordStep('due', { failAttempts: 1 }, { retry: { ...retry, delayMs: 400 } }),
+    recordStep('due', { failAttempts: 1 }, { retry: { ...retry, delayMs: 1_500 } }),
     recordStep('fails', { holdUntil: hold.file, failAttempts: 1 }, { retry: { ...retry, delayMs: 50 } }),
-    recordStep('later', { failAttempts: 1 }, { retry: { ...retry, delayMs: 4_000 } }),
+    recordStep('later', { failAttempts: 1 }, { retry: { ...retry, delayMs: 5_000 } }),
   ]);
   await untilSteps(fleet, plan, { due: 'retrying', fails: 'running', later: 'retrying' });
   const until = (id: string) => fleet.plan(plan.id).then((read) => Date.parse(String(stepOf(read, id).reason?.detail.until)));
