@@ -16,10 +16,13 @@ local function node()
 end
 
 -- A child of a step that has ended cleans up for nobody any more.
+local ENDED = { completed = true, failed = true, skipped = true, cancelled = true }
+
 local function isCleanUp()
   local parent = string.match(ARGV[4], '^([^%[]+)%[')
-  local isLeft = not parent or string.find(redis.call('HGET', planKey .. ':steps', parent) or '', '^running|')
-  return isLeft and string.find(node() or '', '^%d+|[^|]*|[^|]*|%d+|all_done|')
+  local state = parent and redis.call('HGET', planKey .. ':steps', parent) or ''
+  if ENDED[string.match(state, '^[^|]*')] then return false end
+  return string.find(node() or '', '^%d+|[^|]*|[^|]*|%d+|all_done|')
 end
 
 local function refuse(word)
