@@ -1,5 +1,6 @@
 /** What pauses, retries and revisions leave of the children of forEach steps. */
 import {
+  begin,
   changeStep,
   claim,
   complete,
@@ -15,6 +16,7 @@ import {
   revise,
   runs,
   skip,
+  tick,
 } from './edge-case.ts';
 
 export const FOR_EACH_AGAIN_CASES: readonly EdgeCase[] = [
@@ -66,6 +68,23 @@ export const FOR_EACH_AGAIN_CASES: readonly EdgeCase[] = [
       outputs: { each: [DONE, DONE, DONE] },
       kept: ['each[1]', 'each[2]'],
     },
+  },
+  {
+    name: 'forEach: a child that a retry kept is not begun again, also where its clean-up step waits while the plan stops',
+    steps: [each({ onError: 'continue', runIf: 'all_done' })],
+    input: { list: [] },
+    options: { planTimeoutMs: 1_000 },
+    calls: [
+      ...expands('each', 2),
+      [claim('each[0]', 't1'), 'ok'],
+      [complete('each[0]', 't1'), 'ok'],
+      ...fails('each[1]'),
+      [retry(), 'ok'],
+      1_000,
+      [tick, 'ok plan_timed_out'],
+      [begin('each[0]', 't1'), 'stale_token'],
+    ],
+    ends: { plan: 'executing', steps: { each: 'queued' } },
   },
   {
     name: 'forEach: what a retry kept stays through the next one when the step was stopped before it was expanded again',
