@@ -232,6 +232,8 @@ describe('a forEach', () => {
         forEach: '{{each.approval.data.to}}',
         input: { to: '{{item}}' },
         approval: { message: 'To whom?' },
+        // Whichever child comes first: the other one runs to its end.
+        onError: 'continue',
       },
     ]);
     await whenStepIs(planId, 'each', 'awaiting_approval');
