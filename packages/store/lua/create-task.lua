@@ -22,5 +22,5 @@ redis.call('ZADD', prefix .. ':tasks:queued', 0, taskId)
 rememberCall(recordKey, ARGV[4], taskId, ARGV[5])
 emitForTask(taskKey, 'task.queued', { task = taskId, actor = ARGV[6] })
 
-addPlanningJob(taskId, 1)
+addTaskJob(taskId, 1)
 return { 'ok' }

@@ -18,5 +18,5 @@ local number = tonumber(found[3] or 1)
 local why = lossOf('planning', planningJobId(taskId, number))
 if not why then return { 'busy' } end
 redis.call('HSET', taskKey, 'jobs', number + 1, 'updatedAt', timeText())
-addPlanningJob(taskId, number + 1)
+addTaskJob(taskId, number + 1)
 return { 'ok', why }

@@ -1,16 +1,20 @@
 --[[
-  Adds a task's planning job with BullMQ's own script; see jobs.lua. Adding it again needs another number, because
-  BullMQ keeps the record of a finished job and adds no second one of its id.
+  Adds a job of the planner with BullMQ's own script; see jobs.lua. Adding one again needs another number, because BullMQ
+  keeps the record of a finished job and adds no second one of its id.
 ]]
-local function planningJobId(taskId, number)
-  return number == 1 and taskId or taskId .. '.' .. number
+local function planningJobId(id, number)
+  return number == 1 and id or id .. '.' .. number
 end
 
--- A planner's job fails only while Redis can't be written: it is tried again until it can.
-local function addPlanningJob(taskId, number)
+-- `data` is JSON text. A planner's job fails only while Redis can't be written: it is tried again until it can.
+local function addPlanningJob(jobId, name, data)
   local base = prefix .. ':bull:planning:'
   addStandardJob(
     { base .. 'wait', base .. 'paused', base .. 'meta', base .. 'id', base .. 'completed', base .. 'delayed', base .. 'active', base .. 'events', base .. 'marker' },
-    { cmsgpack.pack({ base, planningJobId(taskId, number), 'plan', time() }), '{"taskId":"' .. taskId .. '"}', cmsgpack.pack({ attempts = 1000000, backoff = { type = 'fixed', delay = 1000 } }) }
+    { cmsgpack.pack({ base, jobId, name, time() }), data, cmsgpack.pack({ attempts = 1000000, backoff = { type = 'fixed', delay = 1000 } }) }
   )
+end
+
+local function addTaskJob(taskId, number)
+  addPlanningJob(planningJobId(taskId, number), 'plan', '{"taskId":"' .. taskId .. '"}')
 end

@@ -4,17 +4,14 @@
     requestJobs | requestError
   The index `plans:asking` has the plans whose request is open.
 ]]
+--- include planning-job
+
 local function requestJobId(number, jobs)
-  local id = planId .. '-r' .. number
-  return jobs == 1 and id or id .. '.' .. jobs
+  return planningJobId(planId .. '-r' .. number, jobs)
 end
 
 local function addRequestJob(number, jobs)
-  local base = prefix .. ':bull:planning:'
-  addStandardJob(
-    { base .. 'wait', base .. 'paused', base .. 'meta', base .. 'id', base .. 'completed', base .. 'delayed', base .. 'active', base .. 'events', base .. 'marker' },
-    { cmsgpack.pack({ base, requestJobId(number, jobs), 'answer', time() }), '{"planId":"' .. planId .. '","request":' .. number .. '}', cmsgpack.pack({ attempts = 1000000, backoff = { type = 'fixed', delay = 1000 } }) }
-  )
+  addPlanningJob(requestJobId(number, jobs), 'answer', '{"planId":"' .. planId .. '","request":' .. number .. '}')
 end
 
 -- `feedback` is JSON text; `actor` '' where the engine asks.
