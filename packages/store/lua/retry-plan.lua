@@ -30,11 +30,7 @@ else
 end
 rememberCall(KEYS[2], ARGV[4], planId, ARGV[5])
 
-dropRequest()
-plan.stopping = ''
-redis.call('HDEL', planKey, 'finishedAt', 'response', 'deadline', 'remaining')
-movePlan('executing')
-startClock()
+executeAgain()
 retried(ARGV[6], resetSteps(chosen))
 reopen()
 savePlan()

@@ -25,13 +25,7 @@ for member in pairs(behind({ id })) do
   local undone = step[STATUS] == 'skipped' and (step[REASON] == 'dependency_failed' or step[REASON] == 'dependency_skipped')
   if step[STATUS] == 'failed' or step[STATUS] == 'cancelled' or undone then chosen[member] = true end
 end
-if not underWay then
-  dropRequest()
-  plan.stopping = ''
-  redis.call('HDEL', planKey, 'finishedAt', 'response', 'deadline', 'remaining')
-  movePlan('executing')
-  startClock()
-end
+if not underWay then executeAgain() end
 retried(ARGV[7], resetSteps(chosen))
 reopen()
 savePlan()

@@ -73,3 +73,12 @@ local function retried(actor, ids, staying)
   local kept = #staying == 0 and '' or ',"kept":' .. cjson.encode(staying)
   emit('plan.retried', { actor = actor }, '{"steps":' .. names .. kept .. '}')
 end
+
+-- A plan that failed, in whole or in part, executes again, with all of its time.
+local function executeAgain()
+  dropRequest()
+  plan.stopping = ''
+  redis.call('HDEL', planKey, 'finishedAt', 'response', 'deadline', 'remaining')
+  movePlan('executing')
+  startClock()
+end
