@@ -10,18 +10,11 @@
 --- include engine
 --- include decision
 --- include expire
+--- include plan-vote
 
 local actor, digest, reason = ARGV[6], ARGV[7], ARGV[8]
-local refusal = checkDecision(KEYS[2], ARGV[4], { pending_approval = true })
+local refusal = checkPlanVote(actor, digest)
 if refusal then return refusal end
-if isPlanExpired() then
-  expirePlan()
-  savePlan()
-  return { 'wrong_state', 'expired' }
-end
-refusal = checkVote(digest, actor)
-if refusal then return refusal end
-rememberCall(KEYS[2], ARGV[4], planId, ARGV[5])
 
 setField('rejection', '{"actor":' .. cjson.encode(actor) .. ',"at":' .. timeText() .. ',"digest":"' .. digest .. '","reason":' .. reason .. '}')
 setField('finishedAt', timeText())

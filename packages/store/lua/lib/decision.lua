@@ -21,13 +21,3 @@ local function checkStepDecision(recordKey, fingerprint, id, plans, allowed)
   if not allowed[loadStep(id)[STATUS]] then return { 'wrong_step_state', loadStep(id)[STATUS] } end
   return nil
 end
-
--- A vote is on exactly one digest, and each actor has one.
-local function checkVote(digest, actor)
-  if plan.digest ~= digest then return { 'stale_digest', plan.digest } end
-  for _, vote in ipairs(redis.call('LRANGE', planKey .. ':votes', 0, -1)) do
-    local voted = cjson.decode(vote)
-    if voted.actor == actor and voted.digest == digest then return { 'already_voted' } end
-  end
-  return nil
-end
