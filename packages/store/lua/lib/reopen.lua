@@ -52,14 +52,7 @@ local function reopen()
 
   local fresh, skipped = {}, {}
   for _, each in ipairs(undecided) do
-    local id, count = each[1], each[2]
-    local runs, reason, cause = decide(id, count.failed, count.skipped, count.cause or '')
-    if runs then
-      open(id, fresh, true)
-    else
-      skipStep(id, loadStep(id), reason, cause)
-      skipped[#skipped + 1] = ending(id)
-    end
+    decideStep(each[1], each[2], fresh, skipped)
   end
   for _, id in ipairs(settle(skipped)) do fresh[#fresh + 1] = id end
   admit(fresh)

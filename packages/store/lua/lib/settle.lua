@@ -41,6 +41,14 @@ local function decide(id, failed, skipped, cause)
   return node.dependencies - skipped > 0, 'dependency_skipped', ''
 end
 
+-- Decides a pending step: it joins `fresh`, or asks, or is skipped and joins the worklist `ended`.
+local function decideStep(id, counts, fresh, ended)
+  local runs, reason, cause = decide(id, counts.failed, counts.skipped, counts.cause or '')
+  if runs then return open(id, fresh, true) end
+  skipStep(id, loadStep(id), reason, cause)
+  ended[#ended + 1] = ending(id)
+end
+
 -- What a group that waits for the same dependencies has counted: how many failed, how many were skipped, and the first failure.
 local function groupCounts(group)
   local counts = redis.call('HMGET', waitsKey, group .. ':failed', group .. ':skipped', group .. ':cause')
@@ -80,13 +88,10 @@ local function settle(ended)
       local member, special = each[1], each[5]
       -- A step that was ended by hand, or ran in an earlier round of a plan that is retried, is left alone.
       if loadStep(member)[STATUS] == 'pending' then
-        local runs, reason, named = true, nil, nil
-        if special or not clean then runs, reason, named = decide(member, each[2], each[3], each[4]) end
-        if runs then
-          open(member, fresh, special)
+        if special or not clean then
+          decideStep(member, { failed = each[2], skipped = each[3], cause = each[4] }, fresh, ended)
         else
-          skipStep(member, loadStep(member), reason, named)
-          ended[#ended + 1] = ending(member)
+          open(member, fresh, false)
         end
       end
     end
