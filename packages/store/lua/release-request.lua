@@ -5,7 +5,9 @@
   Replies ok | not_found | wrong_state status | stale_token
 ]]
 --- include context
---- include engine
+--- include events
+--- include plan
+--- include requests
 
 if not loadPlan() then return { 'not_found' } end
 local refusal = checkRequest(ARGV[4], ARGV[5])

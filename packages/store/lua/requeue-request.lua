@@ -5,7 +5,9 @@
   Replies ok why | busy | not_found | wrong_state status
 ]]
 --- include context
---- include engine
+--- include events
+--- include plan
+--- include requests
 --- include lost
 
 if not loadPlan() then return { 'not_found' } end

@@ -5,7 +5,9 @@
   Replies ok | not_found | wrong_state status
 ]]
 --- include context
---- include engine
+--- include events
+--- include plan
+--- include requests
 --- include fail-request
 
 local number, token = ARGV[4], ARGV[5]
