@@ -217,12 +217,9 @@ export interface GateView {
   data: Json;
 }
 
-/** The run of a forEach step for one element. */
-export interface ChildView {
-  /** like `count[0]` */
-  id: string;
-  index: number;
-  item: Json;
+/** Where the run of a step, or of its child for one element, stands. */
+interface StepRun {
+  /** the input with its references resolved, once it has been; null where the input has none or the step never ran */
   resolvedInput: Json;
   status: StepStatus;
   reason: StepReason | null;
@@ -234,6 +231,14 @@ export interface ChildView {
   output: Json;
   error: StepError | null;
   progress: StepProgress | null;
+}
+
+/** The run of a forEach step for one element. */
+export interface ChildView extends StepRun {
+  /** like `count[0]` */
+  id: string;
+  index: number;
+  item: Json;
 }
 
 /** The last attempt's report: 0 to 1, and what the tool said; null where it said none. */
@@ -243,20 +248,8 @@ export interface StepProgress {
 }
 
 /** A step as read: its definition and where it stands. */
-export interface StepView extends Step {
-  /** the input with its references resolved, once it has been; null where the input has none or the step never ran */
-  resolvedInput: Json;
+export interface StepView extends Step, StepRun {
   risk: Risk;
-  status: StepStatus;
-  reason: StepReason | null;
-  attempt: number;
-  generation: number;
-  startedAt: string | null;
-  finishedAt: string | null;
-  durationMs: number | null;
-  output: Json;
-  error: StepError | null;
-  progress: StepProgress | null;
   /** null where the step has not asked anybody */
   gate: GateView | null;
   /** null where the step has no forEach, or has not been expanded */
