@@ -129,7 +129,7 @@ export {
   taskSchema,
 } from './resources.ts';
 export { type RetryPolicy, retryDelay, retryPolicySchema } from './retry.ts';
-export { asksAtOnce, CONDITION_TOOL, HUMAN_INPUT_TOOL, inputReferences, stepReferences } from './step-references.ts';
+export { asksAtOnce, CONDITION_TOOL, callsCode, HUMAN_INPUT_TOOL, inputReferences, stepReferences } from './step-references.ts';
 export type { PlanningRound, Task, TaskError, TaskRequest } from './task.ts';
 export {
   RISKS,

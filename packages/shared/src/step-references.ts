@@ -30,14 +30,17 @@ export function stepReferences(step: Pick<Step, 'tool' | 'input' | 'when' | 'for
   ];
 }
 
+/** Whether a condition calls one that is registered in code, which may look at whatever its step can see. */
+export function callsCode(source: string): boolean {
+  const parsed = parseCondition(source, ANY_NAME);
+  return parsed.ok && callsNamedCondition(parsed.condition);
+}
+
 /** Whether what a step does depends on the plan's input: by a reference, or by a condition in code, which may read it. */
 export function readsPlanInput(step: Pick<Step, 'tool' | 'input' | 'when' | 'forEach' | 'approval'>): boolean {
   if (stepReferences(step).some(({ root }) => root === 'input')) return true;
   const conditions = [step.when, step.tool === CONDITION_TOOL ? String(step.input.expression ?? '') : null];
-  return conditions.some((source) => {
-    const parsed = source === null ? null : parseCondition(source, ANY_NAME);
-    return parsed?.ok === true && callsNamedCondition(parsed.condition);
-  });
+  return conditions.some((source) => source !== null && callsCode(source));
 }
 
 /** Whether a gate can ask as soon as its dependencies have ended: nothing is left for an executor to find out, or to write out. */

@@ -1,11 +1,11 @@
 /** The content of revisions, which never changes, with what running its steps needs worked out once. */
 import {
   CONDITION_TOOL,
+  callsCode,
   canonicalJson,
   inputReferences,
   isTemplate,
   type PlanContent,
-  parseCondition,
   type Reference,
   referencesIn,
   type Step,
@@ -33,9 +33,6 @@ export interface LoadedRevision {
 }
 
 const KEPT = 200;
-
-/** A condition that can be read only when every name is known calls one that is written in code. */
-const callsCode = (source: string): boolean => !parseCondition(source).ok && parseCondition(source, { has: () => true }).ok;
 
 function loadStep(step: Step, ids: ReadonlySet<string>): LoadedStep {
   const isCondition = step.tool === CONDITION_TOOL;
