@@ -161,3 +161,4 @@ export {
 } from './transitions.ts';
 export { type ValidationResult, validateOptions, validatePlan } from './validate.ts';
 export type { ValidationContext } from './validation/context.ts';
+export { writtenOptions } from './written-options.ts';

@@ -1,6 +1,5 @@
 /** A plan's revisions: written by hand, asked of the planner, listed, read, compared. */
 import {
-  canonicalJson,
   decidePolicy,
   diffQuery,
   diffRevisions,
@@ -11,11 +10,11 @@ import {
   type PlanContent,
   planDiffSchema,
   planDraftSchema,
-  planOptionsSchema,
   reviseBody,
   revisionContentSchema,
   revisionSchema,
   validatePlan,
+  writtenOptions,
 } from '@countersign/shared';
 import { z } from 'zod';
 import { type Answer, json, problem } from './answer.ts';
@@ -41,15 +40,6 @@ async function refuseChange({ context, params, request }: Pick<Call, 'context' |
   if (stale !== null) return stale;
   if (REVISED_FROM.includes(plan.status)) return null;
   return problem('wrong_state', `the plan is ${plan.status}, so you cannot revise it`, { currentStatus: plan.status });
-}
-
-/**
- * Options to go on with, as somebody would have written them. An option that is written wins over what a tool says for
- * itself, and what is as by default was most likely not written.
- */
-function writtenOptions(options: PlanContent['options']): Record<string, unknown> {
-  const usual: Record<string, unknown> = planOptionsSchema.parse({});
-  return Object.fromEntries(Object.entries(options).filter(([name, value]) => canonicalJson(value) !== canonicalJson(usual[name])));
 }
 
 /** The draft of the new revision: what was sent, and the rest as it is. */

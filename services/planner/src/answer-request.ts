@@ -4,7 +4,6 @@
  * under-hold.ts.
  */
 import {
-  canonicalJson,
   decidePolicy,
   digestOf,
   effectsOf,
@@ -13,9 +12,8 @@ import {
   type PlanDraft,
   type PlanningRequest,
   type PlanningRound,
-  type PlanOptionsInput,
-  planOptionsSchema,
   validatePlan,
+  writtenOptions,
 } from '@countersign/shared';
 import type { PlanningRequests, PlanStore, RequestHold, TaskStore, ToolCatalogue } from '@countersign/store';
 import { type Fleet, findTools } from './find-tools.ts';
@@ -110,7 +108,7 @@ async function allowedTools(plan: Plan, store: Pick<TaskStore, 'getTask'>): Prom
 
 async function askPlanner({ request, plan, signal, onRound }: Work, fleet: Fleet, { planner }: Deps): Promise<PlanDraft> {
   const { objective, input } = plan;
-  const asked = { plan, objective, input, options: writtenOptions(plan), ...fleet, signal, onRound };
+  const asked = { plan, objective, input, options: writtenOptions(plan.options), ...fleet, signal, onRound };
   const answer = await (request.kind === 'revise'
     ? planner.revise({ ...asked, feedback: request.feedback ?? '' } satisfies RevisionRequest)
     : planner.replan(asked));
@@ -119,18 +117,9 @@ async function askPlanner({ request, plan, signal, onRound }: Work, fleet: Fleet
   return answer.draft;
 }
 
-/**
- * The plan's options as somebody may have written them. What has its default is left out: a new step takes its timeout and
- * its retries from its tool unless the options ask for others.
- */
-function writtenOptions({ options }: Plan): PlanOptionsInput {
-  const defaults: Record<string, unknown> = planOptionsSchema.parse({});
-  return Object.fromEntries(Object.entries(options).filter(([name, value]) => canonicalJson(value) !== canonicalJson(defaults[name])));
-}
-
 /** A planner is not trusted to have checked: what is stored is what this validation made. */
 function checkDraft(draft: PlanDraft, plan: Plan, { fleet, allowed }: { fleet: Fleet; allowed: string[] | null }): PlanContent {
-  const written = { ...draft, objective: plan.objective, input: plan.input, options: writtenOptions(plan) };
+  const written = { ...draft, objective: plan.objective, input: plan.input, options: writtenOptions(plan.options) };
   const result = validatePlan(written, { ...contextOf(fleet), allowedTools: allowed });
   if (!result.valid) throw new PlanningFailedError(invalidPlan(result.issues));
   return result.content;
