@@ -1,9 +1,10 @@
 /** What people ask of the planner about a plan that is there, with a model whose answers the tests write. */
 import type { Plan, PlanDraft } from '@countersign/shared';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Answer, Fleet } from './fleet.ts';
+import type { Answer, Fleet } from './fleet.ts';
 import { recordStep, statuses } from './record-step.ts';
 import {
+  closeScriptedFleet,
   dataIn,
   heldReply,
   keep,
@@ -12,20 +13,16 @@ import {
   planReply,
   promptOf,
   type ScriptedModel,
-  startScriptedModel,
+  startScriptedFleet,
   written,
 } from './scripted-model.ts';
 
 let model: ScriptedModel;
 let fleet: Fleet;
 beforeAll(async () => {
-  model = await startScriptedModel();
-  fleet = await Fleet.start({ planner: model.env });
+  ({ model, fleet } = await startScriptedFleet());
 });
-afterAll(async () => {
-  await fleet?.close();
-  await model?.close();
-});
+afterAll(() => closeScriptedFleet({ model, fleet }));
 
 const draft = (more: Partial<PlanDraft> = {}): PlanDraft => ({
   objective: 'do it in two steps',

@@ -7,6 +7,7 @@ import {
   type ModelServer,
   startModelServer,
 } from '../model-server/model-server.ts';
+import { Fleet } from './fleet.ts';
 
 export interface ScriptedModel {
   /** a planner's settings for it */
@@ -18,7 +19,7 @@ export interface ScriptedModel {
   close: ModelServer['close'];
 }
 
-export async function startScriptedModel(): Promise<ScriptedModel> {
+async function startScriptedModel(): Promise<ScriptedModel> {
   let behaviour: ModelBehaviour = [];
   let since = 0;
   const server = await startModelServer((request, number) => {
@@ -35,6 +36,28 @@ export async function startScriptedModel(): Promise<ScriptedModel> {
     requests: () => server.requests.slice(since),
     close: server.close,
   };
+}
+
+/** A fleet whose planner asks a scripted model. */
+export interface ScriptedFleet {
+  model: ScriptedModel;
+  fleet: Fleet;
+}
+
+export async function startScriptedFleet(): Promise<ScriptedFleet> {
+  const model = await startScriptedModel();
+  try {
+    return { model, fleet: await Fleet.start({ planner: model.env }) };
+  } catch (error) {
+    await model.close();
+    throw error;
+  }
+}
+
+/** Also where only a part of it has started. */
+export async function closeScriptedFleet({ model, fleet }: Partial<ScriptedFleet>): Promise<void> {
+  await fleet?.close();
+  await model?.close();
 }
 
 /** A step as a model writes it; what it leaves out has its neutral value. */

@@ -1,9 +1,10 @@
 /** What a plan came to, in words: written by a model. */
 import type { Plan, PlanDraft } from '@countersign/shared';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Fleet } from './fleet.ts';
+import type { Fleet } from './fleet.ts';
 import { recordStep } from './record-step.ts';
 import {
+  closeScriptedFleet,
   dataIn,
   heldReply,
   NONSENSE,
@@ -11,19 +12,15 @@ import {
   outsideData,
   promptOf,
   type ScriptedModel,
-  startScriptedModel,
+  startScriptedFleet,
 } from './scripted-model.ts';
 
 let model: ScriptedModel;
 let fleet: Fleet;
 beforeAll(async () => {
-  model = await startScriptedModel();
-  fleet = await Fleet.start({ planner: model.env });
+  ({ model, fleet } = await startScriptedFleet());
 });
-afterAll(async () => {
-  await fleet?.close();
-  await model?.close();
-});
+afterAll(() => closeScriptedFleet({ model, fleet }));
 
 const FAILS = { failAttempts: 9 };
 const draft = (steps: PlanDraft['steps'], options: PlanDraft['options'] = {}): PlanDraft => ({

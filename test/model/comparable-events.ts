@@ -1,7 +1,8 @@
 /** Compares the store's events with the model's. */
-import type { EventType } from '@countersign/shared';
+import { type EventType, foldEvents } from '@countersign/shared';
 import { expect } from 'vitest';
 import type { ModelEvent } from './changes.ts';
+import { type ComparablePlan, withChildren } from './comparable.ts';
 
 /** Events about one attempt; they say which. */
 const OF_AN_ATTEMPT: readonly EventType[] = ['step.started', 'step.retrying', 'step.completed', 'step.failed'];
@@ -28,3 +29,12 @@ const summary = ({ type, stepId, attempt, actor }: Omit<ModelEvent, 'data' | 'at
   [type, stepId, attempt === undefined ? undefined : `attempt ${attempt}`, actor && `by ${actor}`]
     .filter((part) => part !== undefined)
     .join(' ');
+
+/** Holds the events against the plan that they must fold to. */
+export function expectFold(events: readonly ModelEvent[], plan: ComparablePlan): void {
+  const folded = foldEvents(events);
+  expect(folded.status, 'what the events fold to').toBe(plan.status);
+  for (const { id, status, attempt } of withChildren(plan.steps)) {
+    expect(folded.steps.get(id) ?? { status: 'pending', attempt: 0 }, `what the events of ${id} fold to`).toEqual({ status, attempt });
+  }
+}

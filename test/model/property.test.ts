@@ -5,11 +5,11 @@
  * MODEL_SEED sets the seed (it is printed), MODEL_RUNS how many sequences are tried (500), MODEL_PATH goes straight to a
  * counterexample that was printed with its seed.
  */
-import { CONDITION_TOOL, foldEvents, type Step } from '@countersign/shared';
+import { CONDITION_TOOL, type Step } from '@countersign/shared';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { expectedPlan, withChildren } from './comparable.ts';
-import { expectSameEvents } from './comparable-events.ts';
+import { expectedPlan } from './comparable.ts';
+import { expectFold, expectSameEvents } from './comparable-events.ts';
 import { type Intent, intents, START } from './generators.ts';
 import { expectIndexesAgree, indexedOf } from './index-agreement.ts';
 import { expectInvariants } from './invariants.ts';
@@ -111,11 +111,7 @@ async function expectAgreement(
 
   const events = await real.events();
   expectSameEvents(events, await model.events());
-  const folded = foldEvents(events);
-  expect(folded.status, 'what the events fold to').toBe(after.status);
-  for (const { id, status, attempt } of withChildren(after.steps)) {
-    expect(folded.steps.get(id) ?? { status: 'pending', attempt: 0 }, `what the events of ${id} fold to`).toEqual({ status, attempt });
-  }
+  expectFold(events, after);
   expectInvariants({ content: state.content, before: before === null ? null : expectedPlan(before), command, after });
   await expectQueueAgrees(trial.store, real.planId, state);
 }

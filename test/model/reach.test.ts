@@ -2,11 +2,12 @@
  * What the random sequences reach, on the model alone: every event, every reason, every refusal of every command. What
  * they never reach, the comparison with the store says nothing about. MODEL_REACH=1 prints how often each was met.
  */
-import { type EventType, foldEvents, PLAN_EVENT_TYPES, STEP_EVENT_TYPES, type StepReason, type StepStatus } from '@countersign/shared';
+import { type EventType, PLAN_EVENT_TYPES, STEP_EVENT_TYPES, type StepReason, type StepStatus } from '@countersign/shared';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Command, DueDone } from './commands.ts';
 import { expectedPlan, withChildren } from './comparable.ts';
+import { expectFold } from './comparable-events.ts';
 import { type Intent, intents, START } from './generators.ts';
 import { expectInvariants } from './invariants.ts';
 import { type Move, movesOf } from './moves.ts';
@@ -144,10 +145,7 @@ async function explore(spec: Submission, list: readonly Intent[], met: Met): Pro
   }
   const events = await model.events();
   for (const { type, stepId = '' } of events) note(met, parentIdOf(stepId) === null ? type : `child ${type}`);
-  const folded = foldEvents(events);
-  for (const { id, status, attempt } of withChildren(expectedPlan(last).steps)) {
-    expect(folded.steps.get(id) ?? { status: 'pending', attempt: 0 }, `what the events of ${id} fold to`).toEqual({ status, attempt });
-  }
+  expectFold(events, expectedPlan(last));
 }
 
 test('random sequences reach it all, and the model keeps the invariants', { timeout: 120_000 }, async () => {

@@ -4,7 +4,6 @@ import {
   type NamedCondition,
   type PlanContent,
   planOptionsSchema,
-  retryPolicySchema,
   type Step,
   signedContract,
 } from '@countersign/shared';
@@ -12,6 +11,7 @@ import type { StepOutcome } from '@countersign/store';
 import { defineTool } from '@countersign/tools';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { mailStep } from '../test/mail-step.ts';
 import { type Equipment, type Move, nextMove } from './next-move.ts';
 import { loadContent } from './revision-cache.ts';
 
@@ -48,24 +48,7 @@ const outcome = (fields: Partial<StepOutcome> = {}): StepOutcome => ({
 const approved = (data: Json | undefined = undefined) =>
   outcome({ status: 'running', gate: { decision: 'approved', data: data === undefined ? null : JSON.stringify(data) } });
 
-const plainStep = (fields: Partial<Step>): Step => ({
-  id: 'send',
-  tool: 'mail.send',
-  description: '',
-  input: { to: 'ann' },
-  dependsOn: [],
-  when: null,
-  runIf: 'none_failed_min_one_success',
-  retry: retryPolicySchema.parse({}),
-  timeoutMs: 1_000,
-  onError: 'stop',
-  approval: null,
-  forEach: null,
-  maxItems: null,
-  ifTrue: [],
-  ifFalse: [],
-  ...fields,
-});
+const plainStep = (fields: Partial<Step>): Step => mailStep('send', { input: { to: 'ann' }, ...fields });
 
 interface Seen {
   /** by step id; asked for are only those that the step is said to read */

@@ -1,28 +1,10 @@
-import { planOptionsSchema, retryPolicySchema, type Step } from '@countersign/shared';
+import { planOptionsSchema, type Step } from '@countersign/shared';
 import { expect, test } from 'vitest';
+import { mailStep } from '../test/mail-step.ts';
 import { type LoadedStep, loadContent } from './revision-cache.ts';
 
-const step = (id: string, fields: Partial<Step> = {}): Step => ({
-  id,
-  tool: 'mail.send',
-  description: '',
-  input: {},
-  dependsOn: [],
-  when: null,
-  runIf: 'none_failed_min_one_success',
-  retry: retryPolicySchema.parse({}),
-  timeoutMs: 1_000,
-  onError: 'stop',
-  approval: null,
-  forEach: null,
-  maxItems: null,
-  ifTrue: [],
-  ifFalse: [],
-  ...fields,
-});
-
 function loaded(fields: Partial<Step>): LoadedStep {
-  const steps = [...['list', 'head', 'other', 'unread'].map((id) => step(id)), step('send', fields)];
+  const steps = [...['list', 'head', 'other', 'unread'].map((id) => mailStep(id)), mailStep('send', fields)];
   const content = { objective: '', description: '', input: {}, steps, options: planOptionsSchema.parse({}), tools: {} };
   return loadContent(content).steps.get('send') as LoadedStep;
 }
