@@ -10,6 +10,7 @@ const contract = (name: string, description: string): ToolContract => ({
   name,
   description,
   risk: 'read',
+  idempotent: true,
   inputSchema: { type: 'object' },
   outputSchema: null,
   timeoutMs: null,

@@ -104,7 +104,10 @@ describe('feedback', () => {
   });
 
   test("leads to a plan that keeps to the task's tools, and to those that people have put in", async () => {
-    const created = await store.createTask({ request: { objective: 'Count', input: {}, options: {}, tools: ['count'] }, actor: ADA });
+    const created = await store.createTask({
+      request: { objective: 'Count', input: {}, options: {}, tools: ['count'], template: null },
+      actor: ADA,
+    });
     if (!created.ok) throw new Error(created.refusal.message);
     const task = { id: created.value.id, token: 'planner' };
     await store.startPlanning(task.id, task.token);

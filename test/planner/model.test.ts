@@ -35,7 +35,13 @@ const refuseFormats =
 describe('an answer', () => {
   test('is asked for with the strict schema and the key, and comes with its usage', async () => {
     const model = await modelWith([{ content: { n: 3 } }]);
-    expect(await ask(model)).toEqual({ ok: true, value: { n: 3 }, raw: '{"n":3}', usage: { inputTokens: 100, outputTokens: 20 } });
+    expect(await ask(model)).toEqual({
+      ok: true,
+      value: { n: 3 },
+      raw: '{"n":3}',
+      format: 'json_schema',
+      usage: { inputTokens: 100, outputTokens: 20, costUsd: null, estimated: false },
+    });
     const [request] = server.requests;
     expect(request?.headers.authorization).toBe(`Bearer ${KEY}`);
     expect(request?.body.model).toBe('tiny');

@@ -34,7 +34,10 @@ afterEach(async () => {
 });
 
 async function createTask({ options = {}, tools = null }: { options?: PlanOptionsInput; tools?: string[] | null } = {}): Promise<string> {
-  const created = await store.createTask({ request: { objective: 'Count the files in src', input: {}, options, tools }, actor: ACTOR });
+  const created = await store.createTask({
+    request: { objective: 'Count the files in src', input: {}, options, tools, template: null },
+    actor: ACTOR,
+  });
   if (!created.ok) throw new Error(created.refusal.message);
   return created.value.id;
 }
@@ -149,7 +152,10 @@ describe('what goes wrong is recorded on the task', () => {
 
   test('that no executor has announced anything', async () => {
     const bare = openStore({ redisUrl: redis.url, prefix: `{bare${tests}}` });
-    const created = await bare.createTask({ request: { objective: 'Count', input: {}, options: {}, tools: null }, actor: ACTOR });
+    const created = await bare.createTask({
+      request: { objective: 'Count', input: {}, options: {}, tools: null, template: null },
+      actor: ACTOR,
+    });
     if (!created.ok) throw new Error(created.refusal.message);
     const result = await planTask(created.value.id, {
       store: bare,
@@ -281,7 +287,10 @@ test('a store that goes away while the model works is thrown, so that the job is
   const own = await startEmbeddedRedis();
   const away = openStore({ redisUrl: own.url, commandTimeoutMs: 500 });
   await away.announceTools([COUNT]);
-  const created = await away.createTask({ request: { objective: 'Count', input: {}, options: {}, tools: null }, actor: ACTOR });
+  const created = await away.createTask({
+    request: { objective: 'Count', input: {}, options: {}, tools: null, template: null },
+    actor: ACTOR,
+  });
   if (!created.ok) throw new Error(created.refusal.message);
   const planner = plannerThat(async () => {
     await own.kill();

@@ -5,6 +5,7 @@ const tool = (name: string, properties: JsonObject, timeoutMs: number | null = n
   name,
   description: `the tool ${name}`,
   risk: 'read',
+  idempotent: true,
   inputSchema: { type: 'object', properties, additionalProperties: false },
   outputSchema: null,
   timeoutMs,

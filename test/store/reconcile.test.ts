@@ -373,7 +373,10 @@ describe('what is left alone', () => {
 
 describe('a task', () => {
   const newTask = async (): Promise<string> => {
-    const created = await store.createTask({ request: { objective: 'x', input: {}, options: {}, tools: null }, actor: ANN });
+    const created = await store.createTask({
+      request: { objective: 'x', input: {}, options: {}, tools: null, template: null },
+      actor: ANN,
+    });
     if (!created.ok) throw new Error(created.refusal.message);
     return created.value.id;
   };

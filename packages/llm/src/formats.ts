@@ -1,5 +1,5 @@
 /** The ways to ask for JSON, best first. Not every server that speaks the protocol has the first two. */
-import type { JsonObject } from '@countersign/shared';
+import type { JsonObject, ModelFormat } from '@countersign/shared';
 import type OpenAI from 'openai';
 import { APIError } from 'openai';
 
@@ -16,8 +16,8 @@ interface Asked {
   schema: OutputSchema;
 }
 
-export const FORMATS = ['json_schema', 'json_object', 'text'] as const;
-export type Format = (typeof FORMATS)[number];
+export const FORMATS = ['json_schema', 'json_object', 'text'] as const satisfies readonly ModelFormat[];
+type Format = (typeof FORMATS)[number];
 
 export function requestBody(format: Format, { model, messages, schema }: Asked): OpenAI.ChatCompletionCreateParamsNonStreaming {
   if (format === 'json_schema') {

@@ -5,7 +5,7 @@
  * - **attempt**: one HTTP request. Timeouts and waits between attempts are ours, because the library's own timeout ends
  *   with the response headers and its waits can't be aborted.
  */
-import type { Json } from '@countersign/shared';
+import type { Json, ModelFormat, Usage } from '@countersign/shared';
 import OpenAI from 'openai';
 import { type ModelError, readFailure, retryWait } from './failure.ts';
 import { FORMATS, isFormatRefusal, type OutputSchema, requestBody } from './formats.ts';
@@ -35,16 +35,10 @@ export interface Question {
   signal?: AbortSignal | undefined;
 }
 
-/** Tokens of one answer, as the server counted them. */
-export interface Usage {
-  inputTokens: number;
-  outputTokens: number;
-}
-
 /** `raw` is the model's text as it came, also where it could not be used. The value is JSON, not checked against the schema. */
 export type Completion<T extends Json = Json> =
-  | { ok: true; value: T; raw: string; usage: Usage | null }
-  | { ok: false; error: ModelError; raw: string | null; usage: Usage | null };
+  | { ok: true; value: T; raw: string; format: ModelFormat; usage: Usage | null }
+  | { ok: false; error: ModelError; raw: string | null; format: ModelFormat | null; usage: Usage | null };
 
 export interface Model {
   readonly name: string;
@@ -112,9 +106,9 @@ export function createModel({
       const sent = await send(requestBody(format, { model, messages, schema }), signal);
       if (sent.ok) {
         accepted = at;
-        return readReply<T>(sent.reply, secrets);
+        return readReply<T>(sent.reply, { format, secrets });
       }
-      if (!isFormatRefusal(sent.cause)) return { ok: false, error: sent.error, raw: null, usage: null };
+      if (!isFormatRefusal(sent.cause)) return { ok: false, error: sent.error, raw: null, format: null, usage: null };
       // What the server said of the format that was wanted tells more than what it says of the last resort.
       first ??= sent.error;
     }
@@ -122,6 +116,7 @@ export function createModel({
       ok: false,
       error: first ?? { code: 'model_error', message: 'the model server accepts no output format', retryable: false },
       raw: null,
+      format: null,
       usage: null,
     };
   }
@@ -145,7 +140,7 @@ function waited(ms: number, signal: AbortSignal | undefined): Promise<boolean> {
   });
 }
 
-function readReply<T extends Json>(reply: Reply, secrets: readonly string[]): Completion<T> {
+function readReply<T extends Json>(reply: Reply, { format, secrets }: { format: ModelFormat; secrets: readonly string[] }): Completion<T> {
   // A server that only resembles the protocol may answer 200 with anything.
   const choice = (reply as Partial<Reply> | null)?.choices?.[0] as Partial<Reply['choices'][number]> | undefined;
   const usage = readUsage(reply);
@@ -154,6 +149,7 @@ function readReply<T extends Json>(reply: Reply, secrets: readonly string[]): Co
     ok: false,
     error: { code, message: redact(message, secrets), retryable: false },
     raw: text,
+    format,
     usage,
   });
   if (choice?.message === undefined) return fail('model_error', 'the model server answered without a message in `choices[0]`');
@@ -166,11 +162,11 @@ function readReply<T extends Json>(reply: Reply, secrets: readonly string[]): Co
   if (text === null || text.trim() === '') return fail('model_error', 'the model answered with no text');
   const value = readJson(text);
   if (value === undefined) return fail('model_not_json', `the model answered with text that holds no JSON object: ${text.slice(0, 200)}`);
-  return { ok: true, value: value as T, raw: text, usage };
+  return { ok: true, value: value as T, raw: text, format, usage };
 }
 
 function readUsage(reply: Reply): Usage | null {
   const usage = (reply as Partial<Reply> | null)?.usage;
   if (typeof usage?.prompt_tokens !== 'number' || typeof usage.completion_tokens !== 'number') return null;
-  return { inputTokens: usage.prompt_tokens, outputTokens: usage.completion_tokens };
+  return { inputTokens: usage.prompt_tokens, outputTokens: usage.completion_tokens, costUsd: null, estimated: false };
 }

@@ -109,6 +109,7 @@ export interface RevisionContent {
   revision: number;
   digest: string;
   origin: RevisionOrigin;
+  promptVersion: string | null;
   createdAt: string;
   createdBy: string;
   content: PlanContent;

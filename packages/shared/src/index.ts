@@ -93,6 +93,8 @@ export {
   type PlanningJob,
   QUEUE_NAME,
   type QueueLimits,
+  REVIEWS_QUEUE,
+  type ReviewJob,
   STEPS_QUEUE,
   type StepJob,
 } from './queues.ts';
@@ -130,7 +132,18 @@ export {
 } from './resources.ts';
 export { type RetryPolicy, retryDelay, retryPolicySchema } from './retry.ts';
 export { asksAtOnce, CONDITION_TOOL, callsCode, HUMAN_INPUT_TOOL, inputReferences, stepReferences } from './step-references.ts';
-export type { PlanningRound, Task, TaskError, TaskRequest } from './task.ts';
+export {
+  MODEL_FORMATS,
+  type ModelFormat,
+  PLANNERS,
+  type PlannerName,
+  type PlanningRound,
+  type Task,
+  type TaskError,
+  type TaskRequest,
+  type TotalUsage,
+  type Usage,
+} from './task.ts';
 export {
   RISKS,
   type Risk,

@@ -30,6 +30,7 @@ const contract = (name: string, fields: Partial<SignedToolContract> = {}): Signe
   name,
   description: 'Reads.',
   risk: 'read',
+  idempotent: true,
   inputSchema: { type: 'object' },
   outputSchema: null,
   timeoutMs: null,
@@ -52,7 +53,15 @@ let revisions = 0;
 async function revision(of: PlanContent): Promise<RevisionContent> {
   revisions++;
   const at = '2026-01-01T00:00:00.000Z';
-  return { revision: revisions, digest: await digestOf(of), origin: 'manual', createdAt: at, createdBy: 'alice', content: of };
+  return {
+    revision: revisions,
+    digest: await digestOf(of),
+    origin: 'manual',
+    promptVersion: null,
+    createdAt: at,
+    createdBy: 'alice',
+    content: of,
+  };
 }
 const diff = async (before: Partial<PlanContent>, after: Partial<PlanContent>) =>
   diffRevisions(await revision(content(before)), await revision(content(after)));

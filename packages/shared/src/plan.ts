@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Json, JsonObject } from './json.ts';
 import { LIMITS } from './limits.ts';
 import { type RetryPolicy, retryPolicySchema } from './retry.ts';
-import type { PlanningRound, TaskError } from './task.ts';
+import type { PlannerName, PlanningRound, TaskError, TotalUsage } from './task.ts';
 import type { Risk, SignedToolContract } from './tool-contract.ts';
 import type { PlanStatus, StepStatus } from './transitions.ts';
 
@@ -119,12 +119,14 @@ export function parseChildId(id: string): { stepId: string; index: number } | nu
 }
 
 /** Where a revision came from. */
-export type RevisionOrigin = 'manual' | 'openai' | 'rules';
+export type RevisionOrigin = 'manual' | PlannerName;
 
 export interface Revision {
   revision: number;
   digest: string;
   origin: RevisionOrigin;
+  /** of the prompts that a model was given; null where none wrote it */
+  promptVersion: string | null;
   createdAt: string;
   createdBy: string;
 }
@@ -250,6 +252,10 @@ export interface StepProgress {
 /** A step as read: its definition and where it stands. */
 export interface StepView extends Step, StepRun {
   risk: Risk;
+  /** what the step will do, in words; null where its tool doesn't say, and until an executor has looked at the revision */
+  effects: string | null;
+  /** what the tool's dry run gave; null where there was none */
+  dryRun: Json;
   /** null where the step has not asked anybody */
   gate: GateView | null;
   /** null where the step has no forEach, or has not been expanded */
@@ -299,6 +305,13 @@ export interface PlanSummary {
 
 /** A plan as read. */
 export interface Plan extends PlanSummary {
+  /** where the current revision came from */
+  origin: RevisionOrigin;
+  promptVersion: string | null;
+  /** when an executor looked at what the current revision's steps will do; null until then */
+  reviewedAt: string | null;
+  /** what models took for it */
+  usage: TotalUsage;
   input: JsonObject;
   steps: StepView[];
   response: string | null;

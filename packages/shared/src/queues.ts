@@ -4,6 +4,8 @@
 export const PLANNING_QUEUE = 'planning';
 /** Written by every transition that admits steps, consumed by services/executor. Tools may name other queues for their steps. */
 export const STEPS_QUEUE = 'steps';
+/** Written where a revision begins to wait for people, consumed by services/executor: what its steps will do, for those who are asked. */
+export const REVIEWS_QUEUE = 'reviews';
 /** Written by job schedulers, consumed by services/executor: duties that a clock drives. */
 export const MAINTENANCE_QUEUE = 'maintenance';
 
@@ -19,6 +21,12 @@ export interface MaintenanceJob {
 
 /** A task to plan, or what a plan asks of the planner. */
 export type PlanningJob = { taskId: string } | { planId: string; request: number };
+
+/** A revision whose steps are to be looked at. */
+export interface ReviewJob {
+  planId: string;
+  revision: number;
+}
 
 /** What a queue lets through over the whole fleet. */
 export interface QueueLimits {

@@ -10,6 +10,7 @@ import { ISSUE_CODES } from './issue.ts';
 import type { Json, JsonObject } from './json.ts';
 import { ON_ERROR, type PlanOptionsInput, planOptionsSchema, RUN_IF, STEP_ERROR_CODES } from './plan.ts';
 import { retryPolicySchema } from './retry.ts';
+import { MODEL_FORMATS, PLANNERS } from './task.ts';
 import { RISKS, toolContractSchema } from './tool-contract.ts';
 import { PLAN_STATUSES, STEP_STATUSES, TASK_STATUSES } from './transitions.ts';
 
@@ -20,20 +21,25 @@ const time = z.iso.datetime();
 const duration = z.number().min(0);
 const amount = z.int().min(0);
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
-const origin = z.enum(['manual', 'openai', 'rules']);
+const origin = z.enum(['manual', ...PLANNERS]);
+const usage = { inputTokens: amount, outputTokens: amount, costUsd: z.number().min(0).nullable() };
+const totalUsageSchema = z.strictObject({ calls: amount, ...usage });
 
 export const issueSchema = z.strictObject({ path: z.string(), code: z.enum(ISSUE_CODES), message: z.string() });
 
 export const planningRoundSchema = z.strictObject({
   round: z.int().min(1),
-  planner: z.enum(['openai', 'rules']),
+  planner: z.enum(PLANNERS),
   model: z.string().nullable(),
+  format: z.enum(MODEL_FORMATS).nullable(),
+  promptVersion: z.string().nullable(),
+  promptHash: digest.nullable(),
   startedAt: time,
   durationMs: duration,
   reply: z.string().nullable(),
   issues: z.array(issueSchema),
   error: z.string().nullable(),
-  usage: z.strictObject({ inputTokens: amount, outputTokens: amount }).nullable(),
+  usage: z.strictObject({ ...usage, estimated: z.boolean() }).nullable(),
 });
 
 const taskErrorSchema = z.strictObject({ code: z.string(), message: z.string(), detail: jsonObject });
@@ -47,12 +53,14 @@ export const taskSchema = z.strictObject({
     'the options as they were written; what was left out has its default',
   ) as unknown as z.ZodType<PlanOptionsInput>,
   tools: z.array(z.string()).nullable(),
+  template: z.strictObject({ name: z.string(), digest }).nullable(),
   planId: z.string().nullable(),
   createdBy: z.string(),
   createdAt: time,
   updatedAt: time,
   finishedAt: time.nullable(),
   rounds: z.array(planningRoundSchema),
+  usage: totalUsageSchema,
   error: taskErrorSchema.nullable(),
 });
 
@@ -137,6 +145,8 @@ const childViewSchema = z.strictObject({ id: z.string(), index: amount, item: js
 export const stepViewSchema = z.strictObject({
   ...stepShape,
   risk: z.enum(RISKS),
+  effects: z.string().nullable(),
+  dryRun: jsonSchema,
   ...runShape,
   gate: gateViewSchema.nullable(),
   children: z.array(childViewSchema).nullable(),
@@ -178,6 +188,10 @@ export const planSchema = z.strictObject({
     percent: z.int().min(0).max(100),
   }),
   effects: effectsSchema,
+  origin,
+  promptVersion: z.string().nullable(),
+  reviewedAt: time.nullable(),
+  usage: totalUsageSchema,
   steps: z.array(stepViewSchema),
   response: z.string().nullable(),
   error: z.strictObject({ code: z.string(), message: z.string(), stepId: z.string().nullable() }).nullable(),
@@ -196,9 +210,26 @@ export const planSchema = z.strictObject({
 });
 
 /** A plan as lists show it. */
-export const planSummarySchema = planSchema.omit({ input: true, steps: true, response: true, error: true, planning: true });
+export const planSummarySchema = planSchema.omit({
+  origin: true,
+  promptVersion: true,
+  reviewedAt: true,
+  usage: true,
+  input: true,
+  steps: true,
+  response: true,
+  error: true,
+  planning: true,
+});
 
-export const revisionSchema = z.strictObject({ revision: z.int().min(1), digest, origin, createdAt: time, createdBy: z.string() });
+export const revisionSchema = z.strictObject({
+  revision: z.int().min(1),
+  digest,
+  origin,
+  promptVersion: z.string().nullable(),
+  createdAt: time,
+  createdBy: z.string(),
+});
 
 export const planContentSchema = z.strictObject({
   objective: z.string(),

@@ -14,6 +14,8 @@ export const toolContractSchema = z.strictObject({
   name: z.string().regex(TOOL_NAME).max(128),
   description: z.string().min(1),
   risk: z.enum(RISKS),
+  /** whether to do it twice with the same input comes to the same as doing it once */
+  idempotent: z.boolean(),
   inputSchema: jsonSchema,
   outputSchema: jsonSchema.nullable(),
   /** milliseconds of one attempt, where neither the step nor the plan says otherwise */

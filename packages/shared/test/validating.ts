@@ -9,6 +9,7 @@ export const contract = (name: string, inputSchema: JsonObject, extra: Partial<T
   name,
   description: `does ${name}`,
   risk: 'read',
+  idempotent: true,
   inputSchema: { type: 'object', ...inputSchema },
   outputSchema: null,
   timeoutMs: null,

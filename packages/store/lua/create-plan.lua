@@ -7,6 +7,7 @@
           9 the graph, likewise   10 how many dependencies each step waits for, likewise
           11 '1' for a draft   12 why nobody has to approve, JSON text   13 the plan's state
   Replies ok | replay id answer | idempotency_conflict | task_not_found | task_<status> | stale_token
+  A plan that people have yet to look at gets a job of the queue `reviews`.
   Events  plan.created, plan.submitted, plan.approved, plan.started, step.ready, step.queued; task.planned
 ]]
 --- include context
@@ -14,6 +15,8 @@
 --- include engine
 --- include task
 --- include submit
+--- include review-job
+--- include usage
 
 local taskKey, recordKey = KEYS[2], KEYS[3]
 local replay = findReplay(recordKey, ARGV[4])
@@ -49,5 +52,9 @@ local origin = redis.call('HGET', planKey .. ':rev:' .. plan.revision, 'origin')
 emit('plan.created', { actor = creator }, cjson.encode({ digest = plan.digest, origin = origin, steps = plan.total }))
 if ARGV[11] ~= '1' then submitPlan(creator, ARGV[12]) end
 savePlan()
-if ARGV[6] ~= '' then recordTaskPlanned(taskKey) end
+if plan.status == 'draft' or plan.status == 'pending_approval' then addReviewJob(plan.revision) end
+if ARGV[6] ~= '' then
+  copyUsage(taskKey, planKey)
+  recordTaskPlanned(taskKey)
+end
 return { 'ok' }

@@ -13,7 +13,7 @@ if not ended[plan.status] then return { 'wrong_state', plan.status } end
 for revision = 1, tonumber(plan.revision) do
   redis.call('DEL', planKey .. ':rev:' .. revision, planKey .. ':graph:' .. revision)
 end
-redis.call('DEL', planKey, eventsKey, planKey .. ':steps', planKey .. ':waits', planKey .. ':ready', planKey .. ':votes', planKey .. ':rounds')
+redis.call('DEL', planKey, eventsKey, planKey .. ':steps', planKey .. ':waits', planKey .. ':ready', planKey .. ':votes', planKey .. ':rounds', planKey .. ':review')
 redis.call('ZREM', prefix .. ':plans', planId)
 redis.call('ZREM', prefix .. ':plans:asking', planId)
 redis.call('ZREM', prefix .. ':plans:' .. plan.status, planId)

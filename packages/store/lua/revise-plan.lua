@@ -6,6 +6,7 @@
           9 the plan's fields, JSON list of names and values   10 the revision's fields, likewise   11 the graph, likewise
           12 the ids of the pinned steps, JSON list   13 why nobody has to approve, JSON text   14 cap   15 steps
           16 weight   17 the request that it answers, its number, or ''   18 the planner's token
+  A revision that people have yet to look at gets a job of the queue `reviews`.
   Replies ok | unchanged | replay id answer | idempotency_conflict | not_found | wrong_state status | stale_digest current |
           stale_token | moved: a pinned step has not completed any more
   Events  plan.revised, plan.approved, plan.started, step.ready, step.queued, step.awaiting_approval, step.skipped
@@ -15,6 +16,7 @@
 --- include engine
 --- include submit
 --- include decision
+--- include review-job
 
 local actor, basedOn, digest, number, token = ARGV[6], ARGV[7], ARGV[8], ARGV[17], ARGV[18]
 local refusal = checkDecision(KEYS[2], ARGV[4], { draft = true, pending_approval = true, failed = true, partial = true })
@@ -67,7 +69,7 @@ end
 local from = plan.revision
 local generation = ran and highest + 1 or 1
 local content = cjson.decode(ARGV[11])
-redis.call('DEL', stepsKey, waitsKey, readyKey, planKey .. ':votes', planKey .. ':graph:' .. from)
+redis.call('DEL', stepsKey, waitsKey, readyKey, planKey .. ':votes', planKey .. ':review', planKey .. ':graph:' .. from)
 redis.call('HDEL', planKey, 'finishedAt', 'response', 'deadline', 'remaining', 'expiresAt', 'autoReason', 'startAt', 'planTimeoutMs', 'approvalTimeoutMs', 'maxReplans', 'summarize')
 plan.revision = string.format('%d', from + 1)
 eventRevision = plan.revision
@@ -96,6 +98,6 @@ movePlan('pending_approval')
 local names = #pinnedIds == 0 and '[]' or cjson.encode(pinnedIds)
 local origin = redis.call('HGET', planKey .. ':rev:' .. plan.revision, 'origin')
 emit('plan.revised', { actor = actor }, '{"digest":"' .. digest .. '","origin":"' .. origin .. '","quorum":' .. plan.quorum .. ',"pinned":' .. names .. '}')
-if plan.quorum == 0 then approveByPolicy(digest, ARGV[13]) end
+if plan.quorum == 0 then approveByPolicy(digest, ARGV[13]) else addReviewJob(plan.revision) end
 savePlan()
 return { 'ok' }

@@ -11,11 +11,13 @@ import type {
   Page,
   Plan,
   PlanContent,
+  PlanDraft,
   PlanningRequest,
   PlanningRound,
   PlanStatus,
   PlanSummary,
   PolicyDecision,
+  ReviewJob,
   Revision,
   RevisionContent,
   RevisionOrigin,
@@ -67,6 +69,8 @@ export interface NewPlan {
   content: PlanContent;
   digest: string;
   origin: RevisionOrigin;
+  /** of the prompts that a model was given; absent where none wrote it */
+  promptVersion?: string | undefined;
   createdBy: string;
   /** what policy decided; quorum 0 starts the plan at once */
   decision: PolicyDecision;
@@ -89,6 +93,7 @@ export interface NewRevision {
   content: PlanContent;
   digest: string;
   origin: RevisionOrigin;
+  promptVersion?: string | undefined;
   actor: Actor;
   /** what policy decided; quorum 0 starts the plan at once */
   decision: PolicyDecision;
@@ -122,8 +127,15 @@ export interface AuditRecord {
 
 /** Tasks: queued -> planning -> planned | failed | cancelled. */
 export interface TaskStore {
-  /** Stores the task and queues its planning job. */
-  createTask(input: { request: TaskRequest; actor: Actor; idempotency?: Idempotency | undefined }): Promise<Outcome<Accepted>>;
+  /** Stores the task and queues its planning job. `draft` is the plan that its template came to; absent without one. */
+  createTask(input: {
+    request: TaskRequest;
+    draft?: PlanDraft | undefined;
+    actor: Actor;
+    idempotency?: Idempotency | undefined;
+  }): Promise<Outcome<Accepted>>;
+  /** The draft that the task was created with; null where it has none, or there is no such task. */
+  getTaskDraft(taskId: string): Promise<PlanDraft | null>;
   getTask(taskId: string): Promise<Task | null>;
   listTasks(request: PageRequest<TaskStatus>): Promise<Page<Task>>;
   cancelTask(taskId: string, input: { actor: Actor; idempotency?: Idempotency | undefined }): Promise<Outcome<Accepted>>;
@@ -193,6 +205,15 @@ export interface PlanningRequests {
   failRequest(hold: RequestHold, error: TaskError): Promise<Outcome<null>>;
   /** The summary: becomes the plan's `response`. */
   recordResponse(hold: RequestHold, response: string): Promise<Outcome<null>>;
+}
+
+/** What a revision's steps will do, by id: in words, and what a dry run gave; null where a tool says nothing. */
+export type PlanReview = Record<string, { effects: string | null; dryRun: Json }>;
+
+/** What executors find out for the people who are asked to approve a plan. */
+export interface ReviewStore {
+  /** False where the plan is gone or has another revision by now. */
+  recordReview(job: ReviewJob, review: PlanReview): Promise<boolean>;
 }
 
 /** Something that a clock did to a plan. */

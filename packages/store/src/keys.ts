@@ -18,6 +18,7 @@
  *   plan:<id>:events       stream  w: every plan and step command   until delete-plan; never trimmed, it is the record
  *   plans, plans:<status>  zset    w: plan commands            entries go with their plan
  *   plan:<id>:rounds       list    w: record-request-round     until the plan asks something else of the planner, or delete-plan
+ *   plan:<id>:review       hash    w: record-review            until the next revision, or delete-plan
  *   plans:asking           zset    w: plan and planner commands   while a plan asks something of the planner
  *   approvals              zset    w: plan and step commands   while a plan (<id>) or a gate (<id>:<step>) waits for people
  *   due                    zset    w: plan and step commands   <what>:<id> and the time at which a clock does it; until then, or until

@@ -1,10 +1,21 @@
 /** Opens the plan store. */
-import type { Duty, MaintenanceJob, PlanningJob, QueueLimits } from '@countersign/shared';
+import type { Duty, MaintenanceJob, PlanningJob, QueueLimits, ReviewJob } from '@countersign/shared';
 import type { Queue } from 'bullmq';
 import { storedAnswers } from './answers.ts';
 import { clockDuties } from './clock.ts';
 import { StoreConnection } from './connection.ts';
-import type { Answers, Clock, EventLog, PlanningRequests, PlanStore, Reconciler, StepStore, TaskStore, ToolCatalogue } from './contract.ts';
+import type {
+  Answers,
+  Clock,
+  EventLog,
+  PlanningRequests,
+  PlanStore,
+  Reconciler,
+  ReviewStore,
+  StepStore,
+  TaskStore,
+  ToolCatalogue,
+} from './contract.ts';
 import { eventLog } from './event-log.ts';
 import { DEFAULT_PREFIX } from './keys.ts';
 import { planStore } from './plan-store.ts';
@@ -15,6 +26,7 @@ import {
   type ConsumeStepsOptions,
   consumeMaintenance,
   consumePlanning,
+  consumeReviews,
   consumeSteps,
   OpenQueues,
   type StepHandler,
@@ -22,6 +34,7 @@ import {
 import { reconciler } from './reconciler.ts';
 import type { RedisCheck, RedisCheckLogger } from './redis-check.ts';
 import { waitAndCheck } from './redis-wait.ts';
+import { reviewStore } from './reviews.ts';
 import { stepStore } from './step-store.ts';
 import { taskStore } from './task-store.ts';
 import { toolCatalogue } from './tool-catalogue.ts';
@@ -39,7 +52,17 @@ export interface OpenStoreOptions {
   onError?: (error: Error) => void;
 }
 
-export interface Store extends TaskStore, PlanStore, PlanningRequests, EventLog, StepStore, ToolCatalogue, Answers, Reconciler, Clock {
+export interface Store
+  extends TaskStore,
+    PlanStore,
+    PlanningRequests,
+    EventLog,
+    StepStore,
+    ReviewStore,
+    ToolCatalogue,
+    Answers,
+    Reconciler,
+    Clock {
   /** Resolves when Redis answers; else StoreUnavailableError. */
   ping(): Promise<void>;
   /**
@@ -55,6 +78,7 @@ export interface Store extends TaskStore, PlanStore, PlanningRequests, EventLog,
   scheduleDuty(duty: Duty, everyMs: number): Promise<void>;
   consumeDuties(handler: (job: MaintenanceJob) => Promise<unknown>, options: ConsumeOptions): Consumer;
   consumePlanning(handler: (job: PlanningJob, signal: AbortSignal) => Promise<unknown>, options: ConsumeOptions): Consumer;
+  consumeReviews(handler: (job: ReviewJob) => Promise<unknown>, options: ConsumeOptions): Consumer;
   consumeSteps(handler: StepHandler, options: ConsumeStepsOptions): Consumer;
   close(): Promise<void>;
 }
@@ -78,6 +102,7 @@ export function openStore({
     ...planningRequests(connection, plans.getPlan),
     ...events,
     ...steps,
+    ...reviewStore(connection),
     ...toolCatalogue(connection),
     ...storedAnswers(connection),
     ...reconciler(connection),
@@ -91,6 +116,7 @@ export function openStore({
     scheduleDuty: (duty, everyMs) => connection.attempt(() => queues.scheduleDuty(duty, everyMs)),
     consumeDuties: (handler, options) => consumeMaintenance(connection, handler, options),
     consumePlanning: (handler, options) => consumePlanning(connection, handler, options),
+    consumeReviews: (handler, options) => consumeReviews(connection, handler, options),
     consumeSteps: (handler, options) => consumeSteps(connection, handler, { ...options, store: steps }),
     async close() {
       await queues.close();

@@ -27,7 +27,9 @@ export const revisionFields = ({
   content,
   digest,
   origin,
+  promptVersion,
   createdBy,
-}: Pick<NewPlan, 'content' | 'digest' | 'origin' | 'createdBy'>): string[] => [
+}: Pick<NewPlan, 'content' | 'digest' | 'origin' | 'promptVersion' | 'createdBy'>): string[] => [
   ...['digest', digest, 'origin', origin, 'createdBy', createdBy, 'content', JSON.stringify(content)],
+  ...(promptVersion === undefined ? [] : ['promptVersion', promptVersion]),
 ];

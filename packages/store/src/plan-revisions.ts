@@ -18,6 +18,7 @@ const revisionOf = (fields: Record<string, string>): Revision => ({
   revision: Number(fields.revision),
   digest: fields.digest as string,
   origin: fields.origin as RevisionOrigin,
+  promptVersion: fields.promptVersion ?? null,
   createdAt: isoTime(fields.createdAt) as string,
   createdBy: fields.createdBy as string,
 });
@@ -37,7 +38,7 @@ export function planRevisions(connection: StoreConnection, getPlan: PlanStore['g
   const revise = (planId: string, { content, pinned, ...input }: NewRevision & { pinned: readonly string[] }) => {
     const { actor, basedOn, digest, decision, idempotency, request } = input;
     const call = callRecord(idempotency);
-    const written = { content, digest, decision, origin: input.origin, createdBy: actor.id };
+    const written = { content, digest, decision, origin: input.origin, promptVersion: input.promptVersion, createdBy: actor.id };
     const { options, steps } = content;
     return connection.run('revise-plan', {
       keys: [keys.plan(planId), keys.idempotency(call.hash)],

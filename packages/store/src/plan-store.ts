@@ -27,7 +27,7 @@ export function planStore(connection: StoreConnection, events: EventLog): PlanSt
       id: planId,
       args: [whole ? '1' : '0'],
     })) as unknown as string[][];
-    const [plan, revision, steps, votes, parked, rounds] = reply;
+    const [plan, revision, steps, votes, parked, rounds, review] = reply;
     if (plan === undefined) return null;
     return {
       plan: fieldsOf(plan),
@@ -36,6 +36,7 @@ export function planStore(connection: StoreConnection, events: EventLog): PlanSt
       votes: votes ?? [],
       parked: new Set(parked),
       rounds: rounds ?? [],
+      review: fieldsOf(review ?? []),
     };
   };
 

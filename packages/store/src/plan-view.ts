@@ -10,13 +10,16 @@ import {
   type PlanSummary,
   type Progress,
   percentOf,
+  type RevisionOrigin,
   type StepView,
 } from '@countersign/shared';
 import { type PlanState, parsePlanState } from './plan-state.ts';
 import { readRequest } from './planning-requests.ts';
+import { readReview } from './reviews.ts';
 import { readState } from './step-state.ts';
 import { readStep } from './step-view.ts';
 import { isoTime } from './time.ts';
+import { readUsage } from './usage.ts';
 
 export type Fields = Record<string, string>;
 
@@ -30,6 +33,8 @@ export interface StoredPlan {
   parked: ReadonlySet<string>;
   /** those of the planner on what the plan asks of it, JSON texts */
   rounds: string[];
+  /** what was found that the revision's steps will do */
+  review: Fields;
 }
 
 export function fieldsOf(flat: readonly string[]): Fields {
@@ -115,11 +120,16 @@ export function readPlan(stored: StoredPlan): Plan {
   const content = JSON.parse(stored.revision.content as string) as PlanContent;
   const states = new Map(content.steps.map(({ id }) => [id, readState(stored.steps[id])]));
   const { cap, status: planStatus, stopping } = parsePlanState(stored.plan.state as string);
-  const scope = { content, fields: stored.steps, states, cap, planStatus, parked: stored.parked };
+  const review = readReview(stored.review);
+  const scope = { content, review: review?.steps ?? {}, fields: stored.steps, states, cap, planStatus, parked: stored.parked };
   const steps = content.steps.map((step) => readStep(step, scope));
   const summary = readSummary(stored);
   return {
     ...summary,
+    origin: stored.revision.origin as RevisionOrigin,
+    promptVersion: stored.revision.promptVersion ?? null,
+    reviewedAt: review?.at ?? null,
+    usage: readUsage(stored.plan),
     input: content.input,
     effects: effectsOf(content),
     steps,

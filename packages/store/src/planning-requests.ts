@@ -4,6 +4,7 @@ import type { StoreConnection } from './connection.ts';
 import type { Outcome, PlanningRequests, PlanStore, RequestHold } from './contract.ts';
 import { outcomeOf, refused } from './outcome.ts';
 import { isoTime } from './time.ts';
+import { usageArgs } from './usage.ts';
 
 /** The request in a plan's hash; null where there was none. */
 export function readRequest(fields: Readonly<Record<string, string>>, rounds: readonly string[]): PlanningRequest | null {
@@ -37,7 +38,7 @@ export function planningRequests(connection: StoreConnection, getPlan: PlanStore
       const request = (await getPlan(hold.planId))?.planning;
       return request == null ? refused('not_found', `there is no plan ${hold.planId}`) : { ok: true, value: request };
     },
-    recordRequestRound: (hold, round) => record('record-request-round', hold, [text(round)]),
+    recordRequestRound: (hold, round) => record('record-request-round', hold, [text(round), ...usageArgs(round)]),
     releaseRequest: (hold) => record('release-request', hold),
     failRequest: (hold, error) => record('fail-request', hold, [text(error)]),
     recordResponse: (hold, response) => record('record-response', hold, [response]),

@@ -7,6 +7,8 @@ import {
   type PlanningJob,
   QUEUE_NAME,
   type QueueLimits,
+  REVIEWS_QUEUE,
+  type ReviewJob,
   STEPS_QUEUE,
   type StepJob,
 } from '@countersign/shared';
@@ -150,6 +152,10 @@ export function consumeSteps(
 export const consumeMaintenance = (connection: StoreConnection, handler: Handler<MaintenanceJob>, options: ConsumeOptions): Consumer =>
   consume<MaintenanceJob>(connection, { queue: MAINTENANCE_QUEUE, process: ({ data }, lease) => handler(data, lease), options });
 
+/** Takes revisions to look at. A handler that throws is asked again a few times, later each time. */
+export const consumeReviews = (connection: StoreConnection, handler: Handler<ReviewJob>, options: ConsumeOptions): Consumer =>
+  consume<ReviewJob>(connection, { queue: REVIEWS_QUEUE, process: ({ data }, lease) => handler(data, lease), options });
+
 /** The queues as producers see them, opened when first asked for. Owns no connection: it uses the store's. */
 export class OpenQueues {
   readonly #connection: StoreConnection;
@@ -170,7 +176,7 @@ export class OpenQueues {
   /** Those that there always are, and those named besides. A name that is none has no queue. */
   list(further: readonly string[] = []): Queue[] {
     const named = [...new Set(further)].filter((name) => QUEUE_NAME.test(name)).sort();
-    return [...new Set([PLANNING_QUEUE, STEPS_QUEUE, MAINTENANCE_QUEUE, ...named])].map((name) => this.#queue(name));
+    return [...new Set([PLANNING_QUEUE, STEPS_QUEUE, REVIEWS_QUEUE, MAINTENANCE_QUEUE, ...named])].map((name) => this.#queue(name));
   }
 
   /**

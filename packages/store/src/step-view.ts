@@ -13,6 +13,7 @@ import {
   type StepProgress,
   type StepView,
 } from '@countersign/shared';
+import type { PlanReview } from './contract.ts';
 import { reasonOf } from './step-reason.ts';
 import { readState, type StepState } from './step-state.ts';
 import { isoTime } from './time.ts';
@@ -21,6 +22,7 @@ type Fields = Record<string, string>;
 
 export interface StepScope {
   content: PlanContent;
+  review: PlanReview;
   /** all that is kept of the plan's steps, by field */
   fields: Fields;
   states: ReadonlyMap<string, StepState>;
@@ -87,6 +89,8 @@ export function readStep(step: Step, scope: StepScope): StepView {
   return {
     ...step,
     risk: scope.content.tools[step.tool]?.risk ?? 'destructive',
+    effects: scope.review[step.id]?.effects ?? null,
+    dryRun: scope.review[step.id]?.dryRun ?? null,
     ...readRun(step, { state: scope.states.get(step.id) as StepState, child: '', gate }, scope),
     gate,
     children: readChildren(step, scope),

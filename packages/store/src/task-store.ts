@@ -1,12 +1,23 @@
 /** Tasks on Redis. */
-import { LIMITS, newId, type PlanningRound, type Task, type TaskError, type TaskRequest, type TaskStatus } from '@countersign/shared';
+import {
+  LIMITS,
+  newId,
+  type PlanDraft,
+  type PlanningRound,
+  type Task,
+  type TaskError,
+  type TaskRequest,
+  type TaskStatus,
+} from '@countersign/shared';
 import type { StoreConnection } from './connection.ts';
 import type { Outcome, TaskStore } from './contract.ts';
 import { callRecord, outcomeOf } from './outcome.ts';
 import { pageOfIds } from './paging.ts';
 import { isoTime } from './time.ts';
+import { readUsage, USAGE_FIELDS, usageArgs } from './usage.ts';
 
-function readTask(fields: Record<string, string>, rounds: string[]): Task | null {
+/** `used` are the fields that count what models took. */
+function readTask(fields: Record<string, string>, { rounds, used }: { rounds: string[]; used: Record<string, string> }): Task | null {
   if (fields.id === undefined) return null;
   const request = JSON.parse(fields.request ?? '{}') as TaskRequest;
   return {
@@ -19,6 +30,7 @@ function readTask(fields: Record<string, string>, rounds: string[]): Task | null
     updatedAt: isoTime(fields.updatedAt) ?? '',
     finishedAt: isoTime(fields.finishedAt),
     rounds: rounds.map((round) => JSON.parse(round) as PlanningRound),
+    usage: readUsage(used),
     error: fields.error === undefined ? null : (JSON.parse(fields.error) as TaskError),
   };
 }
@@ -28,11 +40,19 @@ const toNull = (outcome: Outcome<unknown>): Outcome<null> => (outcome.ok ? { ok:
 export function taskStore(connection: StoreConnection): TaskStore {
   const { keys, redis } = connection;
 
+  /** Once there is a plan, what models take is counted there. A plan that was deleted leaves what its task counted before it. */
+  const usageOfPlan = async (planId: string, before: Record<string, string>): Promise<Record<string, string>> => {
+    const counted = await connection.attempt(() => redis.hmget(keys.plan(planId), 'id', ...USAGE_FIELDS));
+    if (counted[0] === null) return before;
+    return Object.fromEntries(USAGE_FIELDS.flatMap((name, at) => (counted[at + 1] == null ? [] : [[name, counted[at + 1] as string]])));
+  };
+
   const getTask = async (taskId: string): Promise<Task | null> => {
     const [fields, rounds] = await connection.attempt(() =>
       Promise.all([redis.hgetall(keys.task(taskId)), redis.lrange(`${keys.task(taskId)}:rounds`, 0, -1)]),
     );
-    return readTask(fields, rounds);
+    const used = fields.planId === undefined ? fields : await usageOfPlan(fields.planId, fields);
+    return readTask(fields, { rounds, used });
   };
 
   const recordForPlanner = async (
@@ -45,10 +65,16 @@ export function taskStore(connection: StoreConnection): TaskStore {
   };
 
   return {
-    async createTask({ request, actor, idempotency }) {
+    async createTask({ request, draft, actor, idempotency }) {
       const id = newId('tsk');
       const call = callRecord(idempotency);
-      const fields = ['createdBy', actor.id, 'request', JSON.stringify(request)];
+      const fields = [
+        'createdBy',
+        actor.id,
+        'request',
+        JSON.stringify(request),
+        ...(draft === undefined ? [] : ['draft', JSON.stringify(draft)]),
+      ];
       const reply = await connection.run('create-task', {
         keys: [keys.task(id), keys.idempotency(call.hash)],
         id,
@@ -57,6 +83,10 @@ export function taskStore(connection: StoreConnection): TaskStore {
       return outcomeOf(reply, { id, what: 'task', verb: 'create', named: idempotency !== undefined });
     },
     getTask,
+    async getTaskDraft(taskId) {
+      const text = await connection.attempt(() => redis.hget(keys.task(taskId), 'draft'));
+      return text === null ? null : (JSON.parse(text) as PlanDraft);
+    },
     async listTasks({ status, limit, cursor }) {
       const { ids, nextCursor } = await pageOfIds(connection, keys.tasks(status), { limit, cursor });
       const tasks = await Promise.all(ids.map(getTask));
@@ -79,7 +109,8 @@ export function taskStore(connection: StoreConnection): TaskStore {
         ? { ok: false, refusal: { code: 'not_found', message: `there is no task ${taskId}`, detail: {} } }
         : { ok: true, value: task };
     },
-    recordRound: (taskId, token, round) => recordForPlanner('record-round', taskId, { args: [token, JSON.stringify(round)], verb: 'plan' }),
+    recordRound: (taskId, token, round) =>
+      recordForPlanner('record-round', taskId, { args: [token, JSON.stringify(round), ...usageArgs(round)], verb: 'plan' }),
     releasePlanning: (taskId, token) => recordForPlanner('release-planning', taskId, { args: [token], verb: 'plan' }),
     failTask: (taskId, token, error) => recordForPlanner('fail-task', taskId, { args: [token, JSON.stringify(error)], verb: 'plan' }),
   };

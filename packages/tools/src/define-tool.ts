@@ -11,7 +11,7 @@ import {
 } from '@countersign/shared';
 import { z } from 'zod';
 import { stepQueueProblem } from './step-queue.ts';
-import { type Tool, type ToolContext, ToolError } from './tool.ts';
+import { type ReviewContext, type Tool, type ToolContext, ToolError } from './tool.ts';
 
 export interface ToolDefinition<Input extends z.ZodType, Output extends z.ZodType> {
   /** words joined by dots, like `fs.list` */
@@ -19,6 +19,8 @@ export interface ToolDefinition<Input extends z.ZodType, Output extends z.ZodTyp
   /** for people and models: what it does, what it gives, what it refuses */
   description: string;
   risk: Risk;
+  /** whether to do it twice with the same input comes to the same as doing it once; absent: where it only reads */
+  idempotent?: boolean;
   /** an object schema; checks that JSON Schema can't say are made by the executor alone */
   input: Input;
   output?: Output;
@@ -29,6 +31,13 @@ export interface ToolDefinition<Input extends z.ZodType, Output extends z.ZodTyp
   queue?: string;
   /** how people ask for it, with the input they mean */
   examples?: readonly { text: string; input: z.input<Input> }[];
+  /**
+   * What a call will do, in words for the person who is to approve it, like `deletes 3 files under reports/`. It changes
+   * nothing. A value that an earlier step is still to give is its placeholder's text, whatever its type.
+   */
+  effects?(input: JsonObject, ctx: ReviewContext): Promise<string> | string;
+  /** What a call would give or change, found out without changing anything. Asked where the whole input is known. */
+  dryRun?(input: z.output<Input>, ctx: ReviewContext): Promise<unknown> | unknown;
   run(input: z.output<Input>, ctx: ToolContext): Promise<z.input<Output>> | z.input<Output>;
 }
 
@@ -69,11 +78,12 @@ export function outputJson(value: unknown, toolName: string): Json {
 export function defineTool<Input extends z.ZodType, Output extends z.ZodType = z.ZodUnknown>(
   definition: ToolDefinition<Input, Output>,
 ): Tool {
-  const { name, input, output } = definition;
+  const { name, input, output, effects, dryRun } = definition;
   const contract = toolContract({
     name,
     description: definition.description,
     risk: definition.risk,
+    idempotent: definition.idempotent ?? definition.risk === 'read',
     inputSchema: schemaJson(input, 'input'),
     outputSchema: output === undefined ? null : schemaJson(output, 'output'),
     timeoutMs: definition.timeoutMs ?? null,
@@ -87,6 +97,8 @@ export function defineTool<Input extends z.ZodType, Output extends z.ZodType = z
       const parsed = input.safeParse(raw);
       return parsed.success ? { ok: true, value: parsed.data } : { ok: false, message: issuesText(parsed.error) };
     },
+    ...(effects === undefined ? {} : { effects: async (raw, ctx) => effects(raw, ctx) }),
+    ...(dryRun === undefined ? {} : { dryRun: async (value, ctx) => outputJson(await dryRun(value as z.output<Input>, ctx), name) }),
     async run(value, ctx) {
       const returned = outputJson(await definition.run(value as z.output<Input>, ctx), name);
       if (output === undefined) return returned;

@@ -5,4 +5,4 @@ export { compileSchema, type SchemaCheck } from './json-schema.ts';
 export { loadTools, type Toolbox, type ToolSettings } from './load-tools.ts';
 export type { PrivateNetworks } from './network-guard.ts';
 export { stepQueueProblem } from './step-queue.ts';
-export { type CheckedInput, type Tool, type ToolContext, ToolError, type ToolLogger } from './tool.ts';
+export { type CheckedInput, type ReviewContext, type Tool, type ToolContext, ToolError, type ToolLogger } from './tool.ts';

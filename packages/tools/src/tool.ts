@@ -1,5 +1,5 @@
 /** What a tool is to the rest of the system: its contract, a check of its input, and the code behind it. */
-import type { Json, StepErrorCode, ToolContract } from '@countersign/shared';
+import type { Json, JsonObject, StepErrorCode, ToolContract } from '@countersign/shared';
 
 export interface ToolLogger {
   debug(message: string, fields?: Record<string, unknown>): void;
@@ -27,6 +27,15 @@ export interface ToolContext {
   approvalData?: Json | undefined;
 }
 
+/** What a tool is given that is asked what a step will do, before anybody has approved it. */
+export interface ReviewContext {
+  /** aborts when the answer would come too late */
+  signal: AbortSignal;
+  planId: string;
+  stepId: string;
+  logger: ToolLogger;
+}
+
 export type CheckedInput = { ok: true; value: unknown } | { ok: false; message: string };
 
 export interface Tool {
@@ -35,6 +44,13 @@ export interface Tool {
   check(input: Json): CheckedInput;
   /** Runs the tool with a value that `check` returned. Rejects with a ToolError, or with whatever the tool threw. */
   run(value: unknown, ctx: ToolContext): Promise<Json>;
+  /**
+   * What a call with this input will do, in words for the person who is to approve it, like `deletes 3 files under reports/`.
+   * It changes nothing. The input is unchecked, and a value that an earlier step is still to give is its placeholder's text.
+   */
+  effects?(input: JsonObject, ctx: ReviewContext): Promise<string>;
+  /** What a call with a value that `check` returned would give or change, found out without changing anything. */
+  dryRun?(value: unknown, ctx: ReviewContext): Promise<Json>;
 }
 
 /** A tool's failure. Without `retryable` only `tool_error` and `timeout` are worth another attempt. */

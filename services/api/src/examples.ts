@@ -70,6 +70,7 @@ export const toolExample: ToolContract = {
   name: 'fs.stats',
   description: 'Counts files, folders, bytes and lines below a folder of the workspace.',
   risk: 'read',
+  idempotent: true,
   inputSchema: { type: 'object', properties: { path: { type: 'string' } }, required: ['path'], additionalProperties: false },
   outputSchema: { type: 'object', properties: { files: { type: 'integer' }, lines: { type: 'integer' } } },
   timeoutMs: null,
@@ -79,7 +80,7 @@ export const toolExample: ToolContract = {
 };
 const { examples: _examples, ...signedTool } = toolExample;
 
-const waiting: Omit<StepView, keyof Step | 'risk'> = {
+const waiting: Omit<StepView, keyof Step | 'risk' | 'effects' | 'dryRun'> = {
   resolvedInput: null,
   status: 'pending',
   reason: { kind: 'plan_not_started', text: 'the plan has not started', detail: {} },
@@ -121,10 +122,14 @@ export const planSummaryExample: PlanSummary = {
 
 export const planExample: Plan = {
   ...planSummaryExample,
+  origin: 'rules',
+  promptVersion: null,
+  reviewedAt: CREATED,
+  usage: { calls: 0, inputTokens: 0, outputTokens: 0, costUsd: null },
   input: { root: '.' },
   steps: [
-    { ...countStep, ...waiting, risk: 'read' },
-    { ...noteStep, ...waiting, risk: 'write' },
+    { ...countStep, ...waiting, risk: 'read', effects: 'counts what is under {{input.root}}', dryRun: null },
+    { ...noteStep, ...waiting, risk: 'write', effects: 'writes count.txt', dryRun: null },
   ],
   response: null,
   error: null,
@@ -138,16 +143,25 @@ export const taskExample: Task = {
   input: { root: '.' },
   options: { maxParallelSteps: 2 },
   tools: null,
+  template: null,
   planId: null,
   createdBy: 'alice',
   createdAt: CREATED,
   updatedAt: CREATED,
   finishedAt: null,
   rounds: [],
+  usage: { calls: 0, inputTokens: 0, outputTokens: 0, costUsd: null },
   error: null,
 };
 
-export const revisionExample: Revision = { revision: 1, digest: DIGEST, origin: 'rules', createdAt: CREATED, createdBy: 'alice' };
+export const revisionExample: Revision = {
+  revision: 1,
+  digest: DIGEST,
+  origin: 'rules',
+  promptVersion: null,
+  createdAt: CREATED,
+  createdBy: 'alice',
+};
 
 export const revisionContentExample: RevisionContent = {
   ...revisionExample,

@@ -45,7 +45,7 @@ async function createTask(call: Call<unknown, Record<string, unknown>>): Promise
   ];
   if (issues.length > 0 || !parsed.success) return problem('invalid_request', summaryOf(issues, 'the task'), { issues });
   const { objective, input = {}, options = {}, tools }: CreateTaskBody = parsed.data;
-  const request = { objective, input, options, tools: tools ?? null };
+  const request = { objective, input, options, tools: tools ?? null, template: null };
   const outcome = await context.store.createTask({ request, actor, idempotency });
   return answerOnce(call, outcome, (id) => readTask(call, id, 202));
 }

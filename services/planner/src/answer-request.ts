@@ -140,6 +140,7 @@ async function storeRevision(
     content,
     digest,
     origin: planner.name,
+    promptVersion: planner.promptVersion,
     actor: { id: request.requestedBy ?? 'planner', roles: [] },
     decision: decidePolicy(content.options, effectsOf(content)),
     basedOn: plan.digest,

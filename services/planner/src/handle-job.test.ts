@@ -10,6 +10,7 @@ const COUNT: ToolContract = {
   name: 'count',
   description: 'Counts the files of a folder',
   risk: 'read',
+  idempotent: true,
   inputSchema: { type: 'object', properties: { path: { type: 'string' } }, required: ['path'], additionalProperties: false },
   outputSchema: null,
   timeoutMs: null,
@@ -47,7 +48,7 @@ test('jobs of both kinds are worked on as they come, and each says in the log wh
     return handleJob(job, { store, planner, logger, signal });
   };
   const consumer = store.consumePlanning(work, { concurrency: 1, onError: () => {} });
-  const request = { objective: 'Count the files in src', input: {}, options: {}, tools: null };
+  const request = { objective: 'Count the files in src', input: {}, options: {}, tools: null, template: null };
   const created = await store.createTask({ request, actor: ACTOR });
   const taskId = created.ok ? created.value.id : '';
   await vi.waitFor(async () => expect((await store.getTask(taskId))?.status).toBe('planned'), { timeout: 20_000 });

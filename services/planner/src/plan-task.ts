@@ -106,6 +106,7 @@ async function storePlan(
     content,
     digest,
     origin: planner.name,
+    promptVersion: planner.promptVersion,
     createdBy: task.createdBy,
     decision: decidePolicy(content.options, effectsOf(content)),
     task: { id: task.id, token },

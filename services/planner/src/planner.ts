@@ -5,7 +5,17 @@
  * - **round**: one try of a planner, recorded on the task, or on what the plan asked.
  * - **draft**: a plan as its author writes it; only validation makes it content that can be signed.
  */
-import type { Issue, JsonObject, Plan, PlanDraft, PlanningRound, PlanOptionsInput, TaskError, ToolContract } from '@countersign/shared';
+import type {
+  Issue,
+  JsonObject,
+  Plan,
+  PlanDraft,
+  PlannerName,
+  PlanningRound,
+  PlanOptionsInput,
+  TaskError,
+  ToolContract,
+} from '@countersign/shared';
 
 interface Asked {
   /** aborts when nobody waits for the answer any more */
@@ -47,7 +57,9 @@ export type PlanAnswer = { ok: true; draft: PlanDraft } | { ok: false; error: Ta
 export type SummaryAnswer = { ok: true; response: string } | { ok: false; error: TaskError };
 
 export interface Planner {
-  readonly name: 'openai' | 'rules';
+  readonly name: PlannerName;
+  /** of the prompts that it gives a model; absent where it asks none */
+  readonly promptVersion?: string;
   plan(request: PlanRequest): Promise<PlanAnswer>;
   revise(request: RevisionRequest): Promise<PlanAnswer>;
   replan(request: ReplanRequest): Promise<PlanAnswer>;

@@ -16,6 +16,7 @@ const contract = (
   name,
   description: `${examples[0]?.text ?? name}.`,
   risk,
+  idempotent: true,
   inputSchema: { type: 'object', properties: input, required, additionalProperties: false },
   outputSchema: { type: 'object', properties: output },
   timeoutMs: null,
