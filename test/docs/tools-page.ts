@@ -1,5 +1,6 @@
-/** docs/tools.md: the built-in tools, from the contracts that reviewers sign and planners read. */
-import { isObject, type Json, type JsonObject, type ToolContract } from '@countersign/shared';
+/** docs/tools.md: the built-in tools, from the contracts that reviewers sign and planners read, and what they say of their examples. */
+import { isObject, type Json, type JsonObject, STEPS_QUEUE, type ToolContract } from '@countersign/shared';
+import type { Tool } from '@countersign/tools';
 import { markdownTable } from './markdown-table.ts';
 
 const code = (text: string): string => (text.includes('`') ? `\`\` ${text} \`\`` : `\`${text}\``);
@@ -26,58 +27,98 @@ function bounds({ minimum, maximum, minLength, maxLength, maxItems }: JsonObject
   ];
 }
 
-function fieldRow(name: string, schema: JsonObject, required: boolean): string[] {
-  const fallback = schema.default === undefined ? '' : code(JSON.stringify(schema.default));
-  const notes = [...bounds(schema), ...(typeof schema.description === 'string' ? [schema.description] : [])];
-  return [code(name), typeText(schema), required ? 'required' : fallback, notes.join('; ')];
+const propertiesOf = (schema: JsonObject): [string, JsonObject][] =>
+  isObject(schema.properties) ? Object.entries(schema.properties as Record<string, JsonObject>) : [];
+
+const requiredIn = (schema: JsonObject, name: string): boolean => Array.isArray(schema.required) && schema.required.includes(name);
+
+const notesOf = (schema: JsonObject): string =>
+  [...bounds(schema), ...(typeof schema.description === 'string' ? [schema.description] : [])].join('; ');
+
+function inputTable({ inputSchema }: ToolContract): string {
+  const fallback = (schema: JsonObject): string => (schema.default === undefined ? '' : code(JSON.stringify(schema.default)));
+  return markdownTable(
+    ['input', 'type', 'default', 'notes'],
+    propertiesOf(inputSchema).map(([name, schema]) => [
+      code(name),
+      typeText(schema),
+      requiredIn(inputSchema, name) ? 'required' : fallback(schema),
+      notesOf(schema),
+    ]),
+  );
 }
 
-function fieldTable({ inputSchema }: ToolContract): string {
-  const properties = isObject(inputSchema.properties) ? (inputSchema.properties as Record<string, JsonObject>) : {};
-  const required = Array.isArray(inputSchema.required) ? inputSchema.required : [];
+function outputText({ outputSchema }: ToolContract): string {
+  if (outputSchema === null) return 'The output is any JSON: see above.';
+  const properties = propertiesOf(outputSchema);
+  if (properties.length === 0) return `The output is a ${typeText(outputSchema)}.`;
   return markdownTable(
-    ['field', 'type', 'default', 'notes'],
-    Object.entries(properties).map(([name, schema]) => fieldRow(name, schema, required.includes(name))),
+    ['output', 'type', 'always there'],
+    properties.map(([name, schema]) => [code(name), typeText(schema), requiredIn(outputSchema, name) ? 'yes' : 'no']),
   );
 }
 
 const seconds = (ms: number): string => `${ms / 1_000} s`;
 
-function section(tool: ToolContract): string {
-  const { name, risk, description, examples, timeoutMs } = tool;
+function defaultsText({ timeoutMs, retry, queue }: ToolContract): string {
   const time = timeoutMs === null ? 'as the plan says' : seconds(timeoutMs);
+  const attempts = retry === null ? 'as the plan says' : `${retry.maxAttempts} attempts`;
+  return `Time for an attempt: ${time}. Retry: ${attempts}. Queue: ${code(queue ?? STEPS_QUEUE)}.`;
+}
+
+const NO_SIGNAL = new AbortController().signal;
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
+async function exampleRow(tool: Tool, { text, input }: ToolContract['examples'][number]): Promise<string[]> {
+  const words = (await tool.effects?.(input, { signal: NO_SIGNAL, planId: 'pln_1', stepId: 'step', logger: silent })) ?? '';
+  return [text, code(JSON.stringify(input)), words];
+}
+
+async function section(tool: Tool): Promise<string> {
+  const { contract } = tool;
+  const { name, risk, idempotent, description, examples } = contract;
   return `## ${name}
 
-Risk: **${risk}**. Time for an attempt: ${time}, where neither the step nor the plan says otherwise.
+Risk: **${risk}**. Idempotent: **${idempotent ? 'yes' : 'no'}**. ${tool.dryRun === undefined ? 'No dry run.' : 'Has a dry run.'} ${defaultsText(contract)}
 
 ${description}
 
-${fieldTable(tool)}
+${inputTable(contract)}
 
-How people ask for it:
+${outputText(contract)}
 
-${examples.map(({ text, input }) => `- ${text}: ${code(JSON.stringify(input))}`).join('\n')}
+${markdownTable(
+  ['how people ask for it', 'the input that they mean', 'what reviewers are told'],
+  await Promise.all(examples.map((example) => exampleRow(tool, example))),
+)}
 `;
 }
 
-export function toolsPage(contracts: readonly ToolContract[]): string {
-  const sorted = [...contracts].sort((a, b) => (a.name < b.name ? -1 : 1));
+/** The page of these tools. What reviewers are told depends on the workspace that the tools were made for. */
+export async function toolsPage(tools: readonly Tool[]): Promise<string> {
+  const sorted = [...tools].sort((a, b) => (a.contract.name < b.contract.name ? -1 : 1));
+  const sections = await Promise.all(sorted.map(section));
   return `# The built-in tools
 
-What an executor can do without any tool of yours. This page is made from the tools' contracts, which are what planners read, people sign and \`GET /v1/tools\` answers, by \`node scripts/generate-docs.mjs\`; a test fails when the two differ. [The README](../README.md#adding-a-tool) says how to add a tool.
+What an executor can do without any tool of yours. This page is made from the tools, whose contracts are what planners read, people sign and \`GET /v1/tools\` answers, by \`node scripts/generate-docs.mjs\`; a test fails when the two differ. [The README](../README.md#adding-a-tool) says how to add a tool.
 
-The risk is what the tool's author says of the tool as a whole; it does not depend on a step's input. A plan with a \`destructive\` step always waits for a person. None of these is \`destructive\`; a tool of yours may be.
+The **risk** is what the tool's author says of the tool as a whole; it does not depend on a step's input. A plan with a \`destructive\` step always waits for a person. A tool is **idempotent** where doing it twice with the same input comes to the same as doing it once. Time, retry and queue are the tool's own wish: what a step or its plan says of time and retry goes before it.
+
+**What reviewers are told** is what the tool says of a step before anybody has approved it, from the input as far as it is known then and the workspace as it is then. A **dry run** shows more where the whole input is known: what \`fs.write\` would change, what \`template.render\` and \`data.query\` give. Neither changes anything, and neither is part of what people sign.
+
+\`shell.run\` is there where \`SHELL_COMMANDS\` allows programs; [the operator's page](operations.md#commands) says what that means. This page was made with \`git\` allowed.
 
 ${markdownTable(
-  ['tool', 'risk', 'fields'],
-  sorted.map(({ name, risk, inputSchema }) => [
+  ['tool', 'risk', 'idempotent', 'input'],
+  sorted.map(({ contract: { name, risk, idempotent, inputSchema } }) => [
     `[${name}](#${name.replaceAll('.', '')})`,
     risk,
-    Object.keys(isObject(inputSchema.properties) ? inputSchema.properties : {})
-      .map(code)
+    idempotent ? 'yes' : 'no',
+    propertiesOf(inputSchema)
+      .map(([field]) => code(field))
       .join(', '),
   ]),
 )}
 
-${sorted.map(section).join('\n')}`;
+${sections.join('\n')}`;
 }

@@ -8,9 +8,11 @@ import { fsStats } from './builtin/fs-stats.ts';
 import { fsWrite } from './builtin/fs-write.ts';
 import { httpRequest } from './builtin/http-request.ts';
 import { humanInput } from './builtin/human-input.ts';
+import { shellRun } from './builtin/shell-run.ts';
 import { templateRender } from './builtin/template-render.ts';
 import { wait } from './builtin/wait.ts';
 import { addressCheck, type PrivateNetworks } from './network-guard.ts';
+import type { ShellCommands } from './shell-commands.ts';
 import type { Tool } from './tool.ts';
 import { openWorkspace } from './workspace.ts';
 
@@ -19,13 +21,15 @@ export interface BuiltinSettings {
   workspaceRoot: string;
   /** which addresses besides public ones http.request may reach; none by default */
   allowPrivateNetworks?: PrivateNetworks;
+  /** the programs that shell.run may start; without any there is no shell.run */
+  shellCommands?: ShellCommands | undefined;
 }
 
 /** Throws an Error when the workspace root is no folder or a network can't be read. */
-export async function builtinTools({ workspaceRoot, allowPrivateNetworks = false }: BuiltinSettings): Promise<Tool[]> {
+export async function builtinTools({ workspaceRoot, allowPrivateNetworks = false, shellCommands = {} }: BuiltinSettings): Promise<Tool[]> {
   const workspace = await openWorkspace(workspaceRoot);
   return [
-    httpRequest(addressCheck(allowPrivateNetworks)),
+    httpRequest(addressCheck(allowPrivateNetworks), workspace),
     fsList(workspace),
     fsRead(workspace),
     fsWrite(workspace),
@@ -36,5 +40,6 @@ export async function builtinTools({ workspaceRoot, allowPrivateNetworks = false
     condition,
     humanInput,
     wait,
+    ...(Object.keys(shellCommands).length === 0 ? [] : [shellRun(workspace, shellCommands)]),
   ];
 }

@@ -1,5 +1,5 @@
 /** The one folder that file tools may touch. Every path is resolved through its symbolic links before it is used. */
-import { constants } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open, realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { ToolError } from './tool.ts';
@@ -94,21 +94,53 @@ export function fileError(error: unknown, written: string): ToolError {
   return new ToolError('tool_error', `${path}: ${(error as Error).message}`, { retryable: !final, cause: error });
 }
 
-/** O_NOFOLLOW against a link that was put there after `locate`; O_NONBLOCK, because opening a pipe would wait for a writer. */
-const READ_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+/** Whether an opened file is the one at its place: a folder on the way may have become a link since the path was looked at. */
+async function isAtPlace(opened: Stats, place: Place): Promise<boolean> {
+  try {
+    const found = await lstat(place.absolute);
+    return found.ino === opened.ino && found.dev === opened.dev && (await realpath(place.absolute)) === place.absolute;
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(errorCode(error) ?? '')) return false;
+    throw error;
+  }
+}
+
+/** A file may be replaced by a new one while it is opened, which is no harm: then it is opened again. */
+const OPENINGS = 5;
+
+/**
+ * Opens the regular file that is at a place inside the workspace, or makes it, as the flags say. Throws a ToolError for a
+ * folder, a pipe, a device, and for what is not there any more once it is open; else what the file system says.
+ */
+export async function openAtPlace(place: Place, flags: number): Promise<{ file: FileHandle; size: number }> {
+  const path = JSON.stringify(place.path);
+  for (let opening = 1; opening <= OPENINGS; opening++) {
+    // O_NOFOLLOW against a link in the file's own place; O_NONBLOCK, because opening a pipe would wait for the other side.
+    const file = await open(place.absolute, flags | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0), 0o666);
+    try {
+      const opened = await file.stat();
+      if (opened.isDirectory()) throw new ToolError('invalid_input', `${path} is a folder, not a file`);
+      if (!opened.isFile()) throw new ToolError('invalid_input', `${path} is not a regular file`);
+      if (await isAtPlace(opened, place)) return { file, size: opened.size };
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    await file.close();
+  }
+  throw new ToolError('tool_error', `${path}: the way to it changes while it is opened, so it may lead out of the workspace`);
+}
 
 /** Opens a regular file for reading, calls `use` with it and its size, and closes it. Throws a ToolError. */
 export async function withFile<Result>(place: Place, use: (file: FileHandle, size: number) => Promise<Result>): Promise<Result> {
-  let file: FileHandle | undefined;
   try {
-    file = await open(place.absolute, READ_FLAGS);
-    const stats = await file.stat();
-    if (stats.isDirectory()) throw new ToolError('invalid_input', `${JSON.stringify(place.path)} is a folder, not a file`);
-    if (!stats.isFile()) throw new ToolError('invalid_input', `${JSON.stringify(place.path)} is not a regular file`);
-    return await use(file, stats.size);
+    const { file, size } = await openAtPlace(place, constants.O_RDONLY);
+    try {
+      return await use(file, size);
+    } finally {
+      await file.close();
+    }
   } catch (error) {
     throw fileError(error, place.path);
-  } finally {
-    await file?.close();
   }
 }

@@ -1,6 +1,6 @@
 /** Running a tool in a test the way an executor does: check the input, then run it with a context. */
 import type { Json } from '@countersign/shared';
-import { type Tool, type ToolContext, ToolError } from '../src/tool.ts';
+import { type ReviewContext, type Tool, type ToolContext, ToolError } from '../src/tool.ts';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -13,6 +13,14 @@ export const contextWith = (fields: Partial<ToolContext> = {}): ToolContext => (
   logger: silent,
   progress() {},
   evaluate: () => false,
+  ...fields,
+});
+
+export const reviewContext = (fields: Partial<ReviewContext> = {}): ReviewContext => ({
+  signal: new AbortController().signal,
+  planId: 'pln_1',
+  stepId: 'step',
+  logger: silent,
   ...fields,
 });
 

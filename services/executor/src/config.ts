@@ -1,6 +1,6 @@
 /** The executor's settings. */
 import { hostname } from 'node:os';
-import { stepQueueProblem } from '@countersign/tools';
+import { findShellCommands, stepQueueProblem } from '@countersign/tools';
 import { z } from 'zod';
 import { queueLimits } from './queue-limits.ts';
 
@@ -17,6 +17,13 @@ const stepQueues = list.superRefine((names, context) => {
     const problem = stepQueueProblem(name);
     if (problem !== null) context.addIssue({ code: 'custom', message: `${JSON.stringify(name)}: ${problem}` });
   }
+});
+
+/** Looked for at once: a command that can't be found is found out at the start. */
+const shellCommands = list.transform((names, context) => {
+  const { commands, problems } = findShellCommands(names, process.env.PATH ?? '');
+  for (const message of problems) context.addIssue({ code: 'custom', message });
+  return commands;
 });
 
 export const configSchema = z.object({
@@ -39,4 +46,6 @@ export const configSchema = z.object({
   TOOLS_DIR: z.string().optional(),
   /** lets http.request reach private addresses: `true`, or networks such as `10.0.0.0/8,127.0.0.1/32` */
   HTTP_ALLOW_PRIVATE: z.union([flag, list]).default(false),
+  /** the programs that shell.run may start: names on the PATH, or absolute paths; absent: there is no shell.run */
+  SHELL_COMMANDS: shellCommands.optional(),
 });

@@ -18,6 +18,7 @@ await runService({
         workspaceRoot: config.WORKSPACE_ROOT,
         toolsDir: config.TOOLS_DIR,
         allowPrivateNetworks: config.HTTP_ALLOW_PRIVATE,
+        shellCommands: config.SHELL_COMMANDS,
       });
       const executor = await startExecutor({
         store,

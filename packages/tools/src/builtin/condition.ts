@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineTool } from '../define-tool.ts';
+import { effectsOr, quoted, textOf } from '../effect-words.ts';
 
 export const condition = defineTool({
   name: 'condition',
@@ -16,5 +17,9 @@ export const condition = defineTool({
     { text: 'decide if the environment is production', input: { expression: "{{input.environment}} == 'production'" } },
     { text: 'is there a title that contains "urgent"', input: { expression: "{{input.title}} contains 'urgent'" } },
   ],
+  effects: effectsOr('decides a condition and changes nothing', ({ expression }) => {
+    const text = textOf(expression);
+    return text === null ? 'decides a condition and changes nothing' : `decides whether ${quoted(text, 150)} holds`;
+  }),
   run: ({ expression }, ctx) => ctx.evaluate(expression),
 });

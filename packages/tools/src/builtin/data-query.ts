@@ -1,8 +1,12 @@
 import type { Json } from '@countersign/shared';
 import { z } from 'zod';
 import { defineTool } from '../define-tool.ts';
+import { effectsOr, quoted, textOf } from '../effect-words.ts';
 import { runJsonata } from '../jsonata-query.ts';
+import { trialOutput } from '../trial-output.ts';
 
+/** Others wait for their reviews meanwhile. */
+const TRIAL_LIMIT_MS = 3_000;
 /** Far beyond what a query over 1 MB of data needs. */
 const TIME_LIMIT_MS = 10_000;
 
@@ -25,5 +29,13 @@ export const dataQuery = defineTool({
     { text: 'take the first five results', input: { query: '$[[0..4]]', data: '{{input.results}}' } },
     { text: 'how many entries does the data have', input: { query: '$count($)', data: '{{input.data}}' } },
   ],
+  effects: effectsOr('works on data and changes nothing', ({ query }) => {
+    const text = textOf(query);
+    return text === null ? 'works on data and changes nothing' : `works out ${quoted(text, 140)} and changes nothing`;
+  }),
+  // It has no effects: what it will give is what it gives.
+  async dryRun({ query, data }, { signal }) {
+    return { output: trialOutput(await runJsonata({ query, data: data as Json, signal, timeLimitMs: TRIAL_LIMIT_MS })) };
+  },
   run: ({ query, data }, ctx) => runJsonata({ query, data: data as Json, signal: ctx.signal, timeLimitMs: TIME_LIMIT_MS }),
 });

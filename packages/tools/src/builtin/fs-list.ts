@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { defineTool } from '../define-tool.ts';
+import { effectsOr } from '../effect-words.ts';
 import type { Tool } from '../tool.ts';
 import { walkFields, walkFiles } from '../walk.ts';
+import { walkWords } from '../walk-words.ts';
 import type { Workspace } from '../workspace.ts';
 
 const PROGRESS_EVERY = 2_000;
@@ -33,6 +35,7 @@ export const fsList = (workspace: Workspace): Tool =>
       { text: 'show me what is in the folder packages/shared, without subfolders', input: { path: 'packages/shared', recursive: false } },
       { text: 'find all TypeScript files', input: { pattern: '*.ts' } },
     ],
+    effects: effectsOr('lists files of the workspace', async (input, ctx) => `lists ${await walkWords(workspace, input, ctx.signal)}`),
     async run(input, ctx) {
       const files: { path: string; size: number }[] = [];
       let total = 0;

@@ -2,10 +2,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { RE2JS, RE2JSException } from 're2js';
 import { z } from 'zod';
 import { defineTool } from '../define-tool.ts';
+import { effectsOr, quoted, textOf } from '../effect-words.ts';
 import { isBinary, readStart } from '../file-bytes.ts';
 import { fileProgress } from '../file-progress.ts';
 import { type Tool, ToolError, throwIfAborted } from '../tool.ts';
 import { type WalkedFile, walkFields, walkFiles } from '../walk.ts';
+import { walkWords } from '../walk-words.ts';
 import { type Workspace, withFile } from '../workspace.ts';
 
 /** Bigger files are data, not something to read lines of; they are counted in `skipped`. */
@@ -81,6 +83,11 @@ export const fsSearch = (workspace: Workspace): Tool =>
         input: { query: '^export (async )?function', regex: true, pattern: '*.ts' },
       },
     ],
+    effects: effectsOr('reads the text of files of the workspace', async (input, ctx) => {
+      const query = textOf(input.query);
+      const wanted = query === null ? '' : `, for ${quoted(query, 60)}`;
+      return `reads the text of ${await walkWords(workspace, input, ctx.signal)}${wanted}`;
+    }),
     async run(input, ctx) {
       const matchesLine = lineMatcher(input);
       const found: WalkedFile[] = [];

@@ -1,10 +1,12 @@
 import { extname } from 'node:path';
 import { z } from 'zod';
 import { defineTool } from '../define-tool.ts';
+import { counted, effectsOr } from '../effect-words.ts';
 import { isBinary, readPieces } from '../file-bytes.ts';
 import { fileProgress } from '../file-progress.ts';
 import { type Tool, throwIfAborted } from '../tool.ts';
 import { walkFields, walkFiles } from '../walk.ts';
+import { walkWords } from '../walk-words.ts';
 import { locate, type Place, type Workspace, withFile } from '../workspace.ts';
 
 const LARGEST = 10;
@@ -65,6 +67,12 @@ export const fsStats = (workspace: Workspace): Tool =>
       { text: 'how big is the folder docs', input: { path: 'docs' } },
       { text: 'statistics of the code by language', input: {} },
     ],
+    effects: effectsOr('counts files of the workspace', async (input, ctx) => {
+      const { files } = input;
+      if (Array.isArray(files)) return `counts the lines of ${counted(files.length, 'file')}`;
+      if (files !== undefined) return 'counts the lines of the files that earlier steps give';
+      return `counts the lines of ${await walkWords(workspace, input, ctx.signal)}`;
+    }),
     async run(input, ctx) {
       const places: Place[] = [];
       if (input.files === undefined) for await (const file of walkFiles(workspace, input, ctx.signal)) places.push(file);

@@ -1,103 +1,88 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { constants } from 'node:fs';
-import { chmod, link, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { defineTool } from '../define-tool.ts';
-import { readPieces } from '../file-bytes.ts';
-import { type Tool, ToolError, throwIfAborted } from '../tool.ts';
-import { errorCode, fileError, locate, type Place, type Workspace, withFile } from '../workspace.ts';
+import { counted, effectsOr, isPending, named, refusedWords, textOf } from '../effect-words.ts';
+import { isBinary, readStart } from '../file-bytes.ts';
+import { appendBytes, fileAt, placeToWrite, writeWhole } from '../file-writing.ts';
+import { changeText } from '../line-change.ts';
+import { type Tool, throwIfAborted } from '../tool.ts';
+import { type Place, type Workspace, withFile } from '../workspace.ts';
 
-interface Written {
-  /** the size of the file */
-  bytes: number;
-  digest: string;
-}
+/** A file that is larger is only counted in a dry run. */
+const MAX_COMPARED_BYTES = 1_000_000;
 
-const digestOfBytes = (bytes: Uint8Array): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-
-const readDigest = (place: Place, signal: AbortSignal): Promise<Written> =>
-  withFile(place, async (file) => {
-    const hash = createHash('sha256');
-    let bytes = 0;
-    for await (const piece of readPieces(file, signal)) {
-      hash.update(piece);
-      bytes += piece.length;
-    }
-    return { bytes, digest: `sha256:${hash.digest('hex')}` };
+const input = z
+  .strictObject({
+    path: z.string().min(1).max(4_096).describe('From the workspace root, like `reports/audit.md`.'),
+    text: z.string(),
+    append: z.boolean().default(false).describe('Add to the end of the file. A step that is retried adds again.'),
+    overwrite: z.boolean().default(false),
+  })
+  .refine(({ append, overwrite }) => !(append && overwrite), {
+    path: ['append'],
+    message: 'give either `append` or `overwrite`, not both',
   });
 
-/** The permissions of the file at a place; null where there is none. */
-async function modeAt(place: Place): Promise<number | null> {
-  try {
-    const stats = await lstat(place.absolute);
-    if (stats.isFile()) return stats.mode & 0o777;
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return null;
-    throw error;
-  }
-  throw new ToolError('invalid_input', `${JSON.stringify(place.path)} is not a regular file, so it can't be written`);
+interface Change {
+  path: string;
+  action: 'creates' | 'replaces' | 'appends to' | 'leaves as it is' | 'is refused';
+  /** sizes of the file; null where there is none */
+  bytesBefore: number | null;
+  bytesAfter: number | null;
+  /** null where there is nothing to show, or it is not text */
+  change: string | null;
 }
 
-/** Writes beside the file and moves it into place: whoever reads sees the old text or the new one, never half of it. */
-async function replaceFile(
-  place: Place,
-  bytes: Uint8Array,
-  { overwrite, signal }: { overwrite: boolean; signal: AbortSignal },
-): Promise<Written> {
-  const mode = await modeAt(place);
-  const written = { bytes: bytes.length, digest: digestOfBytes(bytes) };
-  if (mode !== null && !overwrite) {
-    await refuseOther(place, written, signal);
-    return written;
-  }
-  const temporary = join(dirname(place.absolute), `.${basename(place.absolute).slice(0, 100)}.${randomUUID()}.tmp`);
-  try {
-    const file = await open(temporary, 'wx');
+const textAt = (place: Place, signal: AbortSignal): Promise<string | null> =>
+  withFile(place, async (file, size) => {
+    if (size > MAX_COMPARED_BYTES) return null;
+    const bytes = await readStart(file, signal, MAX_COMPARED_BYTES);
+    return isBinary(bytes) ? null : bytes.toString('utf8');
+  });
+
+async function changeOf(
+  workspace: Workspace,
+  { path, text, append, overwrite }: z.output<typeof input>,
+  signal: AbortSignal,
+): Promise<Change> {
+  const place = await placeToWrite(workspace, path);
+  const found = await fileAt(place);
+  const bytes = Buffer.byteLength(text);
+  if (found === null) return { path: place.path, action: 'creates', bytesBefore: null, bytesAfter: bytes, change: changeText('', text) };
+  const change = { path: place.path, bytesBefore: found.bytes };
+  if (append) return { ...change, action: 'appends to', bytesAfter: found.bytes + bytes, change: changeText('', text) };
+  const before = await textAt(place, signal);
+  if (before === text) return { ...change, action: 'leaves as it is', bytesAfter: found.bytes, change: null };
+  const differs = before === null ? null : changeText(before, text);
+  if (overwrite) return { ...change, action: 'replaces', bytesAfter: bytes, change: differs };
+  return { ...change, action: 'is refused', bytesAfter: found.bytes, change: differs };
+}
+
+const effectsIn = (workspace: Workspace) =>
+  effectsOr('writes a file of the workspace', async ({ path: given, text, append, overwrite }, { signal }) => {
+    const path = textOf(given);
+    if (path === null) return 'writes a file of the workspace';
+    const verb = append === true ? 'appends to' : overwrite === true ? 'writes or replaces' : 'writes';
+    const added = typeof text === 'string' && !isPending(text) ? counted(Buffer.byteLength(text), 'byte') : 'what earlier steps give';
+    if (isPending(path)) return `${verb} ${named(path)}: ${added}`;
+    let place: Place;
+    let found: Awaited<ReturnType<typeof fileAt>>;
     try {
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
+      place = await placeToWrite(workspace, path);
+      found = await fileAt(place);
+    } catch (error) {
+      return refusedWords(`writes ${named(path)}`, error);
     }
-    if (mode !== null) await chmod(temporary, mode);
-    throwIfAborted(signal);
-    if (overwrite) await rename(temporary, place.absolute);
-    // Unlike a rename, a link refuses a file that somebody else made meanwhile.
-    else await link(temporary, place.absolute);
-  } catch (error) {
-    if (overwrite || errorCode(error) !== 'EEXIST') throw error;
-    await refuseOther(place, written, signal);
-  } finally {
-    await rm(temporary, { force: true });
-  }
-  return written;
-}
-
-/** An attempt that is repeated finds its own file: the same content is no conflict. */
-async function refuseOther(place: Place, written: Written, signal: AbortSignal): Promise<void> {
-  if ((await readDigest(place, signal)).digest !== written.digest)
-    throw new ToolError('invalid_input', `${JSON.stringify(place.path)} exists with other content; set overwrite: true to replace it`);
-}
-
-async function appendFile(place: Place, bytes: Uint8Array, signal: AbortSignal): Promise<Written> {
-  await modeAt(place);
-  const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
-  const file = await open(place.absolute, flags, 0o666);
-  try {
-    // One write at the end of the file: what several steps append at once does not mix.
-    await file.writeFile(bytes);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  return readDigest(place, signal);
-}
-
-function refuseGit(place: Place): void {
-  if (place.path.split('/').some((part) => part.toLowerCase() === '.git'))
-    throw new ToolError('invalid_input', `${JSON.stringify(place.path)} lies in .git, whose hooks git would run; it is not written to`);
-}
+    const where = named(place.path);
+    if (found === null) return `creates ${where} with ${added}`;
+    const there = `${where} (${counted(found.bytes, 'byte')})`;
+    if (append === true) return `appends ${added} to ${there}`;
+    if (overwrite === true) return `replaces ${there} by ${added}`;
+    if (typeof text !== 'string' || isPending(text)) return `writes ${where}; refused where ${there} holds other text than ${added}`;
+    const same = Buffer.byteLength(text) === found.bytes && (await textAt(place, signal)) === text;
+    return same
+      ? `leaves ${there} as it is: it holds this text`
+      : `is refused as things are: ${there} holds other text, and is not to be replaced`;
+  });
 
 export const fsWrite = (workspace: Workspace): Tool =>
   defineTool({
@@ -107,18 +92,10 @@ export const fsWrite = (workspace: Workspace): Tool =>
       'replaces it (in one move: nobody sees half a file) or `append` adds the text at its end. Gives {path, bytes, digest} of the file as it is then; ' +
       'the digest is `sha256:` and hex. Nothing in .git is written.',
     risk: 'write',
+    // Appending twice adds twice.
+    idempotent: false,
     timeoutMs: 30_000,
-    input: z
-      .strictObject({
-        path: z.string().min(1).max(4_096).describe('From the workspace root, like `reports/audit.md`.'),
-        text: z.string(),
-        append: z.boolean().default(false).describe('Add to the end of the file. A step that is retried adds again.'),
-        overwrite: z.boolean().default(false),
-      })
-      .refine(({ append, overwrite }) => !(append && overwrite), {
-        path: ['append'],
-        message: 'give either `append` or `overwrite`, not both',
-      }),
+    input,
     output: z.object({ path: z.string(), bytes: z.int(), digest: z.string() }),
     examples: [
       { text: 'write "hello" to notes.txt', input: { path: 'notes.txt', text: 'hello' } },
@@ -126,21 +103,15 @@ export const fsWrite = (workspace: Workspace): Tool =>
       { text: 'append "done" to log.txt', input: { path: 'log.txt', text: 'done', append: true } },
       { text: 'replace VERSION with 2.0.0', input: { path: 'VERSION', text: '2.0.0', overwrite: true } },
     ],
-    async run({ path, text, append, overwrite }, ctx) {
-      throwIfAborted(ctx.signal);
-      const place = await locate(workspace, path);
-      if (place.path === '.' || /[/\\]$/.test(path))
-        throw new ToolError('invalid_input', `${JSON.stringify(path)} is a folder, not a file`);
-      refuseGit(place);
+    effects: effectsIn(workspace),
+    dryRun: (request, { signal }) => changeOf(workspace, request, signal),
+    async run({ path, text, append, overwrite }, { signal }) {
+      throwIfAborted(signal);
+      const place = await placeToWrite(workspace, path);
       const bytes = Buffer.from(text, 'utf8');
-      try {
-        await mkdir(dirname(place.absolute), { recursive: true });
-        const written = append
-          ? await appendFile(place, bytes, ctx.signal)
-          : await replaceFile(place, bytes, { overwrite, signal: ctx.signal });
-        return { path: place.path, ...written };
-      } catch (error) {
-        throw fileError(error, path);
-      }
+      const { sha256, ...written } = append
+        ? await appendBytes(place, bytes, signal)
+        : await writeWhole(place, [bytes], { overwrite, signal });
+      return { ...written, digest: `sha256:${sha256}` };
     },
   });

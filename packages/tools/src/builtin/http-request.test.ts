@@ -5,7 +5,9 @@ import { gzipSync } from 'node:zlib';
 import type { Json, JsonObject } from '@countersign/shared';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { runTool } from '../../test/run-tool.ts';
+import { type WorkspaceFolder, workspaceFolder } from '../../test/workspace-folder.ts';
 import { addressCheck } from '../network-guard.ts';
+import type { Tool } from '../tool.ts';
 import { httpRequest } from './http-request.ts';
 
 interface Answer {
@@ -60,8 +62,15 @@ afterAll(() => {
   }
 });
 
-const guarded = httpRequest(addressCheck(false));
-const local = httpRequest(addressCheck(['127.0.0.1/32']));
+let folder: WorkspaceFolder;
+let guarded: Tool;
+let local: Tool;
+beforeAll(async () => {
+  folder = await workspaceFolder();
+  guarded = httpRequest(addressCheck(false), folder.workspace);
+  local = httpRequest(addressCheck(['127.0.0.1/32']), folder.workspace);
+});
+afterAll(() => folder.remove());
 const request = (input: JsonObject, signal?: AbortSignal) => runTool<Answer>(local, input, signal ? { signal } : {});
 const redirect =
   (location: string, status = 302): Handler =>

@@ -1,14 +1,22 @@
-import type { Json } from '@countersign/shared';
+import type { Json, JsonObject } from '@countersign/shared';
 import { type Agent, fetch, type Response } from 'undici';
 import { z } from 'zod';
 import { defineTool } from '../define-tool.ts';
+import { counted, effectsOr, isPending, named, textOf } from '../effect-words.ts';
+import { fileAt, placeToWrite, refuseExisting, writeWhole } from '../file-writing.ts';
 import { type HttpCall, isRedirect, redirectedCall } from '../http-redirects.ts';
 import { type AddressCheck, AddressRefusedError, guardedAgent } from '../network-guard.ts';
+import { isSecretName, urlWords } from '../secret-words.ts';
 import { abortedError, type Tool, ToolError, throwIfAborted } from '../tool.ts';
+import type { Workspace } from '../workspace.ts';
 
 const MAX_HOPS = 5;
 const MAX_BODY_BYTES = 1_000_000;
+/** Of an answer that goes into a file. */
+const MAX_FILE_BYTES = 100_000_000;
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+/** They ask for something and change nothing on the other side. */
+const READING_METHODS: readonly string[] = ['GET', 'HEAD', 'OPTIONS'];
 /** The connection's own; set by a caller they could cut one request into two. */
 const FORBIDDEN_HEADERS: readonly string[] = [
   'connection',
@@ -30,6 +38,13 @@ const input = z.strictObject({
   headers: z.record(z.string(), z.string()).default({}),
   body: z.unknown().optional().describe('Text is sent as it is, everything else as JSON.'),
   followRedirects: z.boolean().default(true),
+  saveTo: z
+    .string()
+    .min(1)
+    .max(4_096)
+    .optional()
+    .describe('A file of the workspace that the body goes into, for an answer that is large or binary.'),
+  overwrite: z.boolean().default(false).describe('Whether `saveTo` may replace a file with other content.'),
 });
 
 function firstCall({ url, method, headers: given, body }: z.output<typeof input>, idempotencyKey: string): HttpCall {
@@ -74,24 +89,25 @@ function requestError(error: unknown, url: URL, signal: AbortSignal): ToolError 
   return new ToolError('tool_error', `${url.origin} could not be asked: ${message || code || 'the connection failed'}`, { cause });
 }
 
-async function readBody(response: Response, url: URL, signal: AbortSignal): Promise<Buffer> {
-  const pieces: Uint8Array[] = [];
+/** The bytes are counted after decompression: a small answer can hold a large one. */
+async function* piecesOf(
+  response: Response,
+  { url, signal, maxBytes }: { url: URL; signal: AbortSignal; maxBytes: number },
+): AsyncGenerator<Uint8Array> {
   let length = 0;
   try {
-    // The bytes are counted after decompression: a small answer can hold a large one.
     for await (const piece of response.body ?? []) {
       length += piece.length;
-      if (length > MAX_BODY_BYTES)
+      if (length > maxBytes)
         throw new ToolError(
           'output_too_large',
-          `${url.origin} answers with more than ${MAX_BODY_BYTES} bytes, which is the most there may be`,
+          `${url.origin} answers with more than ${maxBytes} bytes, which is the most there may be${maxBytes < MAX_FILE_BYTES ? '; give saveTo, and the body goes into a file' : ''}`,
         );
-      pieces.push(piece);
+      yield piece;
     }
   } catch (error) {
     throw requestError(error, url, signal);
   }
-  return Buffer.concat(pieces);
 }
 
 type Body = { body: Json; bodyEncoding: 'json' | 'text' | 'base64' };
@@ -114,23 +130,82 @@ function decodeBody(bytes: Buffer, contentType: string): Body {
   return { body: text, bodyEncoding: 'text' };
 }
 
-export function httpRequest(isAllowed: AddressCheck): Tool {
+async function savedWords(workspace: Workspace, { saveTo, overwrite }: JsonObject): Promise<string> {
+  const path = textOf(saveTo);
+  if (saveTo === undefined) return '';
+  if (path === null || isPending(path))
+    return `, and ${overwrite === true ? 'writes or replaces' : 'writes'} the file ${path === null ? 'that earlier steps name' : named(path, 40)}`;
+  try {
+    const place = await placeToWrite(workspace, path);
+    const found = await fileAt(place);
+    const where = named(place.path, 50);
+    if (found === null) return `, and creates ${where}`;
+    return `, and ${overwrite === true ? 'replaces' : 'is refused where the answer is not'} ${where} (${counted(found.bytes, 'byte')})`;
+  } catch {
+    return `, and is refused: ${named(path, 40)} is no place for a file`;
+  }
+}
+
+const effectsIn = (workspace: Workspace) =>
+  effectsOr('sends an HTTP request', async (request) => {
+    const { method = 'GET', body, headers } = request;
+    const url = textOf(request.url);
+    const where = url === null ? 'a URL that earlier steps give' : urlWords(url, 90);
+    const saved = await savedWords(workspace, request);
+    const names = typeof headers === 'object' && headers !== null ? Object.keys(headers) : [];
+    const credentials = names.some(isSecretName) ? ' with credentials' : '';
+    if (typeof method !== 'string' || isPending(method)) return `sends a request${credentials} to ${where}${saved}`;
+    if (READING_METHODS.includes(method)) return `reads ${where}${credentials}${saved}`;
+    const text = typeof body === 'string' ? body : JSON.stringify(body ?? '');
+    const content =
+      body === undefined || body === null
+        ? ''
+        : isPending(body)
+          ? ' with what earlier steps give'
+          : ` with ${counted(Buffer.byteLength(text), 'byte')}`;
+    return `sends ${named(method, 20)}${content}${credentials} to ${where}${saved}`;
+  });
+
+/** Sends the call and those that its redirects lead to. */
+async function answerTo(
+  first: HttpCall,
+  { agent, signal, followRedirects }: { agent: Agent; signal: AbortSignal; followRedirects: boolean },
+): Promise<{ response: Response; url: URL }> {
+  let call = first;
+  for (let hops = 0; ; hops++) {
+    const response = await send(call, { agent, signal });
+    const location = response.headers.get('location');
+    if (!followRedirects || !isRedirect(response.status) || location === null) return { response, url: call.url };
+    await response.body?.cancel();
+    if (hops === MAX_HOPS)
+      throw new ToolError('tool_error', `${first.url.origin} redirects more than ${MAX_HOPS} times`, { retryable: false });
+    const next = redirectedCall(call, response.status, location);
+    if (typeof next === 'string') throw new ToolError('tool_error', `${call.url.origin} ${next}`, { retryable: false });
+    call = next;
+  }
+}
+
+export function httpRequest(isAllowed: AddressCheck, workspace: Workspace): Tool {
   const agent = guardedAgent(isAllowed);
   return defineTool({
     name: 'http.request',
     description:
       'Sends an HTTP request. Gives {status, headers, body, bodyEncoding, url}: header names are in lower case, `body` is parsed where the answer is JSON, text where ' +
-      'it is text, base64 otherwise, and `url` is the one that answered. Any status is an answer and no failure: check `status`. Follows at most 5 redirects and drops ' +
-      'credentials when one leads to another origin. Refuses private, loopback and other non-public addresses unless they are allowed by configuration, and answers over 1 MB. ' +
-      "POST and PATCH carry the step's idempotency key.",
+      'it is text, base64 otherwise, and `url` is the one that answered. Any status is an answer and no failure: check `status`. With `saveTo` the body goes into a file of ' +
+      'the workspace, whatever the status, and the output has `file` {path, bytes, sha256} in place of `body`. Follows at most 5 redirects and drops ' +
+      'credentials when one leads to another origin. Refuses private, loopback and other non-public addresses unless they are allowed by configuration, and answers over 1 MB, ' +
+      "or over 100 MB where they go into a file. POST and PATCH carry the step's idempotency key.",
     risk: 'write',
+    // Only some methods are.
+    idempotent: false,
     timeoutMs: 30_000,
     input,
     output: z.object({
       status: z.int(),
       headers: z.record(z.string(), z.string()),
-      body: z.unknown(),
-      bodyEncoding: z.enum(['json', 'text', 'base64']),
+      body: z.unknown().optional(),
+      bodyEncoding: z.enum(['json', 'text', 'base64']).optional(),
+      file: z.object({ path: z.string(), bytes: z.int(), sha256: z.string() }).optional(),
       url: z.string(),
     }),
     examples: [
@@ -143,24 +218,27 @@ export function httpRequest(isAllowed: AddressCheck): Tool {
       },
       { text: 'delete https://example.com/items/7', input: { url: 'https://example.com/items/7', method: 'DELETE' } },
     ],
-    async run(request, ctx) {
-      throwIfAborted(ctx.signal);
-      let call = firstCall(request, ctx.idempotencyKey);
-      for (let hops = 0; ; hops++) {
-        const response = await send(call, { agent, signal: ctx.signal });
-        const location = response.headers.get('location');
-        if (!request.followRedirects || !isRedirect(response.status) || location === null) {
-          const bytes = await readBody(response, call.url, ctx.signal);
-          const decoded = decodeBody(bytes, response.headers.get('content-type') ?? '');
-          return { status: response.status, headers: Object.fromEntries(response.headers), ...decoded, url: call.url.href };
+    effects: effectsIn(workspace),
+    async run(request, { signal, idempotencyKey }) {
+      throwIfAborted(signal);
+      const { saveTo, overwrite, followRedirects } = request;
+      const place = saveTo === undefined ? null : await placeToWrite(workspace, saveTo);
+      // What was changed on the other side can't be asked for again because its answer could not be kept.
+      if (place !== null && !overwrite && !READING_METHODS.includes(request.method)) await refuseExisting(place);
+      const { response, url } = await answerTo(firstCall(request, idempotencyKey), { agent, signal, followRedirects });
+      const answer = { status: response.status, headers: Object.fromEntries(response.headers), url: url.href };
+      if (place !== null) {
+        try {
+          const pieces = piecesOf(response, { url, signal, maxBytes: MAX_FILE_BYTES });
+          return { ...answer, file: await writeWhole(place, pieces, { overwrite, signal }) };
+        } finally {
+          // Where no file could be opened nobody has read it, and the connection would stay.
+          if (!response.bodyUsed) await response.body?.cancel();
         }
-        await response.body?.cancel();
-        if (hops === MAX_HOPS)
-          throw new ToolError('tool_error', `${request.url} redirects more than ${MAX_HOPS} times`, { retryable: false });
-        const next = redirectedCall(call, response.status, location);
-        if (typeof next === 'string') throw new ToolError('tool_error', `${call.url.origin} ${next}`, { retryable: false });
-        call = next;
       }
+      const bytes: Uint8Array[] = [];
+      for await (const piece of piecesOf(response, { url, signal, maxBytes: MAX_BODY_BYTES })) bytes.push(piece);
+      return { ...answer, ...decodeBody(Buffer.concat(bytes), response.headers.get('content-type') ?? '') };
     },
   });
 }

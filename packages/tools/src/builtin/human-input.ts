@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '@countersign/shared';
 import { z } from 'zod';
 import { defineTool } from '../define-tool.ts';
+import { effectsOr, quoted, textOf } from '../effect-words.ts';
 import { compileSchema } from '../json-schema.ts';
 import { ToolError } from '../tool.ts';
 
@@ -46,6 +47,10 @@ export const humanInput = defineTool({
       input: { question: 'Is this list complete? {{list.output.files}}', schema: { type: 'boolean' } },
     },
   ],
+  effects: effectsOr('asks a person', ({ question }) => {
+    const text = textOf(question);
+    return text === null ? 'asks a person' : `asks: ${quoted(text, 180)}`;
+  }),
   run({ question, schema }, { approvalData }): Json {
     if (approvalData === undefined)
       throw new ToolError(

@@ -1,7 +1,9 @@
 import { Liquid, type LiquidError, toValue } from 'liquidjs';
 import { z } from 'zod';
 import { defineTool } from '../define-tool.ts';
+import { counted, effectsOr, isPending } from '../effect-words.ts';
 import { ToolError } from '../tool.ts';
+import { trialOutput } from '../trial-output.ts';
 
 /** The thread is taken for as long: far below the time after which a step counts as lost. */
 const TIME_LIMIT_MS = 1_000;
@@ -30,6 +32,19 @@ const liquid = new Liquid({
   renderLimit: TIME_LIMIT_MS,
   memoryLimit: MEMORY_LIMIT,
 });
+
+async function rendered(template: string, data: Record<string, unknown>): Promise<string> {
+  try {
+    return String(await liquid.render(liquid.parse(template), data));
+  } catch (cause) {
+    const message = (cause as LiquidError).message;
+    if (/limit exceeded/.test(message))
+      throw new ToolError('limit_exceeded', `the template takes more than ${TIME_LIMIT_MS} ms, or makes too much text: ${message}`, {
+        cause,
+      });
+    throw new ToolError('invalid_input', `template: ${message}`, { cause });
+  }
+}
 
 export const templateRender = defineTool({
   name: 'template.render',
@@ -60,16 +75,12 @@ export const templateRender = defineTool({
     { text: 'compose a greeting for Ann', input: { template: 'Hello [= name =]!', data: { name: 'Ann' } } },
     { text: 'render a template', input: { template: '{{input.template}}', data: '{{input.data}}' as unknown as Record<string, unknown> } },
   ],
-  async run({ template, data }) {
-    try {
-      return { text: String(await liquid.render(liquid.parse(template), data)) };
-    } catch (cause) {
-      const message = (cause as LiquidError).message;
-      if (/limit exceeded/.test(message))
-        throw new ToolError('limit_exceeded', `the template takes more than ${TIME_LIMIT_MS} ms, or makes too much text: ${message}`, {
-          cause,
-        });
-      throw new ToolError('invalid_input', `template: ${message}`, { cause });
-    }
-  },
+  effects: effectsOr('writes a text from a template and changes nothing', ({ template }) =>
+    typeof template === 'string' && !isPending(template)
+      ? `writes a text from a template of ${counted(template.length, 'character')} and changes nothing`
+      : 'writes a text from a template and changes nothing',
+  ),
+  // It has no effects: what it will give is what it gives.
+  dryRun: async ({ template, data }) => ({ text: trialOutput(await rendered(template, data)) }),
+  run: async ({ template, data }) => ({ text: await rendered(template, data) }),
 });

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { defineTool } from '../define-tool.ts';
+import { durationWords, effectsOr } from '../effect-words.ts';
 import { abortedError } from '../tool.ts';
 
 const LONGEST_MS = 3_600_000;
@@ -19,6 +20,9 @@ export const wait = defineTool({
     { text: 'sleep for 200 ms', input: { ms: 200 } },
     { text: 'wait half an hour', input: { ms: 1_800_000 } },
   ],
+  effects: effectsOr('waits', ({ ms }) =>
+    typeof ms === 'number' ? `waits ${durationWords(ms)}` : 'waits for a time that earlier steps give',
+  ),
   async run({ ms }, ctx) {
     const start = performance.now();
     try {
