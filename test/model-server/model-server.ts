@@ -1,6 +1,7 @@
 /** A local server that speaks the OpenAI chat protocol and answers as it is told: for tests of what models and servers do. */
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { completion } from './completion.ts';
 
 export interface ModelRequest {
   path: string;
@@ -9,14 +10,27 @@ export interface ModelRequest {
     model: string;
     messages: { role: string; content: string }[];
     response_format?: { type: string; json_schema?: { name: string; strict: boolean; schema: Record<string, unknown> } };
+    tools?: { type: string; function: { name: string; parameters: Record<string, unknown> } }[];
+    tool_choice?: { type: string; function: { name: string } };
+    max_tokens?: number;
+    max_completion_tokens?: number;
+    temperature?: number;
   };
+}
+
+interface Counted {
+  finishReason?: string | null;
+  /** null: the server does not count */
+  usage?: { prompt_tokens: number; completion_tokens: number } | null;
 }
 
 /** What the server does with one request. */
 export type ModelReply =
-  /** a completion; an object is written as JSON text */
-  | { content: string | object; finishReason?: string; usage?: { prompt_tokens: number; completion_tokens: number } | null }
-  | { refusal: string }
+  /** an object comes in the format that was asked for, as a good server gives it; text, or parts, as the message's content */
+  | ({ content: string | object | readonly object[] } & Counted)
+  /** calls of the tool that was asked for: their arguments, as objects, or as the text that they are in the protocol */
+  | ({ toolCalls: readonly (string | object)[]; content?: string } & Counted)
+  | ({ refusal: string } & Counted)
   /** an answer that is no completion */
   | { status: number; headers?: Record<string, string>; body?: unknown }
   /** no answer at all, or only its head */
@@ -55,9 +69,9 @@ export async function startModelServer(behaviour: ModelBehaviour): Promise<Model
       send(response, reply.status, reply.body ?? { error: { message: `told to answer ${reply.status}` } }, reply.headers);
     else send(response, 200, completion(request, reply));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = await listenOnNewPort(server);
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+    url: `http://127.0.0.1:${port}/v1`,
     requests,
     get abandoned() {
       return abandoned;
@@ -70,6 +84,21 @@ export async function startModelServer(behaviour: ModelBehaviour): Promise<Model
   };
 }
 
+/** What a model's user has found out about a server is remembered by its address, so no two servers of a process share one. */
+const used = new Set<number>();
+
+async function listenOnNewPort(server: Server): Promise<number> {
+  for (;;) {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    if (!used.has(port)) {
+      used.add(port);
+      return port;
+    }
+    await new Promise((resolve) => server.close(resolve));
+  }
+}
+
 async function read(incoming: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of incoming) chunks.push(chunk as Buffer);
@@ -79,25 +108,4 @@ async function read(incoming: IncomingMessage): Promise<string> {
 function send(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   response.writeHead(status, { 'content-type': typeof body === 'string' ? 'text/plain' : 'application/json', ...headers }).end(text);
-}
-
-function completion({ body }: ModelRequest, reply: Extract<ModelReply, { content: unknown } | { refusal: string }>): object {
-  const refusal = 'refusal' in reply ? reply.refusal : null;
-  const content = 'content' in reply ? (typeof reply.content === 'string' ? reply.content : JSON.stringify(reply.content)) : null;
-  const usage = 'usage' in reply && reply.usage !== undefined ? reply.usage : { prompt_tokens: 100, completion_tokens: 20 };
-  return {
-    id: 'chatcmpl-1',
-    object: 'chat.completion',
-    created: 1_700_000_000,
-    model: body.model,
-    choices: [
-      {
-        index: 0,
-        finish_reason: ('finishReason' in reply && reply.finishReason) || 'stop',
-        logprobs: null,
-        message: { role: 'assistant', content, refusal },
-      },
-    ],
-    ...(usage === null ? {} : { usage: { ...usage, total_tokens: usage.prompt_tokens + usage.completion_tokens } }),
-  };
 }

@@ -23,15 +23,6 @@ async function modelWith(behaviour: ModelBehaviour, options: Partial<ModelOption
 }
 afterEach(() => server.close());
 
-const refuseFormats =
-  (...refused: string[]) =>
-  (request: { body: { response_format?: { type: string } } }) => {
-    const format = request.body.response_format?.type ?? 'text';
-    if (refused.includes(format))
-      return { status: 400, body: { error: { message: `${format} is not supported`, param: 'response_format' } } };
-    return { content: { n: 3 } };
-  };
-
 describe('an answer', () => {
   test('is asked for with the strict schema and the key, and comes with its usage', async () => {
     const model = await modelWith([{ content: { n: 3 } }]);
@@ -63,39 +54,37 @@ describe('an answer', () => {
     expect(await ask(await modelWith([{ content }]))).toMatchObject({ ok: true, value: { n: 3 }, raw: content });
   });
 
-  test('without usage has none', async () => {
-    expect(await ask(await modelWith([{ content: { n: 3 }, usage: null }]))).toMatchObject({ ok: true, usage: null });
-  });
-});
-
-describe('a server that refuses the format', () => {
-  test('is asked in JSON mode with the schema in the prompt, and that is remembered', async () => {
-    const model = await modelWith(refuseFormats('json_schema'));
-    expect(await ask(model)).toMatchObject({ ok: true, value: { n: 3 } });
-    expect(await ask(model)).toMatchObject({ ok: true });
-    expect(server.requests.map(({ body }) => body.response_format?.type)).toEqual(['json_schema', 'json_object', 'json_object']);
-    expect(server.requests[1]?.body.messages[0]?.content).toContain(JSON.stringify(QUESTION.schema.schema));
+  test('that comes in parts is put together', async () => {
+    const content = [
+      { type: 'thinking', thinking: [] },
+      { type: 'text', text: '{"n":' },
+      { type: 'text', text: ' 3}' },
+    ];
+    expect(await ask(await modelWith([{ content }]))).toMatchObject({ ok: true, value: { n: 3 } });
   });
 
-  test('altogether is asked for plain text', async () => {
-    const model = await modelWith(refuseFormats('json_schema', 'json_object'));
-    expect(await ask(model)).toMatchObject({ ok: true });
-    expect(await ask(model)).toMatchObject({ ok: true });
-    expect(server.requests.map(({ body }) => body.response_format?.type)).toEqual(['json_schema', 'json_object', undefined, undefined]);
+  test('may be limited in its tokens and its temperature', async () => {
+    const model = await modelWith([{ content: { n: 3 } }]);
+    await model.complete({ messages: [...QUESTION.messages], schema: QUESTION.schema as never, maxTokens: 50, temperature: 0 });
+    await ask(model);
+    expect(server.requests[0]?.body).toMatchObject({ max_tokens: 50, temperature: 0 });
+    for (const field of ['max_tokens', 'max_completion_tokens', 'temperature']) expect(server.requests[1]?.body).not.toHaveProperty(field);
   });
 
-  test('and text too gives the first refusal as the error', async () => {
-    const model = await modelWith(refuseFormats('json_schema', 'json_object', 'text'));
-    expect(await ask(model)).toMatchObject({
-      ok: false,
-      error: { code: 'model_bad_request', message: expect.stringContaining('json_schema is not') },
-    });
-  });
-
-  test('is not suspected where the request is too long', async () => {
-    const model = await modelWith([{ status: 400, body: { error: { message: 'too long', code: 'context_length_exceeded' } } }]);
-    expect(await ask(model)).toMatchObject({ ok: false, error: { code: 'model_bad_request' } });
-    expect(server.requests).toHaveLength(1);
+  test('from a server that knows the limit by its newer name is asked for by that name from then on', async () => {
+    const model = await modelWith(({ body }) =>
+      body.max_tokens === undefined
+        ? { content: { n: 3 } }
+        : { status: 400, body: { error: { message: "'max_tokens' is not supported with this model", param: 'max_tokens' } } },
+    );
+    const limited = () => model.complete({ messages: [...QUESTION.messages], schema: QUESTION.schema as never, maxTokens: 50 });
+    expect(await limited()).toMatchObject({ ok: true, format: 'json_schema' });
+    expect(await limited()).toMatchObject({ ok: true, format: 'json_schema' });
+    expect(server.requests.map(({ body }) => [body.max_tokens, body.max_completion_tokens])).toEqual([
+      [50, undefined],
+      [undefined, 50],
+      [undefined, 50],
+    ]);
   });
 });
 
@@ -104,14 +93,23 @@ describe('no answer', () => {
     ['a refusal', { refusal: 'I will not.' }, 'model_refused', 'I will not.'],
     ['a content filter', { content: '', finishReason: 'content_filter' }, 'model_refused', 'content filter'],
     ['JSON cut off by a length limit', { content: '{"n": ', finishReason: 'length' }, 'model_cut_off', '20 tokens'],
-    ['broken JSON', { content: '{"n": ' }, 'model_not_json', '{"n": '],
+    ['JSON that is cut, whatever the server says', { content: '{"n": ', finishReason: 'stop' }, 'model_cut_off', 'not closed'],
+    ['broken JSON', { content: '{"n": [3}]' }, 'model_not_json', 'brackets do not match'],
     ['prose alone', { content: 'Three.' }, 'model_not_json', 'Three.'],
     ['a list', { content: '[1]' }, 'model_not_json', '[1]'],
-    ['silence', { content: '' }, 'model_error', 'no text'],
+    ['silence', { content: '' }, 'model_not_json', 'no text'],
+    ['an error that is sent as an answer', { status: 200, body: { error: { message: 'no capacity' } } }, 'model_error', 'no capacity'],
     ['something that is no completion', { status: 200, body: { hello: 1 } }, 'model_error', 'choices[0]'],
     ['a page', { status: 200, body: '<html>' }, 'model_error', 'choices[0]'],
     ['an unknown model', { status: 404, body: { error: { message: 'no tiny' } } }, 'model_not_found', 'OPENAI_MODEL'],
     ['a spent quota', { status: 429, body: { error: { message: 'pay', code: 'insufficient_quota' } } }, 'model_no_quota', 'pay'],
+    ['a spent quota by type', { status: 429, body: { error: { message: 'pay', type: 'insufficient_quota' } } }, 'model_no_quota', 'pay'],
+    [
+      'a request that is too long',
+      { status: 400, body: { error: { message: 'too long', code: 'context_length_exceeded' } } },
+      'model_bad_request',
+      'too long',
+    ],
   ] as const)('comes of %s, with its own code and no second attempt', async (_, reply, code, words) => {
     const answer = await ask(await modelWith([reply]));
     expect(answer).toMatchObject({ ok: false, error: { code, message: expect.stringContaining(words), retryable: false } });
@@ -127,15 +125,23 @@ describe('no answer', () => {
 });
 
 describe('a busy or broken server', () => {
-  test('is asked again after the wait that it named', async () => {
-    const model = await modelWith([{ status: 429, headers: { 'retry-after': '0' } }, { content: { n: 3 } }]);
+  test.each([
+    ['in seconds', { 'retry-after': '0' }],
+    ['as a date', { 'retry-after': 'Wed, 31 Dec 2025 23:59:00 GMT' }],
+    ['in milliseconds, which count more', { 'retry-after-ms': '1', 'retry-after': '3600' }],
+  ])('is asked again after the wait that it named %s', async (_, headers) => {
+    const model = await modelWith([{ status: 429, headers }, { content: { n: 3 } }]);
     expect(await ask(model)).toMatchObject({ ok: true });
     expect(server.requests).toHaveLength(2);
   });
 
-  test('that names a wait of an hour is not asked again', async () => {
-    const model = await modelWith([{ status: 429, headers: { 'retry-after': '3600' } }]);
-    expect(await ask(model)).toMatchObject({ ok: false, error: { code: 'model_rate_limited', retryable: true } });
+  test.each([
+    [429, 'model_rate_limited'],
+    [503, 'model_unavailable'],
+  ])('that answers %i and names a wait of an hour is not asked again, and the error says why', async (status, code) => {
+    const model = await modelWith([{ status, headers: { 'retry-after': '3600' } }]);
+    const message = expect.stringContaining('a wait of 3600 s, and no more than 60 s');
+    expect(await ask(model)).toMatchObject({ ok: false, error: { code, message, retryable: true } });
     expect(server.requests).toHaveLength(1);
   });
 

@@ -24,6 +24,7 @@ interface Circumstances {
 const MAX_WAIT_MS = 60_000;
 const FIRST_WAIT_MS = 500;
 const MAX_BACKOFF_MS = 8_000;
+const NUMBER = /^\d+(\.\d+)?$/;
 
 export function readFailure(cause: unknown, { aborted, timedOut, timeoutMs, model }: Circumstances): ModelError {
   if (aborted) return { code: 'aborted', message: 'the call to the model was aborted', retryable: false };
@@ -60,12 +61,14 @@ function readStatus(cause: APIError, status: number, model: string): ModelError 
       retryable: false,
     };
   }
-  if (status === 429 && cause.code === 'insufficient_quota') {
+  if (status === 429 && (cause.code === 'insufficient_quota' || cause.type === 'insufficient_quota')) {
     return { code: 'model_no_quota', message: `the account with the model server has no quota left (${said})`, retryable: false };
   }
-  if (status === 429) return { code: 'model_rate_limited', message: `the model server is over its rate limit (${said})`, retryable: true };
+  if (status === 429) {
+    return { code: 'model_rate_limited', message: `the model server is over its rate limit (${said})${tooLong(cause)}`, retryable: true };
+  }
   if (status >= 500 || status === 408 || status === 409) {
-    return { code: 'model_unavailable', message: `the model server failed (${said})`, retryable: true };
+    return { code: 'model_unavailable', message: `the model server failed (${said})${tooLong(cause)}`, retryable: true };
   }
   return { code: 'model_bad_request', message: `the model server refused the request (${said})`, retryable: false };
 }
@@ -76,6 +79,13 @@ function saidBy(cause: APIError): string {
   // Without a JSON body the library puts the text into its own message, after the status.
   const text = typeof message === 'string' ? message : cause.message.replace(/^\d+ /, '');
   return text.slice(0, 500);
+}
+
+/** What is said of a wait that nobody here waits for. */
+function tooLong(cause: APIError): string {
+  const asked = retryAfter(cause.headers, Date.now());
+  if (asked === null || asked <= MAX_WAIT_MS) return '';
+  return `; it asks for a wait of ${Math.ceil(asked / 1_000)} s, and no more than ${MAX_WAIT_MS / 1_000} s are waited for`;
 }
 
 function networkCode(error: Error): string {
@@ -106,9 +116,12 @@ export function retryWait(cause: unknown, { error, attempt, now, random }: Retry
   return Math.round(Math.min(FIRST_WAIT_MS * 2 ** (attempt - 1), MAX_BACKOFF_MS) * (1 - random() / 4));
 }
 
+/** Milliseconds; null where the server asked for none that can be read. */
 function retryAfter(headers: Headers | undefined, now: number): number | null {
-  const value = headers?.get('retry-after')?.trim();
-  if (value === undefined || value === '') return null;
-  const wait = /^\d+(\.\d+)?$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - now;
+  const exact = headers?.get('retry-after-ms')?.trim() ?? '';
+  if (NUMBER.test(exact)) return Number(exact);
+  const value = headers?.get('retry-after')?.trim() ?? '';
+  if (value === '') return null;
+  const wait = NUMBER.test(value) ? Number(value) * 1_000 : Date.parse(value) - now;
   return Number.isNaN(wait) ? null : Math.max(0, wait);
 }

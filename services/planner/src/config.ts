@@ -1,4 +1,5 @@
 /** The settings of the planner service. */
+import { checkModelSettings, modelSettings } from '@countersign/llm';
 import { z } from 'zod';
 
 export const plannerConfigSchema = z
@@ -6,12 +7,9 @@ export const plannerConfigSchema = z
     REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a URL like redis://127.0.0.1:6379' }).default('redis://127.0.0.1:6379'),
     /** default: openai when a key or a base URL is set, else rules */
     PLANNER: z.enum(['openai', 'rules']).optional(),
-    OPENAI_API_KEY: z.string().min(1).optional(),
-    OPENAI_BASE_URL: z.url({ protocol: /^https?$/, error: 'must be a URL like https://host/v1' }).optional(),
-    OPENAI_MODEL: z.string().min(1).default('gpt-4.1'),
-    /** milliseconds that one answer of the model may take */
-    OPENAI_TIMEOUT_MS: z.coerce.number().int().min(1).max(3_600_000).default(120_000),
+    ...modelSettings,
   })
+  .superRefine(checkModelSettings)
   .transform((settings) => ({
     ...settings,
     PLANNER: settings.PLANNER ?? (settings.OPENAI_API_KEY !== undefined || settings.OPENAI_BASE_URL !== undefined ? 'openai' : 'rules'),

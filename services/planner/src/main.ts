@@ -1,5 +1,5 @@
 /** The planner's process. */
-import { createModel } from '@countersign/llm';
+import { modelFrom } from '@countersign/llm';
 import { ConfigError, type RunningService, runService } from '@countersign/service';
 import { openStore } from '@countersign/store';
 import { type PlannerConfig, plannerConfigSchema } from './config.ts';
@@ -12,14 +12,8 @@ import { createRulesPlanner } from './rules/rules-planner.ts';
 const CONCURRENCY = 8;
 
 function createPlanner(config: PlannerConfig): Planner {
-  if (config.PLANNER === 'rules') return createRulesPlanner();
-  const model = createModel({
-    apiKey: config.OPENAI_API_KEY ?? null,
-    baseUrl: config.OPENAI_BASE_URL ?? null,
-    model: config.OPENAI_MODEL,
-    timeoutMs: config.OPENAI_TIMEOUT_MS,
-  });
-  return createOpenaiPlanner(model);
+  const model = config.PLANNER === 'rules' ? null : modelFrom(config);
+  return model === null ? createRulesPlanner() : createOpenaiPlanner(model);
 }
 
 await runService({
