@@ -9,7 +9,7 @@ export function askedFormat({ body }: Pick<ModelRequest, 'body'>): ModelFormat {
 }
 
 /** How a server says that it does not take the format. */
-export const formatRefused = (format: ModelFormat): ModelReply => ({
+const formatRefused = (format: ModelFormat): ModelReply => ({
   status: 400,
   body: {
     error: {

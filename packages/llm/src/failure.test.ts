@@ -20,6 +20,11 @@ describe('the wait before another attempt', () => {
     expect(wait({ 'retry-after': header })).toBe(expected);
   });
 
+  test('is what retry-after-ms says, before Retry-After', () => {
+    expect(wait({ 'retry-after-ms': '250', 'retry-after': '7' })).toBe(250);
+    expect(wait({ 'retry-after-ms': 'soon', 'retry-after': '7' })).toBe(7_000);
+  });
+
   test('doubles up to a limit where the server says nothing', () => {
     expect([1, 2, 3, 9].map((attempt) => wait({}, attempt))).toEqual([500, 1_000, 2_000, 8_000]);
   });

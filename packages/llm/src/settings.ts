@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { createModel, type Model } from './model.ts';
 
-const price = z.coerce.number().min(0).max(100_000).optional();
+const price = z.coerce.number().min(0).max(100_000);
 
 const schema = z.object({
   OPENAI_API_KEY: z.string().min(1).optional(),
@@ -11,8 +11,8 @@ const schema = z.object({
   /** milliseconds that one answer of the model may take */
   OPENAI_TIMEOUT_MS: z.coerce.number().int().min(1).max(3_600_000).default(120_000),
   /** US dollars per million tokens, both or none */
-  OPENAI_INPUT_PRICE: price,
-  OPENAI_OUTPUT_PRICE: price,
+  OPENAI_INPUT_PRICE: price.optional(),
+  OPENAI_OUTPUT_PRICE: price.optional(),
 });
 
 export type ModelSettings = z.output<typeof schema>;
