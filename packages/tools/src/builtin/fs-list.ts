@@ -34,6 +34,7 @@ export const fsList = (workspace: Workspace): Tool =>
       { text: 'which markdown files are there in docs', input: { path: 'docs', pattern: '*.md' } },
       { text: 'show me what is in the folder packages/shared, without subfolders', input: { path: 'packages/shared', recursive: false } },
       { text: 'find all TypeScript files', input: { pattern: '*.ts' } },
+      { text: 'find the file package.json', input: { pattern: 'package.json' } },
     ],
     effects: effectsOr('lists files of the workspace', async (input, ctx) => `lists ${await walkWords(workspace, input, ctx.signal)}`),
     async run(input, ctx) {

@@ -10,9 +10,9 @@
  * as it holds nothing but values and words that the tools know; otherwise it is a clause of its own, which then is not
  * understood: better than leaving out what was asked for.
  */
-import type { Token } from './tokens.ts';
+import { AND, COMMA, type Token } from './tokens.ts';
 import { isPlace } from './values.ts';
-import { FILLERS, JOINERS, SEQUENCERS, STOP_WORDS } from './words.ts';
+import { COURTESIES, FILLERS, JOINERS, SEQUENCERS, STOP_WORDS } from './words.ts';
 
 export interface Clause {
   tokens: Token[];
@@ -27,24 +27,27 @@ export interface WordKnowledge {
   isKnown(word: string): boolean;
 }
 
-/** Stands where a list goes on: "src and docs" are two things. */
-const AND: Token = { kind: 'mark', text: 'and', value: 'and' };
-
-type Piece = { kind: 'sequence' | 'join'; tokens: Token[] };
+type Piece = { kind: 'sequence' | 'join'; joint: Token; tokens: Token[] };
 
 export function parseClauses(tokens: readonly Token[], knowledge: WordKnowledge): Clause[][] {
   const stages: Token[][][] = [];
-  for (const { kind, tokens: found } of split(tokens)) {
+  for (const { kind, joint, tokens: found } of split(tokens)) {
     const piece = withoutFillers(found);
     if (piece.length === 0) continue;
     const stage = stages.at(-1);
     const before = stage?.at(-1);
     if (kind === 'sequence' || stage === undefined || before === undefined) stages.push([piece]);
-    else if (goesOn(before, piece, knowledge)) before.push(AND, ...piece);
+    else if (goesOn(before, piece, knowledge)) before.push(joint, ...piece);
     else stage.push(piece);
   }
-  return stages.map((stage) => stage.map((clause) => ({ tokens: clause, text: clause.map(({ text }) => text).join(' ') })));
+  return stages.map((stage) => stage.map((clause) => ({ tokens: clause, text: textOf(clause) })));
 }
+
+const textOf = (tokens: readonly Token[]): string =>
+  tokens
+    .map(({ text }) => text)
+    .join(' ')
+    .replaceAll(' , ', ', ');
 
 /** Whether the first word joins what follows to something before it. Fillers and line breaks do not count. */
 export function beginsWithJoiner(tokens: readonly Token[]): boolean {
@@ -55,17 +58,17 @@ export function beginsWithJoiner(tokens: readonly Token[]): boolean {
 }
 
 function split(tokens: readonly Token[]): Piece[] {
-  const pieces: Piece[] = [{ kind: 'sequence', tokens: [] }];
+  const pieces: Piece[] = [{ kind: 'sequence', joint: AND, tokens: [] }];
   let at = 0;
   while (at < tokens.length) {
     const token = tokens[at] as Token;
     const sequencer = phraseAt(tokens, at, SEQUENCERS);
     const joiner = phraseAt(tokens, at, JOINERS);
     if (sequencer > 0 || (token.kind === 'mark' && /[.;!?\n]/.test(token.text))) {
-      open(pieces, 'sequence');
+      open(pieces, 'sequence', AND);
       at += Math.max(1, sequencer);
     } else if (joiner > 0 || (token.kind === 'mark' && token.text === ',')) {
-      open(pieces, 'join');
+      open(pieces, 'join', joiner > 0 ? AND : COMMA);
       at += Math.max(1, joiner);
     } else {
       if (token.kind !== 'mark') pieces.at(-1)?.tokens.push(token);
@@ -76,10 +79,13 @@ function split(tokens: readonly Token[]): Piece[] {
 }
 
 /** ", and then" is one boundary, and the strongest of its words decides which. */
-function open(pieces: Piece[], kind: Piece['kind']): void {
+function open(pieces: Piece[], kind: Piece['kind'], joint: Token): void {
   const last = pieces.at(-1);
-  if (last === undefined || withoutFillers(last.tokens).length > 0) pieces.push({ kind, tokens: [] });
-  else if (kind === 'sequence') last.kind = 'sequence';
+  if (last === undefined || withoutFillers(last.tokens).length > 0) pieces.push({ kind, joint, tokens: [] });
+  else {
+    if (kind === 'sequence') last.kind = 'sequence';
+    if (joint === AND) last.joint = AND;
+  }
 }
 
 /** How many tokens a phrase of the list takes up at this place; 0: none does. */
@@ -90,9 +96,11 @@ function phraseAt(tokens: readonly Token[], at: number, phrases: readonly (reado
   return found?.length ?? 0;
 }
 
-function withoutFillers(tokens: readonly Token[]): Token[] {
+/** What is left of a clause without the words around it that say nothing. */
+export function withoutFillers(tokens: readonly Token[]): Token[] {
   const first = tokens.findIndex(({ kind, value }) => kind !== 'word' || !FILLERS.has(value));
-  return first === -1 ? [] : tokens.slice(first);
+  const last = tokens.findLastIndex(({ kind, value }) => kind !== 'word' || !COURTESIES.has(value));
+  return first === -1 ? [] : tokens.slice(first, last + 1);
 }
 
 function goesOn(before: readonly Token[], tokens: readonly Token[], { isVerb, isKnown }: WordKnowledge): boolean {

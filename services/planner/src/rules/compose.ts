@@ -1,11 +1,14 @@
 /** From an objective to steps, by the grammar of clauses.ts and what the tools' contracts teach. */
-import { type JsonObject, RESERVED_STEP_IDS, referencesIn, STEP_ID, type StepDraft, type ToolContract } from '@countersign/shared';
+import { RESERVED_STEP_IDS, STEP_ID, type StepDraft, type ToolContract } from '@countersign/shared';
 import { type Clause, parseClauses } from './clauses.ts';
 import { type Filling, fillInput } from './fill-input.ts';
 import { createLexicon, type Lexicon, type Match } from './match-tools.ts';
 import type { Antecedents, Source } from './results.ts';
+import { getInTheWay } from './same-place.ts';
+import { sayAgain } from './say-again.ts';
 import { type Token, tokenise } from './tokens.ts';
-import { BEYOND_THE_RULES, FILE_KINDS, FILLERS, STOP_WORDS, stem } from './words.ts';
+import { isPlace } from './values.ts';
+import { BEYOND_THE_RULES, FILE_KINDS, FILE_NOUNS, PLACE_NOUNS, STOP_WORDS, stem } from './words.ts';
 
 /** What became of one clause. */
 export type ReadClause =
@@ -33,7 +36,7 @@ export interface Groundwork {
 export function compose(objective: string, tools: readonly ToolContract[], groundwork: Groundwork | null = null): Composition {
   const lexicon = createLexicon(tools);
   const whole: Clause = { tokens: tokenise(objective), text: objective.trim() };
-  const stages = exampleLike(whole, tools) === null ? parseClauses(whole.tokens, lexicon) : [[whole]];
+  const stages = sayAgain(whole, tools) === null ? parseClauses(whole.tokens, lexicon) : [[whole]];
   const taken = new Set<string>(groundwork?.taken);
   const clauses: ReadClause[] = [];
   const steps: StepDraft[] = [];
@@ -65,13 +68,14 @@ interface Surroundings {
 
 function readClause(clause: Clause, { lexicon, tools, antecedents, taken }: Surroundings): { clause: ReadClause; sources: Source[] } {
   const fail = (problem: string) => ({ clause: { text: clause.text, understood: false, problem } as const, sources: [] });
-  const example = exampleLike(clause, tools);
+  const example = sayAgain(clause, tools);
   if (example !== null) {
     const filling = { inputs: [example.input], sources: [] };
     return build(clause, { tool: example.tool, filling, antecedents, taken });
   }
   const beyond = clause.tokens.find(({ kind, value }) => kind === 'word' && BEYOND_THE_RULES.has(value.replaceAll('’', "'")));
-  if (beyond !== undefined) return fail(`the rules do not understand "${beyond.text}"`);
+  if (beyond !== undefined)
+    return fail(`the rules do not understand "${beyond.text}": they know no conditions, exceptions, choices or repetitions`);
   const matches = lexicon.match(clause);
   if (matches.length === 0) return fail(noTool(clause, lexicon));
   let problem = '';
@@ -84,21 +88,6 @@ function readClause(clause: Clause, { lexicon, tools, antecedents, taken }: Surr
   return fail(problem);
 }
 
-/** The tool's own example that a clause repeats, word by word; its input holds no references then. */
-function exampleLike({ tokens }: Clause, tools: readonly ToolContract[]): { tool: ToolContract; input: JsonObject } | null {
-  const plain = (list: readonly Token[]): string =>
-    list
-      .filter(({ kind, value }) => kind !== 'mark' && !(kind === 'word' && FILLERS.has(value)))
-      .map(({ kind, value }) => (kind === 'word' ? value : `${kind} ${value}`))
-      .join(' ');
-  const wanted = plain(tokens);
-  for (const tool of tools) {
-    const example = tool.examples.find(({ text, input }) => plain(tokenise(text)) === wanted && referencesIn(input).length === 0);
-    if (example !== undefined && wanted !== '') return { tool, input: example.input };
-  }
-  return null;
-}
-
 function noTool({ tokens }: Clause, { isVerb }: Lexicon): string {
   const verb = tokens.find(({ kind, value }) => kind === 'word' && !STOP_WORDS.has(value));
   if (verb === undefined) return 'it does not say what to do';
@@ -107,10 +96,23 @@ function noTool({ tokens }: Clause, { isVerb }: Lexicon): string {
 
 function unknownWords({ tokens }: Clause, { knows, tool }: Match, { used }: Extract<Filling, { ok: true }>): string | null {
   const words = tokens.filter(({ kind, value }) => kind === 'word' && !STOP_WORDS.has(value));
-  const unknown = words.filter((token) => !used.has(token) && !knows(token.value) && !FILE_KINDS.has(stem(token.value)));
+  const unknown = words.filter(
+    (token) => !used.has(token) && !isAside(tokens, token) && (PLACE_NOUNS.has(token.value) || !knows(token.value)),
+  );
   // Strict, because leaving out a word is leaving out what was asked for: "list the customers in src".
   if (unknown.length === 0) return null;
-  return `\`${tool.name}\` comes nearest, but says nothing of ${unknown.map(({ text }) => `"${text}"`).join(', ')}`;
+  const list = unknown.map(({ text }) => `"${text}"`).join(', ');
+  return `\`${tool.name}\` comes nearest, but says nothing of ${list}; leave that out, or put it in quotes where it is a text`;
+}
+
+/** "the file a.txt", "the docs folder", "this folder", "the markdown file": a noun that says nothing by itself. Alone it is what is asked for. */
+function isAside(tokens: readonly Token[], token: Token): boolean {
+  const at = tokens.indexOf(token);
+  const { value } = token;
+  const isOne = (index: number): boolean => tokens[index]?.kind === 'path' || isPlace(tokens, index);
+  if (FILE_KINDS.has(stem(value))) return FILE_NOUNS.has(tokens[at + 1]?.value ?? '');
+  if (!PLACE_NOUNS.has(value) && !FILE_NOUNS.has(value)) return false;
+  return isOne(at - 1) || isOne(at + 1) || tokens[at - 1]?.value === 'this';
 }
 
 interface Reading {
@@ -121,13 +123,17 @@ interface Reading {
 }
 
 function build(clause: Clause, { tool, filling, antecedents, taken }: Reading): { clause: ReadClause; sources: Source[] } {
-  const dependsOn = [...new Set([...antecedents.stageBefore, ...filling.sources].map(({ id }) => id))];
+  const { stageBefore, sameStage } = antecedents;
   const said = clause.text.charAt(0).toUpperCase() + clause.text.slice(1);
   const sources = filling.inputs.map((input) => {
     const description = filling.inputs.length > 1 ? `${said} (${Object.values(input).join(', ')})` : said;
     return { id: freshId(tool.name, taken), tool, input, description };
   });
-  const steps = sources.map(({ id, input, description }) => ({ id, tool: tool.name, description, input, dependsOn }));
+  const steps = sources.map((source) => {
+    const first = sameStage.filter((other) => getInTheWay(other, source));
+    const dependsOn = [...new Set([...stageBefore, ...filling.sources, ...first].map(({ id }) => id))];
+    return { id: source.id, tool: tool.name, description: source.description, input: source.input, dependsOn };
+  });
   return { clause: { text: clause.text, understood: true, tool: tool.name, steps }, sources };
 }
 

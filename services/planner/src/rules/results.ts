@@ -64,17 +64,28 @@ export function resultFor(slot: Slot, { mention, antecedents, markdown }: Wanted
   const [only] = sources;
   if (only === undefined) return null;
   if (slot.kind === 'path') return sources.length === 1 ? samePath(slot, only) : null;
-  if (slot.kind === 'data')
-    return sources.length === 1
-      ? { value: (PROSE.test(slot.name) ? textReference(slot, only) : null) ?? dataReference(slot, only), sources }
-      : null;
+  if (slot.kind === 'data') {
+    const value = (PROSE.test(slot.name) ? textReference(slot, only) : null) ?? dataReference(slot, only);
+    return sources.length === 1 && value !== null ? { value, sources } : null;
+  }
   if (slot.kind !== 'text') return null;
   const text = sources.length === 1 ? textReference(slot, only) : null;
   if (text !== null) return { value: text, sources };
   return PROSE.test(slot.name) ? { value: written(sources, markdown), sources } : null;
 }
 
-function sourcesOf({ kind }: Mention, { sameStage, lastClause, stageBefore, earlier }: Antecedents): Source[] {
+function sourcesOf(mention: Mention, antecedents: Antecedents): Source[] {
+  const sources = standardSources(mention, antecedents);
+  const { sameStage, stageBefore, earlier } = antecedents;
+  // "the text" is what has one, not what came last.
+  const names = mention.tokens.map(({ value }) => value);
+  const has = (source: Source): boolean => names.some((name) => outputProperties(source)[name] !== undefined);
+  if (mention.kind === 'all' || sources.some(has)) return sources;
+  const named = [...earlier, ...stageBefore, ...sameStage].findLast(has);
+  return named === undefined ? sources : [named];
+}
+
+function standardSources({ kind }: Mention, { sameStage, lastClause, stageBefore, earlier }: Antecedents): Source[] {
   if (kind === 'all') return sameStage.length > 0 ? [...sameStage] : [...earlier];
   if (kind === 'stage' && sameStage.length > 0) return [...sameStage];
   if (kind === 'one' && lastClause.length > 0) return [...lastClause];
@@ -97,13 +108,13 @@ function samePath(slot: Slot, source: Source): { value: string; sources: Source[
   return { value: file, sources: [source] };
 }
 
-function dataReference({ name, types }: Slot, source: Source): string {
+/** Null where the slot takes a list, and the output has none of its name: another list holds something else. */
+function dataReference({ name, types }: Slot, source: Source): string | null {
   const isList = types.size > 0 && types.has('array') && !types.has('object');
-  const lists = Object.entries(outputProperties(source)).flatMap(([property, schema]) =>
-    isObject(schema) && schema.type === 'array' ? [property] : [],
-  );
-  const list = isList ? (lists.find((property) => property === name) ?? lists[0]) : undefined;
-  return list === undefined ? `{{${source.id}.output}}` : `{{${source.id}.output.${list}}}`;
+  const whole = `{{${source.id}.output}}`;
+  if (!isList || typesOf(source.tool.outputSchema ?? {}).has('array')) return whole;
+  const list = outputProperties(source)[name];
+  return isObject(list) && list.type === 'array' ? `{{${source.id}.output.${name}}}` : null;
 }
 
 function textReference({ name }: Pick<Slot, 'name'>, source: Source): string | null {

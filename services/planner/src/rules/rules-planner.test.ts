@@ -50,6 +50,14 @@ const TOOLS = [
     required: ['durationMs'],
     examples: [{ text: 'Nap for 2 seconds', input: { durationMs: 2_000 } }],
   }),
+  contract('shelf.pack', {
+    risk: 'write',
+    input: { items: { type: 'integer' }, seconds: { type: 'number' }, path: text, mode: { enum: ['loose', 'tight'] }, label: text },
+    examples: [
+      { text: 'Pack 3 items in 10 seconds', input: { items: 3, seconds: 10 } },
+      { text: 'Pack tight with the label "fragile"', input: { mode: 'tight', label: 'fragile' } },
+    ],
+  }),
 ];
 
 async function plan(objective: string, tools = TOOLS) {
@@ -84,6 +92,38 @@ describe('tools that the rules have never seen', () => {
       ['post', { address: 'Elm Street 2', text: 'good morning' }, []],
     ]);
     expect(await stepsOf('Nap 3 minutes')).toEqual([['nap', { durationMs: 180_000 }, []]]);
+  });
+
+  test('get a time in their own unit, and a count that has none', async () => {
+    expect(await stepsOf('Pack 4 items in 2 minutes')).toEqual([['pack', { items: 4, seconds: 120 }, []]]);
+    expect(await stepsOf('Pack 4 items in half a minute')).toEqual([['pack', { items: 4, seconds: 30 }, []]]);
+  });
+
+  test('get what examples always give together only together', async () => {
+    expect(await stepsOf('Pack loose with the label "dry"')).toEqual([['pack', { mode: 'loose', label: 'dry' }, []]]);
+    expect((await plan('Pack with the label "dry"')).answer).toMatchObject({
+      ok: false,
+      error: { message: expect.stringContaining('`shelf.pack` takes `label` only along with `mode` (one of loose, tight)') },
+    });
+  });
+
+  test('wait for each other at the same place, where one of them writes', async () => {
+    expect(await stepsOf('Pack 1 items to a/b.txt, pack 2 items to ./a, pack 3 items to ab.txt')).toEqual([
+      ['pack', { items: 1, path: 'a/b.txt' }, []],
+      ['pack-2', { items: 2, path: './a' }, ['pack']],
+      ['pack-3', { items: 3, path: 'ab.txt' }, []],
+    ]);
+  });
+
+  test('without examples, are found by their name and asked with the words of their description', async () => {
+    const drawer: ToolContract = {
+      ...(TOOLS[0] as ToolContract),
+      name: 'desk.tidy',
+      description: 'Tidies the desk and its drawers.',
+      examples: [],
+    };
+    const answer = (await plan('Tidy the drawers of the "oak"', [drawer])).answer;
+    expect(answer).toMatchObject({ ok: true, draft: { steps: [{ tool: 'desk.tidy', input: { plant: 'oak' } }] } });
   });
 
   test('run one after the other at "then", at the same time at "and", and read what came before', async () => {

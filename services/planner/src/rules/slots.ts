@@ -1,7 +1,7 @@
 /** What a tool takes, seen by the rules: each property of its input schema as a slot that values of some kind fit into. */
 import { isObject, type Json, type JsonObject, type ToolContract } from '@countersign/shared';
-import { tokenise } from './tokens.ts';
-import { meaning, wordsOfName } from './words.ts';
+import { isFileName, tokenise } from './tokens.ts';
+import { meaning, UNITS, wordsOfName } from './words.ts';
 
 export type SlotKind = 'url' | 'path' | 'glob' | 'number' | 'flag' | 'choice' | 'text' | 'data';
 
@@ -19,11 +19,23 @@ export interface Slot {
   cues: ReadonlySet<string>;
   /** whether examples give its value without quotes */
   bare: boolean;
+  /** of a pattern: meanings of the words before it in examples where it is just a file's name */
+  namesFiles: ReadonlySet<string>;
+  /** of a path: every example names a file, none a folder */
+  filesOnly: boolean;
+  /** of a number, by its name: the milliseconds of its unit of time; null: no time */
+  unit: number | null;
+  /** what it is when it is not given; absent: unknown */
+  preset?: Json;
+  /** of something optional: the choices that every example gives along with it */
+  along: readonly string[];
 }
 
 const URL_NAME = /^(ur[il]|link|endpoint)$/i;
 const PATH_NAME = /^(path|file|filename|dir|directory|folder|root|source|target|destination)$/i;
 const GLOB_NAME = /^(pattern|glob|include)$/i;
+/** Words between a cue and its value: "find the file a.ts", "find files named a.ts". */
+export const BESIDE_A_CUE: ReadonlySet<string> = new Set(['the', 'a', 'an', 'file', 'files', 'folder', 'directory', 'named', 'called']);
 
 export function slotsOf(tool: ToolContract): Slot[] {
   const properties = isObject(tool.inputSchema.properties) ? tool.inputSchema.properties : {};
@@ -36,15 +48,20 @@ export function slotsOf(tool: ToolContract): Slot[] {
 function readSlot(name: string, schema: JsonObject, { tool, required }: { tool: ToolContract; required: boolean }): Slot {
   const types = typesOf(schema);
   const choices = choicesOf(schema);
-  const learned = learnCues(name, tool);
+  const kind = kindOf(name, schema, { types, choices });
   return {
     name,
-    kind: kindOf(name, schema, { types, choices }),
+    kind,
     required,
     types,
     choices,
     words: wordsOfName(name).map(meaning),
-    ...learned,
+    ...learnCues(name, tool),
+    namesFiles: kind === 'glob' ? learnFileCues(name, tool) : new Set(),
+    filesOnly: kind === 'path' && learnFilesOnly(name, tool),
+    unit: UNITS.get(wordsOfName(name).at(-1) ?? '') ?? null,
+    ...(schema.default === undefined ? {} : { preset: schema.default }),
+    along: required ? [] : learnCompany(name, tool),
   };
 }
 
@@ -88,10 +105,33 @@ function learnCues(name: string, { examples }: ToolContract): Pick<Slot, 'cues' 
     const at = tokens.findIndex((token) => (token.kind === 'word' ? token.text : token.value) === String(value));
     if (at === -1) continue;
     bare ||= tokens[at]?.kind === 'word';
-    const before = tokens
-      .slice(0, at)
-      .findLast((token) => token.kind === 'word' && !/^(the|a|an|file|folder|directory)$/.test(token.value));
+    const before = tokens.slice(0, at).findLast((token) => token.kind === 'word' && !BESIDE_A_CUE.has(token.value));
     if (before !== undefined) cues.add(before.value);
   }
   return { cues, bare };
+}
+
+function learnFileCues(name: string, { examples }: ToolContract): Set<string> {
+  const cues = new Set<string>();
+  for (const { text, input } of examples) {
+    const tokens = tokenise(text);
+    const at = tokens.findIndex(({ kind, value }) => kind === 'path' && value === input[name]);
+    const before = tokens.slice(0, Math.max(0, at)).findLast(({ kind, value }) => kind === 'word' && !BESIDE_A_CUE.has(value));
+    if (before !== undefined) cues.add(meaning(before.value));
+  }
+  return cues;
+}
+
+function learnFilesOnly(name: string, { examples }: ToolContract): boolean {
+  const paths = examples.map(({ input }) => input[name]).filter((value) => typeof value === 'string' && !value.includes('{{'));
+  return paths.length > 0 && paths.every((path) => isFileName(String(path)));
+}
+
+/** A request's body, say, goes with a method: no example has the one without the other. */
+function learnCompany(name: string, { examples, inputSchema }: ToolContract): string[] {
+  const given = examples.filter(({ input }) => input[name] !== undefined).map(({ input }) => input);
+  const properties = isObject(inputSchema.properties) ? (inputSchema.properties as JsonObject) : {};
+  const isChoice = (other: string): boolean => isObject(properties[other]) && choicesOf(properties[other] as JsonObject).length > 0;
+  const [first = {}] = given;
+  return Object.keys(first).filter((other) => other !== name && isChoice(other) && given.every((input) => input[other] !== undefined));
 }

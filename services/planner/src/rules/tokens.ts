@@ -8,6 +8,11 @@ export interface Token {
   value: string;
 }
 
+/** Within a clause: where a list goes on, "src and docs". */
+export const AND: Token = { kind: 'mark', text: 'and', value: 'and' };
+/** The same, or where something is added: "in src, ignoring case". */
+export const COMMA: Token = { kind: 'mark', text: ',', value: ',' };
+
 const PATTERNS: readonly (readonly [Token['kind'] | 'space', RegExp])[] = [
   ['mark', /\n\s*(?:[-*•]|\d+[.)])\s+|\n+/y],
   ['space', /[^\S\n]+/y],
@@ -21,6 +26,11 @@ const PATTERNS: readonly (readonly [Token['kind'] | 'space', RegExp])[] = [
 const FILE_NAME = /^[\w@.~-]*\.[A-Za-z][A-Za-z0-9]{0,9}$/;
 /** Files whose names have no extension. */
 const BARE_FILE = /^(README|LICENSE|CHANGELOG|Makefile|Dockerfile)$/;
+/** Whether a path names a file: it has an extension, or is one of the files that go without, or is written in capitals like one. */
+export const isFileName = (path: string): boolean => {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  return FILE_NAME.test(name) || BARE_FILE.test(name) || /^[A-Z]{2,}$/.test(name);
+};
 const ABBREVIATION = /^([A-Za-z]\.)+[A-Za-z]?$|^(etc|vs)\.$/;
 const EITHER = /^(and\/or|his\/her|on\/off|yes\/no|and\/)$/i;
 
@@ -48,7 +58,7 @@ export function tokenise(objective: string): Token[] {
 
 /** A run without spaces: a path, a glob or a word, with the full stop of its sentence split off. */
 function readChunk(chunk: string): Token[] {
-  const stop = !ABBREVIATION.test(chunk) && !/^\.+$/.test(chunk) && chunk.endsWith('.') ? '.' : '';
+  const stop = !ABBREVIATION.test(chunk) && !/(^|\/)\.+$/.test(chunk) && chunk.endsWith('.') ? '.' : '';
   const text = stop === '' ? chunk : chunk.slice(0, -1);
   const end: Token[] = stop === '' ? [] : [{ kind: 'mark', text: stop, value: stop }];
   return [readWord(text), ...end];

@@ -4,7 +4,9 @@
 export const STOP_WORDS: ReadonlySet<string> = new Set(
   `a an the of in on at to from into onto for with by as is are how which what where be was were this that these those it them they all every both
    any some me my our us i we you your please just kindly can could would should will now there here whose who big large long
-   many much do does did has have had and also named called using use via out up about over under within inside`.split(/\s+/),
+   many much do does did has have had and also named called using use via out up about over under within inside contain contains containing`.split(
+    /\s+/,
+  ),
 );
 
 /** A new stage: what follows waits for all that came before. Longer ones first. */
@@ -42,21 +44,11 @@ export const QUESTIONS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Words that say nothing at the start of a clause. */
-export const FILLERS: ReadonlySet<string> = new Set([
-  'please',
-  'first',
-  'also',
-  'just',
-  'kindly',
-  'now',
-  'both',
-  'we',
-  'i',
-  'you',
-  'can',
-  'could',
-  'to',
-]);
+export const FILLERS: ReadonlySet<string> = new Set(
+  `please first also just kindly now both we i you us can could would to want need like let's lets hi hello hey thanks thank`.split(' '),
+);
+/** Words that say nothing at its end. */
+export const COURTESIES: ReadonlySet<string> = new Set(['please', 'thanks']);
 
 /** Words that turn or bend a sentence in a way that these rules would get wrong. */
 export const BEYOND_THE_RULES: ReadonlySet<string> = new Set(
@@ -84,6 +76,7 @@ export const SURE_RESULTS: ReadonlySet<string> = new Set(
 /** Words for the place that the workspace is. */
 export const WORKSPACE: ReadonlySet<string> = new Set(['repository', 'repo', 'project', 'workspace', 'codebase', 'here']);
 export const PLACE_PREPOSITIONS: ReadonlySet<string> = new Set(['in', 'of', 'under', 'within', 'inside', 'from', 'through']);
+export const FILE_NOUNS: ReadonlySet<string> = new Set(['file', 'files', 'document', 'documents']);
 export const PLACE_NOUNS: ReadonlySet<string> = new Set(['folder', 'directory', 'dir', 'folders', 'directories']);
 
 /** Each line is one meaning; its first word stands for all of them. */
@@ -93,7 +86,8 @@ const SYNONYMS: ReadonlyMap<string, string> = new Map(
    write save store put export create
    search find grep look locate scan
    count measure tally size statistic stat
-   fetch get download request call retrieve load send
+   fetch get download request call retrieve load
+   post send
    wait pause sleep delay
    query compute calculate evaluate extract transform select filter sum sort
    render fill format
@@ -113,6 +107,25 @@ const SYNONYMS: ReadonlyMap<string, string> = new Map(
       return rest.map((word) => [stem(word), stem(first)] as const);
     }),
 );
+
+/** Words that say what kind of text is searched for, and are no part of it: "the word hello". */
+export const TEXT_NOUNS: ReadonlySet<string> = new Set(['word', 'words', 'text', 'string', 'phrase', 'term', 'name']);
+
+/** Words for how something is done, or what comes out, that follow "in" like a folder would. */
+export const MANNERS: ReadonlySet<string> = new Set(
+  `reverse detail full short general particular brief sequence turn order total parallel depth advance uppercase lowercase bold
+   english german french spanish italian color colour bytes kilobytes megabytes seconds minutes hours days plain json yaml csv xml prose`.split(
+    /\s+/,
+  ),
+);
+
+/** Amounts in words. They count only before a unit of time: "a minute", "half an hour". Longer ones first. */
+export const AMOUNTS: readonly (readonly [readonly string[], number])[] = [
+  [['half', 'a'], 0.5],
+  [['half', 'an'], 0.5],
+  ...['a', 'an'].map((word) => [[word], 1] as const),
+  ...'one two three four five six seven eight nine ten'.split(' ').map((word, index) => [[word], index + 1] as const),
+];
 
 /** What people call kinds of files, as a glob. Words are stems. */
 export const FILE_KINDS: ReadonlyMap<string, string> = new Map([

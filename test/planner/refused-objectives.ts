@@ -1,0 +1,207 @@
+/** Objectives that the rules refuse with the tools of a fresh install: how many parts they understood, and what they say of the others. */
+export const REFUSED: readonly (readonly [objective: string, understood: string, ...problems: string[]])[] = [
+  ['Order a pizza', '0 of 1', '"Order a pizza": no tool is asked for with "Order"'],
+  [
+    "Don't list the files in src",
+    '0 of 1',
+    `"Don't list the files in src": the rules do not understand "Don't": they know no conditions, exceptions, choices or repetitions`,
+  ],
+  [
+    'List the files in src unless it is Sunday',
+    '0 of 1',
+    '"List the files in src unless it is Sunday": the rules do not understand "unless": they know no conditions, exceptions, choices or repetitions',
+  ],
+  [
+    'For each file in src count the lines',
+    '0 of 1',
+    '"For each file in src count the lines": the rules do not understand "each": they know no conditions, exceptions, choices or repetitions',
+  ],
+  [
+    'list the files in src excluding the tests',
+    '0 of 1',
+    '"list the files in src excluding the tests": the rules do not understand "excluding": they know no conditions, exceptions, choices or repetitions',
+  ],
+  [
+    'search for TODO in src, ignoring tests',
+    '0 of 1',
+    '"search for TODO in src, ignoring tests": `fs.search` comes nearest, but says nothing of "ignoring"; leave that out, or put it in quotes where it is a text',
+  ],
+  [
+    'list files in src or docs',
+    '0 of 1',
+    '"list files in src or docs": the rules do not understand "or": they know no conditions, exceptions, choices or repetitions',
+  ],
+  [
+    'check whether README.md exists',
+    '0 of 1',
+    '"check whether README.md exists": the rules do not understand "whether": they know no conditions, exceptions, choices or repetitions',
+  ],
+  [
+    'List the customers in src',
+    '0 of 1',
+    '"List the customers in src": `fs.list` comes nearest, but says nothing of "customers"; leave that out, or put it in quotes where it is a text',
+  ],
+  [
+    'list the 5 largest files',
+    '0 of 1',
+    '"list the 5 largest files": `fs.list` comes nearest, but says nothing of "largest"; leave that out, or put it in quotes where it is a text',
+  ],
+  [
+    'list the folders in src',
+    '0 of 1',
+    '"list the folders in src": `fs.list` comes nearest, but says nothing of "folders"; leave that out, or put it in quotes where it is a text',
+  ],
+  [
+    'count the words in README.md',
+    '0 of 1',
+    '"count the words in README.md": `fs.stats` comes nearest, but says nothing of "words"; leave that out, or put it in quotes where it is a text',
+  ],
+  [
+    'count the characters in README.md',
+    '0 of 1',
+    '"count the characters in README.md": `fs.stats` comes nearest, but says nothing of "characters"; leave that out, or put it in quotes where it is a text',
+  ],
+  [
+    'list the files in src in reverse',
+    '0 of 1',
+    '"list the files in src in reverse": `fs.list` comes nearest, but says nothing of "reverse"; leave that out, or put it in quotes where it is a text',
+  ],
+  [
+    'list the files in src, quickly',
+    '0 of 1',
+    '"list the files in src, quickly": `fs.list` comes nearest, but says nothing of "quickly"; leave that out, or put it in quotes where it is a text',
+  ],
+  [
+    'read README.md in German',
+    '0 of 1',
+    '"read README.md in German": `fs.read` comes nearest, but says nothing of "German"; leave that out, or put it in quotes where it is a text',
+  ],
+  [
+    'read README.md as JSON',
+    '0 of 1',
+    '"read README.md as JSON": `fs.read` comes nearest, but says nothing of "JSON"; leave that out, or put it in quotes where it is a text',
+  ],
+  ['read all markdown files', '0 of 1', '"read all markdown files": `fs.read` needs `path` (a path like src/index.ts)'],
+  ['read every file in docs', '0 of 1', '"read every file in docs": `fs.read` needs `path` (a path like src/index.ts)'],
+  [
+    'read a.txt in docs',
+    '0 of 1',
+    '"read a.txt in docs": `fs.read` comes nearest, but says nothing of "docs"; leave that out, or put it in quotes where it is a text',
+  ],
+  [
+    'write "hello" to a.txt in uppercase',
+    '0 of 1',
+    '"write "hello" to a.txt in uppercase": `fs.write` comes nearest, but says nothing of "uppercase"; leave that out, or put it in quotes where it is a text',
+  ],
+  [
+    'write "x" to a.txt from b.txt',
+    '0 of 1',
+    '"write "x" to a.txt from b.txt": `fs.write` takes one `path`, and it is not clear whether a.txt and b.txt are meant one after the other; make parts of it, each with its own verb',
+  ],
+  ['write "a" and "b" to c.txt', '0 of 1', '"write "a" and "b" to c.txt": `fs.write` has no use for "b"'],
+  [
+    'write "a" to a.txt and "b" to b.txt',
+    '0 of 1',
+    '"write "a" to a.txt and "b" to b.txt": it is not clear how a.txt and "b" belong together; make two parts of it, each with its own verb',
+  ],
+  [
+    'list the files in src and the tests',
+    '0 of 1',
+    '"list the files in src and the tests": it is not clear how src and tests belong together; make two parts of it, each with its own verb',
+  ],
+  [
+    'list the TypeScript test files',
+    '0 of 1',
+    '"list the TypeScript test files": `fs.list` takes one `pattern`, and it is not clear whether TypeScript and test are meant one after the other; make parts of it, each with its own verb',
+  ],
+  [
+    'list the markdown and JSON files in src and docs',
+    '0 of 1',
+    '"list the markdown and JSON files in src and docs": `fs.list` takes one `pattern`, and it is not clear whether markdown and JSON are meant one after the other; make parts of it, each with its own verb',
+  ],
+  ['find TODO in src and FIXME in docs', '1 of 2', '"FIXME in docs": no tool is asked for with "FIXME"'],
+  [
+    'search for functions in src',
+    '0 of 1',
+    '"search for functions in src": `fs.search` needs `query` (text in quotes, or the result of an earlier step)',
+  ],
+  ['search for TODO in at most 5 files', '0 of 1', '"search for TODO in at most 5 files": `fs.search` has no use for 5'],
+  [
+    'search for end of file in src',
+    '0 of 1',
+    '"search for end of file in src": `fs.search` needs `query` (text in quotes, or the result of an earlier step)',
+  ],
+  ['replace "foo" with "bar" in notes.txt', '0 of 1', '"replace "foo" with "bar" in notes.txt": `fs.write` has no use for "bar"'],
+  [
+    'save README.md as copy.md',
+    '0 of 1',
+    '"save README.md as copy.md": `fs.write` needs `text` (text in quotes, or the result of an earlier step)',
+  ],
+  [
+    'Write a poem to poem.md',
+    '0 of 1',
+    '"Write a poem to poem.md": `fs.write` needs `text` (text in quotes, or the result of an earlier step)',
+  ],
+  ['Write to notes.txt', '0 of 1', '"Write to notes.txt": `fs.write` needs `text` (text in quotes, or the result of an earlier step)'],
+  ['write "x" to docs/', '0 of 1', '"write "x" to docs/": `fs.write` needs `path` (a path like src/index.ts)'],
+  [
+    'Send an email to bob@example.com',
+    '0 of 1',
+    '"Send an email to bob@example.com": `http.request` needs `url` (a URL like https://example.com)',
+  ],
+  [
+    'download "x" from https://a.example',
+    '0 of 1',
+    '"download "x" from https://a.example": `http.request` takes `body` only along with `method` (one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS)',
+  ],
+  [
+    'download https://a.example/x.json to x.json',
+    '0 of 1',
+    '"download https://a.example/x.json to x.json": `http.request` has no use for x.json',
+  ],
+  [
+    'fetch https://a.example three times',
+    '0 of 1',
+    '"fetch https://a.example three times": `http.request` comes nearest, but says nothing of "three", "times"; leave that out, or put it in quotes where it is a text',
+  ],
+  [
+    'fetch https://a.example with a timeout of 5 seconds',
+    '0 of 1',
+    '"fetch https://a.example with a timeout of 5 seconds": `http.request` has no use for 5 seconds',
+  ],
+  ['wait 5', '0 of 1', '"wait 5": `wait` needs `ms` (a time like 5 seconds)'],
+  [
+    'wait 5 seconds before reading README.md',
+    '0 of 1',
+    '"wait 5 seconds before reading README.md": the rules do not understand "before": they know no conditions, exceptions, choices or repetitions',
+  ],
+  [
+    'Post the result to https://example.com/hook',
+    '0 of 1',
+    '"Post the result to https://example.com/hook": `http.request` finds nothing that "result" could mean, or has no use for it',
+  ],
+  ['read it', '0 of 1', '"read it": `fs.read` needs `path` (a path like src/index.ts)'],
+  ['Summarise the result', '0 of 1', '"Summarise the result": no tool is asked for with "Summarise"'],
+  [
+    'search for TODO in src, then count them',
+    '1 of 2',
+    '"count them": `fs.stats` finds nothing that "them" could mean, or has no use for it',
+  ],
+  ['list the files in src, then read them', '1 of 2', '"read them": `fs.read` needs `path` (a path like src/index.ts)'],
+  ['write "a" to a.txt, write "b" to b.txt, then read both', '2 of 3', '"read both": `fs.read` needs `path` (a path like src/index.ts)'],
+  ['count the lines in src and tell me a joke', '1 of 2', '"tell me a joke": no tool is asked for with "tell"'],
+  [
+    'Read README.md, then translate it to German, then write it to de.md',
+    '1 of 3',
+    '"translate it to German": no tool is asked for with "translate"',
+    '"write it to de.md": `fs.write` needs `text` (text in quotes, or the result of an earlier step)',
+  ],
+  [
+    'count the lines in src; if there are more than 100, write "big" to out.txt',
+    '2 of 3',
+    '"if there are more than 100": the rules do not understand "if": they know no conditions, exceptions, choices or repetitions',
+  ],
+  ['Delete src/index.ts', '0 of 1', '"Delete src/index.ts": `http.request` needs `url` (a URL like https://example.com)'],
+  ['rename a.txt to b.txt', '0 of 1', '"rename a.txt to b.txt": no tool is asked for with "rename"'],
+  ['run the tests', '0 of 1', '"run the tests": no tool is asked for with "run"'],
+];
