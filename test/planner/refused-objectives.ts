@@ -155,9 +155,14 @@ export const REFUSED: readonly (readonly [objective: string, understood: string,
     '"download "x" from https://a.example": `http.request` takes `body` only along with `method` (one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS)',
   ],
   [
-    'download https://a.example/x.json to x.json',
+    'send README.md to https://a.example/hook',
     '0 of 1',
-    '"download https://a.example/x.json to x.json": `http.request` has no use for x.json',
+    '"send README.md to https://a.example/hook": `http.request` has no use for README.md',
+  ],
+  [
+    'download https://a.example/x.json as x.json',
+    '0 of 1',
+    '"download https://a.example/x.json as x.json": `http.request` has no use for x.json',
   ],
   [
     'fetch https://a.example three times',

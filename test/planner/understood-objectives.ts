@@ -103,6 +103,7 @@ export const UNDERSTOOD: readonly (readonly [objective: string, ...steps: Row[]]
     ['http.request', { url: 'https://a.example/x' }],
     ['http.request', { url: 'https://b.example/y?z=1,2' }],
   ],
+  ['download https://a.example/x.json to x.json', ['http.request', { url: 'https://a.example/x.json', saveTo: 'x.json' }]],
   ['POST "hi" to https://example.com/hook', ['http.request', { method: 'POST', url: 'https://example.com/hook', body: 'hi' }]],
   ['send "hello" to https://a.example/hook', ['http.request', { method: 'POST', url: 'https://a.example/hook', body: 'hello' }]],
   ['put "x" to https://a.example/item', ['http.request', { method: 'PUT', url: 'https://a.example/item', body: 'x' }]],

@@ -6,7 +6,7 @@ import { type Antecedents, mentionsResult, resultFor, type Source } from './resu
 import { BESIDE_A_CUE, type Slot, slotsOf } from './slots.ts';
 import type { Token } from './tokens.ts';
 import { isCode, isList, isPlace, unlikePair, type Value, valuesOf } from './values.ts';
-import { FILE_KINDS, meaning, PLACE_NOUNS, PLACE_PREPOSITIONS, STOP_WORDS, stem, TEXT_NOUNS, WORKSPACE } from './words.ts';
+import { FILE_KINDS, meaning, PLACE_NOUNS, PLACE_PREPOSITIONS, STOP_WORDS, stem, TEXT_NOUNS, WORKSPACE, wordsOfName } from './words.ts';
 
 export type Filling =
   /** several inputs where the clause names several things, each for one call */
@@ -171,8 +171,15 @@ function fillPlaces(slots: readonly Slot[], kind: 'url' | 'path' | 'glob', draft
 }
 
 function fitsPlace(value: Value, kind: Value['kind'], { slot, draft }: { slot: Slot; draft: Draft }): boolean {
+  if (slot.unseen && !isAnnounced(value, slot)) return false;
   if (value.kind === 'path' && slot.filesOnly && (value.tokens[0]?.kind === 'word' || value.value.endsWith('/'))) return false;
   return (value.kind === 'path' && isFileAskedFor(value, draft) ? 'glob' : value.kind) === kind;
+}
+
+/** "to x.json", for a slot named `saveTo`. */
+function isAnnounced({ before }: Value, { name }: Slot): boolean {
+  const cue = before.find((word) => !BESIDE_A_CUE.has(word));
+  return cue !== undefined && wordsOfName(name).includes(cue);
 }
 
 /** "find package.json" asks for the file wherever it is, where a tool's own example says the same of its pattern. */
@@ -206,7 +213,7 @@ function fillTexts(slots: readonly Slot[], draft: Draft): void {
   const rank = ({ kind, required }: Slot): number => (kind === 'text' ? 0 : 2) + (required ? 0 : 1);
   const inOrder = [...slots].sort((a, b) => rank(a) - rank(b));
   for (const value of draft.free.filter(({ kind }) => kind === 'quoted')) {
-    const open = inOrder.filter(({ name }) => draft.input[name] === undefined);
+    const open = inOrder.filter((slot) => draft.input[slot.name] === undefined && (!slot.unseen || isAnnounced(value, slot)));
     const cue = value.before[0] ?? '';
     const slot = open.find(({ name, cues }) => name === cue || cues.has(cue)) ?? open[0];
     if (slot !== undefined) draft.input[slot.name] = take(draft, value);

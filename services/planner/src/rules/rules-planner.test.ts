@@ -55,6 +55,7 @@ const TOOLS = [
     input: { items: { type: 'integer' }, seconds: { type: 'number' }, path: text, mode: { enum: ['loose', 'tight'] }, label: text },
     examples: [
       { text: 'Pack 3 items in 10 seconds', input: { items: 3, seconds: 10 } },
+      { text: 'Pack to boxes/1.txt', input: { path: 'boxes/1.txt' } },
       { text: 'Pack tight with the label "fragile"', input: { mode: 'tight', label: 'fragile' } },
     ],
   }),

@@ -19,6 +19,8 @@ export interface Slot {
   cues: ReadonlySet<string>;
   /** whether examples give its value without quotes */
   bare: boolean;
+  /** optional, and in none of the tool's examples: its value must be announced by a word of its name */
+  unseen: boolean;
   /** of a pattern: meanings of the words before it in examples where it is just a file's name */
   namesFiles: ReadonlySet<string>;
   /** of a path: every example names a file, none a folder */
@@ -32,7 +34,7 @@ export interface Slot {
 }
 
 const URL_NAME = /^(ur[il]|link|endpoint)$/i;
-const PATH_NAME = /^(path|file|filename|dir|directory|folder|root|source|target|destination)$/i;
+const PATH_NAME = /^(path|file|filename|dir|directory|folder|root|source|target|destination|saveTo|writeTo|outputFile)$/i;
 const GLOB_NAME = /^(pattern|glob|include)$/i;
 /** Words between a cue and its value: "find the file a.ts", "find files named a.ts". */
 export const BESIDE_A_CUE: ReadonlySet<string> = new Set(['the', 'a', 'an', 'file', 'files', 'folder', 'directory', 'named', 'called']);
@@ -57,6 +59,7 @@ function readSlot(name: string, schema: JsonObject, { tool, required }: { tool: 
     choices,
     words: wordsOfName(name).map(meaning),
     ...learnCues(name, tool),
+    unseen: !required && tool.examples.length > 0 && tool.examples.every(({ input }) => input[name] === undefined),
     namesFiles: kind === 'glob' ? learnFileCues(name, tool) : new Set(),
     filesOnly: kind === 'path' && learnFilesOnly(name, tool),
     unit: UNITS.get(wordsOfName(name).at(-1) ?? '') ?? null,
