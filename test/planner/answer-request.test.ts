@@ -133,6 +133,28 @@ describe('feedback', () => {
     await server?.close();
     expect(await run(wanted, await modelPlanner([reply({ keep: 'k' }, step('a', 'x'))]))).toMatchObject({ outcome: 'revised' });
   });
+
+  test('is not asked about where the task has used up its budget before, and the plan stays as it is', async () => {
+    const planId = await createPlan(GATED);
+    const limited = async (behaviour: ModelBehaviour): Promise<Planner> => {
+      server = await startModelServer(behaviour);
+      const model = createModel({ apiKey: null, baseUrl: server.url, model: 'tiny' });
+      return createOpenaiPlanner(model, { budget: { maxTokens: 1_000_000, maxRounds: 1, maxCostUsd: null } });
+    };
+    const first = await ask(planId, 'Count the tests, too');
+    expect(await run(first, await limited([reply({ keep: 'a' }, { keep: 'b' }, step('c', 'test'))]))).toMatchObject({ outcome: 'revised' });
+    await server?.close();
+    const second = await ask(planId, 'Leave them out again');
+    const planner = await limited([reply({ keep: 'a' })]);
+    expect(await run(second, planner)).toMatchObject({ outcome: 'failed', error: { code: 'budget_exceeded' } });
+    expect(server?.requests).toHaveLength(0);
+    expect(await readPlan(planId)).toMatchObject({
+      revision: 2,
+      promptVersion: planner.promptVersion,
+      usage: { calls: 1 },
+      planning: { status: 'failed', error: { code: 'budget_exceeded', message: expect.stringContaining('TASK_MAX_ROUNDS') }, rounds: [] },
+    });
+  });
 });
 
 describe('what goes wrong is recorded on the request, and the plan stays as it is', () => {
@@ -194,6 +216,28 @@ describe('a plan that failed', () => {
       ],
     });
     expect((await store.listRevisions(job.planId))?.[1]).toMatchObject({ createdBy: 'planner' });
+  });
+
+  test("is planned anew with its task's tools only, and those that it has", async () => {
+    const created = await store.createTask({
+      request: { objective: 'Count', input: {}, options: {}, tools: ['count'], template: null },
+      actor: ADA,
+    });
+    if (!created.ok) throw new Error(created.refusal.message);
+    const task = { id: created.value.id, token: 'planner' };
+    await store.startPlanning(task.id, task.token);
+    const content = contentOf(FRAGILE, TOOLS);
+    const decision = { quorum: 0, reason: 'for a test' };
+    const plan = await store.createPlan({ content, digest: await digestOf(content), origin: 'openai', createdBy: 'ada', decision, task });
+    if (!plan.ok) throw new Error(plan.refusal.message);
+    await runStep(plan.value.id, 'a', { error: 'no such folder' });
+    const job = { planId: plan.value.id, request: (await readPlan(plan.value.id)).planning?.number ?? 0 };
+    const other = { ...step('k', 'x'), tool: 'check' };
+    expect(await run(job, await modelPlanner([reply(other)]))).toMatchObject({
+      outcome: 'failed',
+      error: { code: 'invalid_plan', detail: { issues: [{ path: 'steps[0].tool', code: 'unknown_tool' }] } },
+    });
+    expect(server?.requests[0]?.body.messages[1]?.content).not.toContain('check');
   });
 
   test('is not planned anew by the rules, and is summarised then', async () => {

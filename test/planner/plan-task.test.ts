@@ -86,6 +86,34 @@ describe('a task', () => {
     expect(await store.listRevisions(plan?.id ?? '')).toMatchObject([{ revision: 1, origin: 'openai', digest: plan?.digest }]);
   });
 
+  test('leaves the version of the prompts on its rounds, its plan and the revision, and what it took on the plan', async () => {
+    const taskId = await createTask();
+    const planner = await modelPlanner([{ content: { steps: [] } }, GOOD]);
+    const result = await run(taskId, planner);
+    if (result.outcome !== 'planned') throw new Error(JSON.stringify(result));
+    const { promptVersion = '' } = planner;
+    expect(promptVersion).not.toBe('');
+    expect((await store.getTask(taskId))?.rounds).toMatchObject([{ promptVersion }, { promptVersion }]);
+    const usage = { calls: 2, inputTokens: 200, outputTokens: 40, costUsd: null };
+    expect(await store.getPlan(result.planId)).toMatchObject({ promptVersion, usage });
+    expect(await store.listRevisions(result.planId)).toMatchObject([{ promptVersion }]);
+  });
+
+  test('may use its own tools only, whatever a planner writes', async () => {
+    await store.announceTools([COUNT, { ...COUNT, name: 'rm' }]);
+    const draft = { objective: 'x', steps: [{ id: 'a', tool: 'rm', input: { path: 'x' } }] };
+    const all = plannerThat(async () => ({ ok: true, draft }));
+    expect(await run(await createTask({ tools: ['count'] }), all)).toMatchObject({
+      outcome: 'failed',
+      error: { code: 'invalid_plan', detail: { issues: [{ path: 'steps[0].tool', code: 'unknown_tool' }] } },
+    });
+    expect(await run(await createTask(), all)).toMatchObject({ outcome: 'planned' });
+    await modelPlanner([GOOD]).then(async (planner) => run(await createTask({ tools: ['count'] }), planner));
+    const prompt = JSON.stringify(server?.requests[0]?.body);
+    expect(prompt).toContain('count');
+    expect(prompt).not.toMatch(/\brm\b/);
+  });
+
   test('that asks for no approval gets a plan that has started', async () => {
     const result = await run(await createTask({ options: { requireApproval: false } }), createRulesPlanner());
     if (result.outcome !== 'planned') throw new Error(JSON.stringify(result));
@@ -119,6 +147,41 @@ test('a plan may call a condition by its name once an executor has announced it'
   const result = await run(await createTask(), planner);
   if (result.outcome !== 'planned') throw new Error(JSON.stringify(result));
   expect(await store.getPlan(result.planId)).toMatchObject({ description: 'quiet', steps: [{ when: 'quiet' }] });
+});
+
+describe('a budget', () => {
+  const limited = async (behaviour: ModelBehaviour, budget: { maxTokens?: number; maxRounds?: number }): Promise<Planner> => {
+    server = await startModelServer(behaviour);
+    const model = createModel({ apiKey: null, baseUrl: server.url, model: 'tiny' });
+    return createOpenaiPlanner(model, { budget: { maxTokens: 1_000_000, maxRounds: 100, maxCostUsd: null, ...budget } });
+  };
+
+  test('ends the planning of a task clearly, with the rounds that used it up', async () => {
+    const taskId = await createTask();
+    expect(await run(taskId, await limited([{ content: { steps: [] } }], { maxTokens: 240 }))).toMatchObject({ outcome: 'failed' });
+    expect(await store.getTask(taskId)).toMatchObject({
+      status: 'failed',
+      error: { code: 'budget_exceeded', message: expect.stringMatching(/240 of 240 tokens.*TASK_MAX_TOKENS/) },
+      rounds: [{ round: 1 }, { round: 2 }],
+      usage: { calls: 2 },
+    });
+  });
+
+  test('counts what an interrupted planning of the task took', async () => {
+    const taskId = await createTask();
+    const stop = new AbortController();
+    const first = await limited((_, index) => (index === 0 ? { content: { steps: [] } } : { hang: 'before headers' }), { maxRounds: 2 });
+    const interrupted = run(taskId, first, { signal: stop.signal }).catch((error: unknown) => error);
+    await vi.waitFor(() => expect(server?.requests).toHaveLength(2));
+    stop.abort();
+    expect(await interrupted).toBeInstanceOf(PlanningInterruptedError);
+    await server?.close();
+    expect(await run(taskId, await limited([GOOD], { maxRounds: 1 }), { token: 'two' })).toMatchObject({
+      outcome: 'failed',
+      error: { code: 'budget_exceeded', message: expect.stringContaining('1 of 1 rounds') },
+    });
+    expect(await store.getTask(taskId)).toMatchObject({ usage: { calls: 1 } });
+  });
 });
 
 describe('what goes wrong is recorded on the task', () => {

@@ -73,7 +73,7 @@ describe('the whole language of plans', () => {
     const [kept, step] = stepsIn().anyOf as JsonObject[];
     expect(kept?.required).toEqual(['keep']);
     const fields = ['when', 'runIf', 'onError', 'approval', 'forEach', 'maxItems', 'ifTrue', 'ifFalse', 'retry', 'timeoutMs'];
-    expect(step?.required).toEqual(['id', 'tool', 'description', 'input', 'dependsOn', ...fields]);
+    expect(step?.required).toEqual(['id', 'description', 'call', 'dependsOn', ...fields]);
     await server.close();
     await (await planner([{ content: { problem: 'no', description: '', steps: [] } }])).plan(requestFor(plan));
     expect(stepsIn()).toEqual(step);
@@ -169,7 +169,7 @@ describe('a revision', () => {
     const answer = await revise([bad, { content: { steps: [{ keep: 'count' }] } }], await planView(contentOf(WHOLE_LANGUAGE, TOOLS)));
     expect(answer.ok).toBe(true);
     expect(linesIn('issues', toldIn(1))).toEqual([
-      { path: 'steps[0]', code: 'unknown_step', message: expect.stringMatching(/no step `nothing`.*count, many/) },
+      { path: 'steps[0]', code: 'unknown_step', got: { keep: 'nothing' }, allowed: WHOLE_LANGUAGE.steps.map(({ id }) => id) },
     ]);
   });
 });
@@ -223,6 +223,57 @@ describe('data in a prompt', () => {
     await (await planner([{ content: { response: 'Done.' } }])).summarise(requestFor(plan));
     expect(toldIn(0).length).toBeLessThan(150_000);
     expect(linesIn('outcomes', toldIn(0))[1]?.output).toMatch(/^"y+… \(89\d{4} more characters\)$/);
+  });
+});
+
+describe('a very large plan', () => {
+  const LONG = 'y'.repeat(4_000);
+  const draft = (steps: number, text = LONG) => ({
+    objective: 'Note much',
+    options: WHOLE_LANGUAGE.options ?? {},
+    steps: Array.from({ length: steps }, (_, at) => ({ id: `s${at}`, tool: 'note', description: `note ${at}`, input: { text } })),
+  });
+
+  test('is shown within a limit: what failed and what the feedback names in full, others by id, tool and description', async () => {
+    const content = contentOf(draft(200), TOOLS);
+    const plan = await planView(content, { s150: { status: 'failed' } });
+    const kept = { content: { description: '', steps: content.steps.map(({ id }) => ({ keep: id })) } };
+    expect(await digestOf(draftIn(await revise([kept], plan, 'Make s199 shorter')))).toBe(await digestOf(content));
+    const section = sectionOf(toldIn(0), 'current-plan');
+    expect(section.length).toBeLessThan(151_000);
+    const shown = linesIn('current-plan', toldIn(0)).slice(1);
+    expect(shown.map(({ id, cut }) => id ?? cut)).toEqual(content.steps.map(({ id }) => id));
+    const full = shown.flatMap(({ id }) => id ?? []);
+    expect(full).toEqual(expect.arrayContaining(['s0', 's150', 's199']));
+    expect(full.length).toBeGreaterThan(20);
+    expect(shown[149]).toEqual({ cut: 's149', tool: 'note', description: 'note 149' });
+    expect(toldIn(0)).toContain('The plan is long');
+  });
+
+  test('has no step written anew that was not shown: its gate would be gone unseen', async () => {
+    const content = contentOf(draft(200), TOOLS);
+    const keep = content.steps.map(({ id }) => ({ keep: id }));
+    const written = { id: 's199', call: { tool: 'note', input: { text: 'x' } } };
+    const answer = await revise(
+      [
+        { content: { steps: [...keep.slice(0, 199), written] } },
+        { content: { steps: [...keep.slice(0, 199), { ...written, id: 'new' }] } },
+      ],
+      await planView(content),
+    );
+    expect(linesIn('issues', toldIn(1))).toEqual([
+      { path: 'steps[199].id', code: 'bad_id', got: 's199', allowed: expect.stringContaining('{"keep": "s199"}') },
+    ]);
+    expect(draftIn(answer).steps.at(-1)).toMatchObject({ id: 'new', input: { text: 'x' } });
+  });
+
+  test('of which not even all ids can be shown is refused, and nothing is asked', async () => {
+    const plan = await planView(contentOf(draft(5_000, 'x'), TOOLS));
+    expect(await revise(echo, plan)).toMatchObject({
+      ok: false,
+      error: { code: 'plan_too_large', message: expect.stringMatching(/5000 steps.*150000 characters; change it by hand/) },
+    });
+    expect(server.requests).toHaveLength(0);
   });
 });
 

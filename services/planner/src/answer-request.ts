@@ -79,7 +79,7 @@ function whyGone(plan: Plan | null, number: number): string | null {
 }
 
 async function summarise({ hold, plan, signal, onRound }: Work, { store, planner }: Deps): Promise<AnswerResult> {
-  const answer = await planner.summarise({ plan, signal, onRound });
+  const answer = await planner.summarise({ plan, used: plan.usage, signal, onRound });
   if (signal.aborted) throw signal.reason;
   if (!answer.ok) throw new PlanningFailedError(answer.error);
   accepted(await store.recordResponse(hold, answer.response));
@@ -99,16 +99,17 @@ async function revise(work: Work, deps: Deps): Promise<AnswerResult> {
   return { outcome: 'revised', digest };
 }
 
-/** Those of the plan's task, and those that people have put into the plan since. */
+/** Those of the plan's task, and those that people have put into the plan since. A task that is gone allows nothing more. */
 async function allowedTools(plan: Plan, store: Pick<TaskStore, 'getTask'>): Promise<string[] | null> {
-  const task = plan.taskId === null ? null : await store.getTask(plan.taskId);
-  if (task === null || task.tools === null) return null;
-  return [...new Set([...task.tools, ...plan.steps.map(({ tool }) => tool)])];
+  if (plan.taskId === null) return null;
+  const task = await store.getTask(plan.taskId);
+  if (task?.tools === null) return null;
+  return [...new Set([...(task?.tools ?? []), ...plan.steps.map(({ tool }) => tool)])];
 }
 
 async function askPlanner({ request, plan, signal, onRound }: Work, fleet: Fleet, { planner }: Deps): Promise<PlanDraft> {
   const { objective, input } = plan;
-  const asked = { plan, objective, input, options: writtenOptions(plan.options), ...fleet, signal, onRound };
+  const asked = { plan, objective, input, options: writtenOptions(plan.options), used: plan.usage, ...fleet, signal, onRound };
   const answer = await (request.kind === 'revise'
     ? planner.revise({ ...asked, feedback: request.feedback ?? '' } satisfies RevisionRequest)
     : planner.replan(asked));

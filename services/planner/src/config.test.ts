@@ -19,10 +19,20 @@ describe('the planner', () => {
     expect(() => read({ PLANNER: 'openai' })).toThrow(/PLANNER.*OPENAI_API_KEY, or OPENAI_BASE_URL/);
   });
 
-  test.each([{ PLANNER: 'gpt' }, { OPENAI_BASE_URL: 'localhost' }, { REDIS_URL: 'http://x' }, { OPENAI_TIMEOUT_MS: '0' }])(
-    'refuses %o',
-    (env) => {
-      expect(() => read(env)).toThrow(Object.keys(env)[0]);
-    },
-  );
+  test('refuses a limit in dollars without prices, which nobody could hold', () => {
+    expect(() => read({ TASK_MAX_COST_USD: '5' })).toThrow(/TASK_MAX_COST_USD.*OPENAI_INPUT_PRICE.*no cost is known/);
+    expect(read({ TASK_MAX_COST_USD: '5', OPENAI_INPUT_PRICE: '2', OPENAI_OUTPUT_PRICE: '8' }).TASK_MAX_COST_USD).toBe(5);
+  });
+
+  test.each([
+    { PLANNER: 'gpt' },
+    { OPENAI_BASE_URL: 'localhost' },
+    { REDIS_URL: 'http://x' },
+    { OPENAI_TIMEOUT_MS: '0' },
+    { TASK_MAX_TOKENS: '0' },
+    { TASK_MAX_ROUNDS: 'many' },
+    { TASK_MAX_COST_USD: '0' },
+  ])('refuses %o', (env) => {
+    expect(() => read(env)).toThrow(Object.keys(env)[0]);
+  });
 });

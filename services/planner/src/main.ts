@@ -13,7 +13,12 @@ const CONCURRENCY = 8;
 
 function createPlanner(config: PlannerConfig): Planner {
   const model = config.PLANNER === 'rules' ? null : modelFrom(config);
-  return model === null ? createRulesPlanner() : createOpenaiPlanner(model);
+  const budget = {
+    maxTokens: config.TASK_MAX_TOKENS,
+    maxRounds: config.TASK_MAX_ROUNDS,
+    maxCostUsd: config.TASK_MAX_COST_USD ?? null,
+  };
+  return model === null ? createRulesPlanner() : createOpenaiPlanner(model, { budget });
 }
 
 await runService({

@@ -1,18 +1,24 @@
 /** The planner that asks a language model, and gives it back what validation says of its plan. */
 import type { Model } from '@countersign/llm';
-import { type JsonObject, LIMITS, type Plan, type PlanDraft, type StepDraft, validatePlan } from '@countersign/shared';
+import { type JsonObject, LIMITS, type Plan, type PlanDraft, type StepDraft, type TaskError, validatePlan } from '@countersign/shared';
+import { type Budget, DEFAULT_BUDGET } from './budget.ts';
+import { type CallForm, callForm } from './call-form.ts';
+import { MOST_SHOWN, type ShownPlan, showPlan } from './current-plan.ts';
+import { issueLines } from './given-back.ts';
 import {
   contextOf,
   invalidPlan,
   type PlanAnswer,
   type Planner,
   type PlanRequest,
+  type ReplanRequest,
   type SummaryAnswer,
   type SummaryRequest,
 } from './planner.ts';
 import {
   briefPrompt,
   EMPTY_SUMMARY_PROMPT,
+  PROMPT_VERSION,
   repairPrompt,
   replanPrompt,
   revisePrompt,
@@ -20,35 +26,56 @@ import {
   SYSTEM_PROMPT,
   summaryPrompt,
 } from './prompts.ts';
-import { readReply, replySchema } from './reply.ts';
+import { readReply, replySchema, SUMMARY_SCHEMA } from './reply.ts';
 import { askInRounds, type Verdict } from './rounds.ts';
 import { shorten } from './shorten.ts';
-import { record } from './step-form.ts';
 
-const ISSUES_GIVEN_BACK = 10;
-const SUMMARY_SCHEMA = {
-  name: 'summary',
-  schema: record({ response: { type: 'string', description: `plain text, at most ${LIMITS.textLength} characters` } }),
-};
+interface Options {
+  budget?: Budget;
+  /** milliseconds since the epoch */
+  now?: () => number;
+}
 
-export function createOpenaiPlanner(model: Model, now: () => number = Date.now): Planner {
-  const write = (request: PlanRequest, brief: string, current: Plan | null): Promise<PlanAnswer> =>
-    askInRounds<PlanAnswer>({
+/** What a plan is asked for with, besides the request. */
+interface Asking {
+  brief: string;
+  calls: CallForm;
+  /** the plan that is written anew, and its steps that the model is not shown in full; null for a new one */
+  current: { plan: Plan; cut: ReadonlySet<string> } | null;
+}
+
+export function createOpenaiPlanner(model: Model, { budget = DEFAULT_BUDGET, now = Date.now }: Options = {}): Planner {
+  const write = (request: PlanRequest, { brief, calls, current }: Asking): Promise<PlanAnswer> => {
+    const schema = replySchema(calls, { revising: current !== null });
+    return askInRounds<PlanAnswer>({
       model,
       messages: [
         { role: 'system', content: SYSTEM_PROMPT },
         { role: 'user', content: brief },
       ],
-      schema: replySchema(request.tools, { revising: current !== null }),
-      judge: (reply) => judgePlan(reply, request, current),
+      schema,
+      judge: (reply) => judgePlan(reply, request, { calls, current, schema: schema.schema }),
       request,
+      budget,
       now,
     });
+  };
+  const writeAnew = async <Request extends ReplanRequest & { feedback?: string }>(
+    request: Request,
+    prompt: (request: Request, shown: ShownPlan) => string,
+  ): Promise<PlanAnswer> => {
+    const { plan, feedback } = request;
+    const calls = callForm(request.tools);
+    const shown = showPlan(plan, calls, feedback);
+    if (shown === null) return { ok: false, error: tooLarge(plan) };
+    return write(request, { brief: prompt(request, shown), calls, current: { plan, cut: shown.cut } });
+  };
   return {
     name: 'openai',
-    plan: (request) => write(request, briefPrompt(request), null),
-    revise: (request) => write(request, revisePrompt(request), request.plan),
-    replan: (request) => write(request, replanPrompt(request), request.plan),
+    promptVersion: PROMPT_VERSION,
+    plan: (request) => write(request, { brief: briefPrompt(request), calls: callForm(request.tools), current: null }),
+    revise: (request) => writeAnew(request, revisePrompt),
+    replan: (request) => writeAnew(request, replanPrompt),
     summarise: (request: SummaryRequest) =>
       askInRounds<SummaryAnswer>({
         model,
@@ -59,13 +86,24 @@ export function createOpenaiPlanner(model: Model, now: () => number = Date.now):
         schema: SUMMARY_SCHEMA,
         judge: judgeSummary,
         request,
+        budget,
         now,
       }),
   };
 }
 
-function judgePlan(value: JsonObject, request: PlanRequest, current: Plan | null): Verdict<PlanAnswer> {
-  const reply = readReply(value, current?.steps);
+const tooLarge = ({ steps }: Plan): TaskError => ({
+  code: 'plan_too_large',
+  message: `a model can't be shown this plan: the ids, tools and descriptions of its ${steps.length} steps have more than ${MOST_SHOWN} characters; change it by hand`,
+  detail: { steps: steps.length, characters: MOST_SHOWN },
+});
+
+function judgePlan(
+  value: JsonObject,
+  request: PlanRequest,
+  { calls, current, schema }: Omit<Asking, 'brief'> & { schema: JsonObject },
+): Verdict<PlanAnswer> {
+  const reply = readReply(value, { calls, ...(current === null ? {} : { current: current.plan.steps, cut: current.cut }) });
   if (reply.problem !== '') {
     const message = `the model found no plan for ${current === null ? 'this objective' : 'this'}: ${reply.problem.slice(0, 2_000)}`;
     return { answer: { ok: false, error: { code: 'not_possible', message, detail: {} } }, issues: [] };
@@ -79,19 +117,24 @@ function judgePlan(value: JsonObject, request: PlanRequest, current: Plan | null
     options: request.options,
   };
   const result = validatePlan(draft, contextOf(request));
-  const unreadable = new Set(reply.issues.map(({ path }) => path));
-  const issues = [...reply.issues, ...result.issues.filter(({ path }) => !within(path, unreadable))];
+  const issues = [...reply.issues, ...result.issues.filter(({ path }) => !within(path, reply.unread))];
   if (issues.length === 0) return { answer: { ok: true, draft }, issues: [] };
   const error = invalidPlan(issues);
   // What the person who asked wrote is not the model's to mend.
   if (issues.some(({ path }) => /^(options|input|objective)\b/.test(path))) return { answer: { ok: false, error }, issues };
-  const given = issues.slice(0, ISSUES_GIVEN_BACK);
-  return { issues, next: repairPrompt(given, issues.length - given.length), otherwise: () => error };
+  const { lines, more } = issueLines(issues, {
+    steps: reply.steps,
+    unread: reply.unread,
+    tools: request.tools,
+    schema,
+    currentIds: current?.plan.steps.map(({ id }) => id) ?? [],
+  });
+  return { issues, next: repairPrompt(lines, more), otherwise: () => error };
 }
 
 /** What could not be read was replaced by something empty, so that what validation says about it is beside the point. */
-const within = (path: string, places: ReadonlySet<string>): boolean =>
-  [...places].some((place) => path === place || path.startsWith(`${place}.`) || path.startsWith(`${place}[`));
+const within = (path: string, places: ReadonlyMap<string, unknown>): boolean =>
+  [...places.keys()].some((place) => path === place || path.startsWith(`${place}.`) || path.startsWith(`${place}[`));
 
 function judgeSummary({ response }: JsonObject): Verdict<SummaryAnswer> {
   const text = typeof response === 'string' ? response.trim() : '';

@@ -75,6 +75,7 @@ async function askPlanner(
     tools,
     conditions,
     options: task.options,
+    used: task.usage,
     signal,
     onRound: async (round) => {
       // What an aborted call gave is no round of the task.

@@ -15,6 +15,7 @@ import type {
   PlanOptionsInput,
   TaskError,
   ToolContract,
+  TotalUsage,
 } from '@countersign/shared';
 
 interface Asked {
@@ -22,6 +23,8 @@ interface Asked {
   signal: AbortSignal;
   /** called with every round, also one that gave nothing, before the answer is returned */
   onRound(round: PlanningRound): Promise<void>;
+  /** what models have taken for this task before; absent: nothing */
+  used?: TotalUsage;
 }
 
 export interface PlanRequest extends Asked {

@@ -1,17 +1,14 @@
 /** The form in which a model answers, and how it becomes a draft. */
 import type { OutputSchema } from '@countersign/llm';
-import { type Issue, isObject, type Json, type JsonObject, type Step, type ToolContract } from '@countersign/shared';
-import { draftOfStep, readStep, record, stepSchema } from './step-form.ts';
-
-/** OpenAI takes at most 1,000 values of enums in a schema; the names beyond that are checked by validation alone. */
-const MOST_ENUM_VALUES = 500;
+import { type Issue, isObject, type Json, type JsonObject, LIMITS, pathText, type Step } from '@countersign/shared';
+import { type CallForm, record } from './call-form.ts';
+import { draftOfStep, type ReportUnread, readStep, stepSchema } from './step-form.ts';
 
 const text = (description: string): JsonObject => ({ type: 'string', description });
 
 /** The schema of a plan; of a plan that is there already with `revising`, whose steps can be kept by their ids. */
-export function replySchema(tools: readonly ToolContract[], { revising }: { revising: boolean }): OutputSchema {
-  const names = tools.map(({ name }) => name);
-  const step = stepSchema({ type: 'string', ...(names.length <= MOST_ENUM_VALUES ? { enum: names } : {}) });
+export function replySchema(calls: CallForm, { revising }: { revising: boolean }): OutputSchema {
+  const step = stepSchema(calls);
   const kept = record({ keep: text('the id of a step of the current plan that stays exactly as it is') });
   return {
     name: 'plan',
@@ -23,6 +20,11 @@ export function replySchema(tools: readonly ToolContract[], { revising }: { revi
   };
 }
 
+export const SUMMARY_SCHEMA: OutputSchema = {
+  name: 'summary',
+  schema: record({ response: text(`plain text, at most ${LIMITS.textLength} characters`) }),
+};
+
 export interface ReadReply {
   /** why the model says that there is no plan; '' where there is one */
   problem: string;
@@ -31,33 +33,55 @@ export interface ReadReply {
   /** for `validatePlan`, which finds what is wrong with them */
   steps: Json;
   issues: Issue[];
+  /** what could not be read, by the path of its issue: something empty stands in its place */
+  unread: ReadonlyMap<string, Json>;
 }
 
 const said = (value: Json | undefined): string => (typeof value === 'string' ? value : '');
 
-/** Takes a reply apart. `current`: the steps of the plan that is written anew. */
-export function readReply(reply: JsonObject, current: readonly Step[] = []): ReadReply {
+/** What a reply is read with. */
+interface Reading {
+  calls: CallForm;
+  /** the steps of the plan that is written anew */
+  current?: readonly Step[];
+  /** the ids of those that the model was not shown in full */
+  cut?: ReadonlySet<string>;
+}
+
+/** Takes a reply apart. */
+export function readReply(reply: JsonObject, { calls, current = [], cut = new Set() }: Reading): ReadReply {
   const issues: Issue[] = [];
+  const unread = new Map<string, Json>();
+  const report: ReportUnread = ({ code, message }, at, got) => {
+    const path = pathText(at);
+    issues.push({ path, code, message });
+    unread.set(path, got);
+  };
   const byId = new Map(current.map((step) => [step.id, step]));
   const read = (step: Json, index: number): Json => {
     if (!isObject(step)) return step;
     const written = step as JsonObject;
     if (byId.size > 0 && typeof written.keep === 'string' && Object.keys(written).length === 1) {
-      return readKept(written.keep, { index, byId, issues });
+      const kept = byId.get(written.keep);
+      if (kept !== undefined) return draftOfStep(kept);
+      report({ code: 'unknown_step', message: notThere(written.keep, byId) }, ['steps', index], step);
+      return {};
     }
-    return withInherited(readStep(written, index, issues), byId);
+    const anew = readStep(written, { index, report, calls });
+    const id = said(anew.id);
+    if (cut.has(id)) report({ code: 'bad_id', message: notShown(id) }, ['steps', index, 'id'], id);
+    return withInherited(anew, byId);
   };
   const steps = Array.isArray(reply.steps) ? reply.steps.map(read) : (reply.steps ?? null);
-  return { problem: said(reply.problem).trim(), description: said(reply.description), steps, issues };
+  return { problem: said(reply.problem).trim(), description: said(reply.description), steps, issues, unread };
 }
 
-function readKept(id: string, { index, byId, issues }: { index: number; byId: ReadonlyMap<string, Step>; issues: Issue[] }): Json {
-  const step = byId.get(id);
-  if (step !== undefined) return draftOfStep(step);
-  const message = `the current plan has no step \`${id.slice(0, 100)}\` that could be kept; it has ${[...byId.keys()].slice(0, 50).join(', ')}`;
-  issues.push({ path: `steps[${index}]`, code: 'unknown_step', message });
-  return {};
-}
+const notThere = (id: string, byId: ReadonlyMap<string, Step>): string =>
+  `the current plan has no step \`${id.slice(0, 100)}\` that could be kept; it has ${[...byId.keys()].slice(0, 50).join(', ')}`;
+
+/** Were it written anew, a gate or a condition that the model did not see would be gone, and nobody asked for that. */
+const notShown = (id: string): string =>
+  `the step \`${id}\` was not shown in full, so it can't be written anew: keep it with {"keep": "${id}"}, leave it out, or give the new step another id`;
 
 /**
  * What a step says nothing of is as it was while it calls the same tool: defaults filled in anew could differ from those

@@ -1,8 +1,9 @@
 /** Asking a model until its answer will do, with each round recorded. */
 import type { Completion, Message, Model, OutputSchema } from '@countersign/llm';
-import type { Issue, JsonObject, TaskError } from '@countersign/shared';
+import { digestOf, type Issue, type JsonObject, type TaskError } from '@countersign/shared';
+import { type Budget, budgetError, NOTHING_USED, withRound } from './budget.ts';
 import { cutReply, type PlanRequest } from './planner.ts';
-import { CUT_OFF_PROMPT, NOT_JSON_PROMPT } from './prompts.ts';
+import { CUT_OFF_PROMPT, NOT_JSON_PROMPT, PROMPT_VERSION } from './prompts.ts';
 
 const ROUNDS = 3;
 /** Answers that the same model may well do better with when told what was wrong. */
@@ -19,16 +20,21 @@ interface Conversation<Answer> {
   messages: readonly Message[];
   schema: OutputSchema;
   judge(reply: JsonObject): Verdict<Answer>;
-  request: Pick<PlanRequest, 'signal' | 'onRound'>;
+  request: Pick<PlanRequest, 'signal' | 'onRound' | 'used'>;
+  budget: Budget;
   now: () => number;
 }
 
 type Failed = { ok: false; error: TaskError };
 
 export async function askInRounds<Answer extends object>(conversation: Conversation<Answer>): Promise<Answer | Failed> {
-  const { model, schema, judge, request, now } = conversation;
+  const { model, schema, judge, request, budget, now } = conversation;
   const messages = [...conversation.messages];
+  let used = request.used ?? NOTHING_USED;
   for (let round = 1; ; round++) {
+    const tooMuch = budgetError(used, budget);
+    if (tooMuch !== null) return { ok: false, error: tooMuch };
+    const promptHash = await digestOf(messages);
     const startedAt = now();
     const completion = await model.complete<JsonObject>({ messages, schema, signal: request.signal });
     const verdict: Verdict<Answer | Failed> = completion.ok ? judge(completion.value) : withoutAnswer(completion.error);
@@ -37,8 +43,8 @@ export async function askInRounds<Answer extends object>(conversation: Conversat
       planner: 'openai',
       model: model.name,
       format: completion.format,
-      promptVersion: null,
-      promptHash: null,
+      promptVersion: PROMPT_VERSION,
+      promptHash,
       startedAt: new Date(startedAt).toISOString(),
       durationMs: Math.max(0, Math.round(now() - startedAt)),
       reply: cutReply(completion.raw),
@@ -46,6 +52,7 @@ export async function askInRounds<Answer extends object>(conversation: Conversat
       error: completion.ok ? null : `${completion.error.code}: ${completion.error.message}`,
       usage: completion.usage,
     });
+    used = withRound(used, completion.usage);
     if ('answer' in verdict) return verdict.answer;
     if (round === ROUNDS) return { ok: false, error: verdict.otherwise(ROUNDS) };
     if (completion.raw !== null) messages.push({ role: 'assistant', content: completion.raw });

@@ -1,28 +1,16 @@
 /** A step in the form in which a model reads and writes it: every field there, with a neutral value where it says nothing. */
 import { HUMAN_INPUT_TOOL, type Issue, isObject, type Json, type JsonObject, ON_ERROR, RUN_IF, type Step } from '@countersign/shared';
+import { type CallForm, record } from './call-form.ts';
 
 const text = (description: string): JsonObject => ({ type: 'string', description });
 const texts = (description: string): JsonObject => ({ type: 'array', items: { type: 'string' }, description });
 const orNull = (schema: JsonObject, description: string): JsonObject => ({ anyOf: [schema, { type: 'null' }], description });
 
-/** Strict mode wants every property required and no others. */
-export const record = (properties: JsonObject): JsonObject => ({
-  type: 'object',
-  properties,
-  required: Object.keys(properties),
-  additionalProperties: false,
-});
-
-/**
- * The schema of a step. Its input is JSON text, because strict mode has no objects with free keys, and no way to tie the
- * input's form to the tool's name; validation checks it against the tool's own schema.
- */
-export const stepSchema = (tool: JsonObject): JsonObject =>
+export const stepSchema = (calls: CallForm): JsonObject =>
   record({
     id: text('a letter, then letters, digits, `_` or `-`; at most 64 characters; unique'),
-    tool,
     description: text('what this step is for, in one line'),
-    input: text("the tool's input: a JSON object, written as text"),
+    call: calls.schema,
     dependsOn: texts('ids of the steps that must end first'),
     when: text("a condition; the step is skipped where it is false. '' for none"),
     runIf: { type: 'string', enum: [...RUN_IF], description: `how its dependencies must have ended; mostly ${RUN_IF[0]}` },
@@ -76,14 +64,13 @@ export function draftOfStep(step: Step): JsonObject {
   return { id, tool, description, input, dependsOn, ...withoutNothing(given as unknown as JsonObject) };
 }
 
-/** A stored step in the model's form. */
-export function writeStep(step: Step): JsonObject {
+/** A stored step in the model's form. An input that has a form of its own is written without what is left out: that is shorter. */
+export function writeStep(step: Step, calls: CallForm): JsonObject {
   const { id, tool, description, input, dependsOn, when, runIf, onError, forEach, maxItems } = step;
   return {
     id,
-    tool,
     description,
-    input: JSON.stringify(input),
+    call: { tool, input: calls.isStructured(tool) ? input : JSON.stringify(input) },
     dependsOn,
     when: when ?? '',
     runIf,
@@ -105,27 +92,60 @@ function writeGate({ tool, input, approval }: Step): Json {
   return approval.quorum === 1 ? null : { message: '', quorum: approval.quorum };
 }
 
-/** What a model wrote, for `validatePlan`. One that ignored the schema is met halfway: an input that is an object already is fine. */
-export function readStep(written: JsonObject, index: number, issues: Issue[]): JsonObject {
-  const { input, approval, forEach, ...rest } = withoutNothing(written);
+/** Where a model's step stands, and what to read it with. */
+interface Reading {
+  index: number;
+  report: ReportUnread;
+  calls: CallForm;
+}
+
+/** Says of something that could not be read where it stands and what it is. */
+export type ReportUnread = (issue: Omit<Issue, 'path'>, path: readonly PropertyKey[], got: Json) => void;
+
+/**
+ * What a model wrote, for `validatePlan`. One that ignored the schema is met halfway: the call may stand in the step itself,
+ * and an input may be an object or JSON text, whichever its tool has.
+ */
+export function readStep(written: JsonObject, reading: Reading): JsonObject {
+  const { approval, forEach, ...rest } = withoutNothing(withCall(written, reading));
   return {
     ...rest,
-    input: typeof input === 'string' ? readInput(input, index, issues) : (input ?? {}),
+    input: readInput(rest, reading),
     ...(approval === undefined ? {} : { approval: readGate(approval) }),
     ...(forEach === undefined ? {} : { forEach: readList(forEach) }),
   };
 }
 
-function readInput(input: string, index: number, issues: Issue[]): JsonObject {
-  let problem = 'must be a JSON object written as text';
+/** The step with its call's tool and input in it. */
+function withCall(written: JsonObject, { index, report }: Reading): JsonObject {
+  const { call, ...rest } = written;
+  if (call === undefined) return written;
+  const path = ['steps', index, 'call'];
+  if (!isObject(call)) {
+    report({ code: 'bad_input', message: 'must be an object with the fields `tool` and `input`' }, path, call);
+    return rest;
+  }
+  const { tool, input, ...unknown } = call as JsonObject;
+  for (const [name, value] of Object.entries(unknown)) {
+    report({ code: 'unknown_field', message: `a call has \`tool\` and \`input\`, and no \`${name}\`` }, [...path, name], value);
+  }
+  return { ...rest, ...(tool === undefined ? {} : { tool }), ...(input === undefined ? {} : { input }) };
+}
+
+function readInput({ tool, input }: JsonObject, { index, report, calls }: Reading): Json {
+  const read = (value: JsonObject): JsonObject => (typeof tool === 'string' ? calls.read(tool, value) : value);
+  if (input === undefined || input === null) return {};
+  if (isObject(input)) return read(input as JsonObject);
+  if (typeof input !== 'string') return input;
   if (input.trim() === '') return {};
+  let problem = 'must be a JSON object written as text';
   try {
     const value: unknown = JSON.parse(input);
-    if (isObject(value)) return value as JsonObject;
+    if (isObject(value)) return read(value as JsonObject);
   } catch (error) {
     problem += `; it can't be parsed: ${error instanceof Error ? error.message : String(error)}`;
   }
-  issues.push({ path: `steps[${index}].input`, code: 'bad_input', message: problem });
+  report({ code: 'bad_input', message: problem }, ['steps', index, 'input'], input);
   return {};
 }
 
