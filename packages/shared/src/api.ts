@@ -13,14 +13,21 @@ const json = z.json() as z.ZodType<Json>;
 const objective = z.string().trim().min(1, 'must say what is wanted').max(LIMITS.objectiveLength);
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'must be `sha256:` and 64 hex digits');
 
-export const createTaskBody = z.strictObject({
-  objective,
+const taskFields = {
   input: jsonObject.optional(),
   /** checked by the plan validator, so that every issue has the same form */
   options: z.record(z.string(), json).optional(),
   tools: z.array(z.string().min(1)).max(1_000).optional(),
-});
+};
+export const createTaskBody = z.strictObject({ objective, ...taskFields });
 export type CreateTaskBody = z.infer<typeof createTaskBody>;
+
+/** A task whose plan is made from a template: the objective is the template's where none is given. */
+export const createTaskFromTemplateBody = z.strictObject({
+  template: z.string().min(1, 'must name a template'),
+  objective: objective.optional(),
+  ...taskFields,
+});
 
 /** The plan itself is checked by `validatePlan`, which reports every issue at once. */
 export const createPlanBody = z.looseObject({ draft: z.boolean().optional() });

@@ -6,6 +6,7 @@ export {
   cancelBody,
   createPlanBody,
   createTaskBody,
+  createTaskFromTemplateBody,
   diffQuery,
   emptyBody,
   type FieldChange,
@@ -129,6 +130,7 @@ export {
   revisionSchema,
   stepViewSchema,
   taskSchema,
+  templateSchema,
 } from './resources.ts';
 export { type RetryPolicy, retryDelay, retryPolicySchema } from './retry.ts';
 export { asksAtOnce, CONDITION_TOOL, callsCode, HUMAN_INPUT_TOOL, inputReferences, stepReferences } from './step-references.ts';
@@ -144,6 +146,7 @@ export {
   type TotalUsage,
   type Usage,
 } from './task.ts';
+export { TEMPLATE_NAME, type Template } from './template.ts';
 export {
   RISKS,
   type Risk,
@@ -174,4 +177,5 @@ export {
 } from './transitions.ts';
 export { type ValidationResult, validateOptions, validatePlan } from './validate.ts';
 export type { ValidationContext } from './validation/context.ts';
+export { pathProblem } from './validation/possible-paths.ts';
 export { writtenOptions } from './written-options.ts';

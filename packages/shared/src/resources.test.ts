@@ -19,8 +19,10 @@ import {
   type revisionSchema,
   type stepViewSchema,
   type taskSchema,
+  type templateSchema,
 } from './resources.ts';
 import type { PlanningRound, Task } from './task.ts';
+import type { Template } from './template.ts';
 import { validatePlan } from './validate.ts';
 
 describe('the schemas of the answers', () => {
@@ -38,6 +40,7 @@ describe('the schemas of the answers', () => {
     expectTypeOf<z.output<typeof eventSchema>>().branded.toEqualTypeOf<Event>();
     expectTypeOf<z.output<typeof planDiffSchema>>().branded.toEqualTypeOf<PlanDiff>();
     expectTypeOf<z.output<typeof approvalItemSchema>>().branded.toEqualTypeOf<ApprovalItem>();
+    expectTypeOf<z.output<typeof templateSchema>>().branded.toEqualTypeOf<Template>();
   });
 });
 

@@ -8,7 +8,7 @@ import { ERRORS, type ErrorCode } from './errors.ts';
 import { PLAN_EVENT_TYPES, STEP_EVENT_TYPES, TASK_EVENT_TYPES } from './events.ts';
 import { ISSUE_CODES } from './issue.ts';
 import type { Json, JsonObject } from './json.ts';
-import { ON_ERROR, type PlanOptionsInput, planOptionsSchema, RUN_IF, STEP_ERROR_CODES } from './plan.ts';
+import { ON_ERROR, type PlanOptionsInput, planOptionsSchema, RUN_IF, STEP_ERROR_CODES, type StepDraft } from './plan.ts';
 import { retryPolicySchema } from './retry.ts';
 import { MODEL_FORMATS, PLANNERS } from './task.ts';
 import { RISKS, toolContractSchema } from './tool-contract.ts';
@@ -338,4 +338,17 @@ export const planDraftSchema = z.strictObject({
     }),
   ),
   options: planOptionsSchema.optional(),
+});
+
+export const templateSchema = z.strictObject({
+  name: z.string(),
+  description: z.string(),
+  parameters: jsonObject.describe('a JSON Schema of an object: what a task that uses the template gives as its `input`'),
+  objective: z.string().describe('the objective of a task that gives none, with references to its input'),
+  steps: planDraftSchema.shape.steps as unknown as z.ZodType<StepDraft[]>,
+  options: jsonObject.describe(
+    'the options as they are written; those that a task gives go before them',
+  ) as unknown as z.ZodType<PlanOptionsInput>,
+  tools: z.array(z.string()).nullable(),
+  digest,
 });

@@ -198,3 +198,34 @@ describe('a path that an output can never have', () => {
     expect(messages(steps(question(), reader))).toEqual([]);
   });
 });
+
+describe('where the schema of the input is known', () => {
+  const inputSchema: JsonObject = {
+    type: 'object',
+    properties: { root: { type: 'string' }, files: { type: 'array', items: { type: 'object', additionalProperties: true } } },
+    additionalProperties: false,
+  };
+
+  test.each([
+    ['{{input}}', true],
+    ['{{input.root}}', true],
+    ['{{input.files[0].path}}', true],
+    ['{{input.rot}}', false],
+    ['{{input.root.x}}', false],
+    ['{{input.files.path}}', false],
+  ])('%s: %s', (text, valid) => {
+    expect(issues(steps({ ...a, input: { x: text } }), { inputSchema })).toEqual(valid ? [] : ['steps[0].input.x unknown_reference']);
+  });
+
+  test('the message names what there is', () => {
+    expect(messages(steps({ ...a, when: '{{input.rot}} == 1' }), { inputSchema })).toEqual([
+      '{{input.rot}}: `input` has no `rot`; it has `root`, `files`',
+    ]);
+  });
+
+  test('an open schema lets every name through', () => {
+    expect(issues(steps({ ...a, input: { x: '{{input.any}}' } }), { inputSchema: { ...inputSchema, additionalProperties: true } })).toEqual(
+      [],
+    );
+  });
+});

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '@countersign/shared';
 import { describe, expect, it } from 'vitest';
-import { compileSchema } from './json-schema.ts';
+import { compileSchema, schemaIssues } from './json-schema.ts';
 
 const check = (schema: JsonObject) => compileSchema(schema, { field: 'schema', untrusted: true });
 const issues = (schema: JsonObject, value: Json): string[] =>
@@ -57,5 +57,31 @@ describe('a schema', () => {
 
   it('from a plan cannot take forever over a text', () => {
     expect(issues({ pattern: '^(a+)+$' }, `${'a'.repeat(50_000)}!`)).toHaveLength(1);
+  });
+});
+
+describe('the issues of a schema itself', () => {
+  const found = (schema: JsonObject): string[] => schemaIssues(schema, 'schema').map(({ path, message }) => `${path}: ${message}`);
+
+  it('are none where it can be used', () => {
+    expect(found({ type: 'object', properties: { a: { type: 'string', default: 'x' } } })).toEqual([]);
+    expect(found({ $schema: 'http://json-schema.org/draft-07/schema#', type: 'string' })).toEqual([]);
+  });
+
+  it('stand at their places, one for each', () => {
+    expect(found({ type: 'object', properties: { a: { type: 'strin' }, b: { minimum: 'x', required: 'y' } } })).toEqual([
+      expect.stringMatching(/^schema\.properties\.a\.type: must be equal to one of the allowed values: .*"string"/),
+      'schema.properties.b.minimum: must be number',
+      'schema.properties.b.required: must be array',
+    ]);
+  });
+
+  it.each<[JsonObject, RegExp]>([
+    [{ properties: { a: { $ref: '#/$defs/nowhere' } } }, /nowhere/],
+    [{ properties: { a: { pattern: '(' } } }, /regular expression/i],
+    [{ $schema: 'https://nowhere.example/schema' }, /nowhere\.example/],
+    [{ $async: true }, /\$async/],
+  ])('of %j are of the whole', (schema, message) => {
+    expect(schemaIssues(schema, 'schema')).toEqual([{ path: 'schema', code: 'bad_input', message: expect.stringMatching(message) }]);
   });
 });

@@ -53,16 +53,36 @@ function issueOf({ instancePath, message, params }: ErrorObject, value: unknown,
   return { path: pathText(path), code: 'bad_input', message: `${message ?? 'is wrong'}${values}` };
 }
 
+function ajvFor({ $schema }: JsonObject, options: Options): Ajv {
+  const dialect = typeof $schema === 'string' ? $schema : '';
+  return dialect.includes('draft-07') || dialect.includes('draft-06') ? new Ajv(options) : new Ajv2020(options);
+}
+
+/**
+ * Everything that is wrong with a schema itself, as far as it is known where, each at its own path: `root`, or like
+ * `root.properties.name`. Empty where `compileSchema` takes it.
+ */
+export function schemaIssues(schema: JsonObject, root: string): Issue[] {
+  try {
+    const ajv = ajvFor(schema, OPTIONS);
+    const found = ajv.validateSchema(schema) ? [] : (ajv.errors ?? []).map((error) => issueOf(error, schema, root));
+    // Of several ways in which one place could be right, the first is said.
+    if (found.length > 0) return [...new Map(found.reverse().map((issue) => [issue.path, issue])).values()].reverse();
+    compileSchema(schema, { field: 'it' });
+    return [];
+  } catch (error) {
+    return [{ path: root, code: 'bad_input', message: (error as Error).message }];
+  }
+}
+
 /**
  * Reads a schema. `untrusted`: it comes from a plan and not from an executor's own code. Throws an Error that names `field`
  * when it can't be used.
  */
 export function compileSchema(schema: JsonObject, { field, untrusted = false }: { field: string; untrusted?: boolean }): SchemaCheck {
-  const dialect = typeof schema.$schema === 'string' ? schema.$schema : '';
   const options = untrusted ? { ...OPTIONS, useDefaults: false, code: { regExp: linearRegExp } } : OPTIONS;
-  const ajv = dialect.includes('draft-07') || dialect.includes('draft-06') ? new Ajv(options) : new Ajv2020(options);
   try {
-    const check = ajv.compile(schema);
+    const check = ajvFor(schema, options).compile(schema);
     if ('$async' in check) throw new Error('$async is not supported');
     return {
       problem: (value) => (check(value) ? null : (check.errors ?? []).map(errorText).join('; ')),

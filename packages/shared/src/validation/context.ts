@@ -1,4 +1,5 @@
 /** What validation needs to know besides the plan. */
+import type { JsonObject } from '../json.ts';
 import type { ToolContract } from '../tool-contract.ts';
 
 export interface ValidationContext {
@@ -8,4 +9,6 @@ export interface ValidationContext {
   allowedTools?: readonly string[] | null;
   /** the names of the conditions registered in code; absent: none */
   conditions?: Pick<ReadonlySet<string>, 'has'>;
+  /** the JSON Schema of the plan's input, where it has one: references to what it can't hold are issues */
+  inputSchema?: JsonObject;
 }

@@ -53,7 +53,10 @@ export function linkSteps(candidates: readonly Candidate[], context: ValidationC
 
 function referenceProblem(found: FoundReference, by: Candidate, steps: Steps): Problem | null {
   const { root, path } = found.reference;
-  if (root === 'input') return null;
+  if (root === 'input') {
+    const problem = pathProblem(steps.context.inputSchema, path, 'input');
+    return problem === null ? null : unknown(problem);
+  }
   if (root === 'task')
     return path.length === 1 && (path[0] === 'id' || path[0] === 'objective') ? null : unknown('a task has `id` and `objective`');
   if (root === 'item' || root === 'index') {

@@ -1,4 +1,4 @@
-/** Paths that an output can never have, after its schema. Whatever the schema leaves open is possible. */
+/** Paths that an output, or a plan's input, can never have, after its schema. Whatever the schema leaves open is possible. */
 import { pathText } from '../issue.ts';
 import { isObject } from '../json.ts';
 
