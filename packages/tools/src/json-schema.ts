@@ -68,7 +68,7 @@ export function schemaIssues(schema: JsonObject, root: string): Issue[] {
     const found = ajv.validateSchema(schema) ? [] : (ajv.errors ?? []).map((error) => issueOf(error, schema, root));
     // Of several ways in which one place could be right, the first is said.
     if (found.length > 0) return [...new Map(found.reverse().map((issue) => [issue.path, issue])).values()].reverse();
-    compileSchema(schema, { field: 'it' });
+    compileSchema(schema, { field: 'this' });
     return [];
   } catch (error) {
     return [{ path: root, code: 'bad_input', message: (error as Error).message }];

@@ -15,6 +15,7 @@ import type { ApiContext, ApiStore } from './operation.ts';
 import { OPERATIONS } from './operations.ts';
 import { apiHeaders, dashboardHeaders } from './security-headers.ts';
 import { send } from './send.ts';
+import type { Templates } from './templates/load-templates.ts';
 
 /** Milliseconds between two comments on a silent event stream: less than proxies wait. */
 const HEARTBEAT_MS = 15_000;
@@ -28,6 +29,8 @@ export interface AppOptions {
   draining: AbortSignal;
   /** whether Redis has been looked at and found fit; when absent it is taken to be */
   checked?: () => boolean;
+  /** when absent there are none */
+  templates?: Templates;
   heartbeatMs?: number;
 }
 
@@ -63,11 +66,13 @@ const failed: ErrorRequestHandler = (error: unknown, request, response, _next) =
 };
 
 /** Makes the application. Nothing of it touches the store before the first request. */
-export function createApp({ store, logger, keys, draining, checked = () => true, heartbeatMs = HEARTBEAT_MS }: AppOptions): Express {
+export function createApp(options: AppOptions): Express {
+  const { store, logger, keys, draining, checked = () => true, templates = new Map(), heartbeatMs = HEARTBEAT_MS } = options;
   const document = openapiDocument(OPERATIONS);
   const context: ApiContext = {
     store,
     tools: knownTools(store),
+    templates,
     draining,
     checked,
     heartbeatMs,

@@ -24,6 +24,8 @@ export const apiConfigSchema = z
       .default(3000),
     HOST: z.string().default('127.0.0.1'),
     API_KEYS: apiKeys.optional(),
+    /** a folder of plans with parameters, as YAML or JSON; absent: there are none */
+    TEMPLATES_DIR: z.string().optional(),
   })
   .superRefine(({ HOST, API_KEYS }, context) => {
     if (API_KEYS === undefined && !isLoopback(HOST)) {

@@ -14,6 +14,7 @@ import {
   type Step,
   type StepView,
   type Task,
+  type Template,
   type ToolContract,
 } from '@countersign/shared';
 import type { AuditRecord } from '@countersign/store';
@@ -152,6 +153,21 @@ export const taskExample: Task = {
   rounds: [],
   usage: { calls: 0, inputTokens: 0, outputTokens: 0, costUsd: null },
   error: null,
+};
+
+export const templateExample: Template = {
+  name: 'count-files',
+  description: 'Counts the files of a folder and writes the number down.',
+  parameters: {
+    type: 'object',
+    properties: { root: { type: 'string', description: 'The folder', default: '.' } },
+    additionalProperties: false,
+  },
+  objective: 'Count the files of {{input.root}}',
+  steps: draftExample.steps,
+  options: { maxParallelSteps: 2 },
+  tools: null,
+  digest: DIGEST,
 };
 
 export const revisionExample: Revision = {

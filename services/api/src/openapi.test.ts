@@ -61,7 +61,9 @@ describe('the OpenAPI document', () => {
       ...['submit', 'approve', 'reject', 'cancel', 'pause', 'resume', 'retry', 'revise'].map((verb) => `post /v1/plans/{id}/${verb}`),
       ...['approve', 'reject', 'skip', 'retry'].map((verb) => `post /v1/plans/{id}/steps/{stepId}/${verb}`),
       ...['revisions', 'revisions/{n}', 'diff', 'events', 'audit'].map((what) => `get /v1/plans/{id}/${what}`),
-      ...['/v1/approvals', '/v1/tools', '/healthz', '/readyz', '/openapi.json', '/docs', '/admin/queues'].map((path) => `get ${path}`),
+      ...['/v1/approvals', '/v1/templates', '/v1/tools', '/healthz', '/readyz', '/openapi.json', '/docs', '/admin/queues'].map(
+        (path) => `get ${path}`,
+      ),
     ];
     expect(promised.filter((call) => document.paths[call.split(' ')[1] ?? '']?.[call.split(' ')[0] ?? ''] === undefined)).toEqual([]);
   });

@@ -22,6 +22,7 @@ import {
   STEP_ID,
   stepViewSchema,
   taskSchema,
+  templateSchema,
   toolContractSchema,
 } from '@countersign/shared';
 import { z } from 'zod';
@@ -50,6 +51,7 @@ const NAMED: Readonly<Record<string, z.ZodType>> = {
   RevisionContent: revisionContentSchema,
   Step: stepViewSchema,
   Task: taskSchema,
+  Template: templateSchema,
   ToolContract: toolContractSchema,
 };
 

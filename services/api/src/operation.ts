@@ -7,6 +7,7 @@ import type { z } from 'zod';
 import type { Access } from './access.ts';
 import type { Answer } from './answer.ts';
 import type { KnownTools } from './known-tools.ts';
+import type { Templates } from './templates/load-templates.ts';
 
 /** What the API needs of the store. */
 export type ApiStore = TaskStore & PlanStore & EventLog & ToolCatalogue & Answers & { ping(): Promise<void> };
@@ -15,6 +16,7 @@ export type ApiStore = TaskStore & PlanStore & EventLog & ToolCatalogue & Answer
 export interface ApiContext {
   store: ApiStore;
   tools: KnownTools;
+  templates: Templates;
   /** aborts when the process is asked to end */
   draining: AbortSignal;
   /** whether Redis has been looked at and found fit */

@@ -57,7 +57,6 @@ describe('every answer', () => {
     '/nowhere',
     '/V1/plans',
     '/v1',
-    '/v1/templates',
     '/metrics',
     '/v1/plans/pln_0000000000000000000000/undo',
     '/v1/plans/pln_0000000000000000000000/steps/a/pause',

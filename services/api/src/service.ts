@@ -3,11 +3,14 @@ import { ConfigError, type ServiceDefinition } from '@countersign/service';
 import { openStore } from '@countersign/store';
 import { type ApiConfig, apiConfigSchema } from './config.ts';
 import { type RunningApi, startApi } from './server.ts';
+import { loadTemplates, type Templates } from './templates/load-templates.ts';
 
 export const apiService: ServiceDefinition<ApiConfig> = {
   name: 'api',
   schema: apiConfigSchema,
-  async start({ REDIS_URL, HOST, PORT, API_KEYS }, logger, signal) {
+  async start({ REDIS_URL, HOST, PORT, API_KEYS, TEMPLATES_DIR }, logger, signal) {
+    const templates: Templates = TEMPLATES_DIR === undefined ? new Map() : await loadTemplates(TEMPLATES_DIR);
+    if (templates.size > 0) logger.info({ templates: [...templates.keys()] }, 'templates loaded');
     const store = openStore({
       redisUrl: REDIS_URL,
       onError: (error) => logger.warn({ err: error }, 'the connection to Redis has a problem'),
@@ -23,7 +26,7 @@ export const apiService: ServiceDefinition<ApiConfig> = {
     try {
       // It listens while Redis may still be starting, so that whoever watches it sees that it is alive and not ready.
       let checked = false;
-      api = await startApi({ store, logger, keys, host: HOST, port: PORT, checked: () => checked });
+      api = await startApi({ store, logger, keys, templates, host: HOST, port: PORT, checked: () => checked });
       logger.info({ url: api.url, docs: `${api.url}/docs`, dashboard: `${api.url}/admin/queues` }, 'listening');
       const redis = await store.check(logger, signal);
       if (!redis.ok) throw new ConfigError(redis.refusals.map((refusal) => `REDIS_URL: ${refusal}`));

@@ -1,20 +1,22 @@
 /** Tasks: what somebody asks for. */
 import {
-  type CreateTaskBody,
   createTaskBody,
+  createTaskFromTemplateBody,
   emptyBody,
   type Issue,
   listTasksQuery,
   taskSchema,
+  templateSchema,
   validateOptions,
 } from '@countersign/shared';
 import { z } from 'zod';
 import { type Answer, json, problem, resource } from './answer.ts';
-import { pageOf, taskAnswer } from './documented.ts';
-import { taskExample } from './examples.ts';
+import { itemsOf, pageOf, taskAnswer } from './documented.ts';
+import { taskExample, templateExample } from './examples.ts';
 import { answerOnce } from './idempotency.ts';
 import { issuesOf, summaryOf } from './issues.ts';
 import { type Call, type Operation, operation } from './operation.ts';
+import { type TaskReading, taskFromTemplate } from './templates/use-template.ts';
 
 const noTask = (id: string): Answer => problem('not_found', `there is no task \`${id}\``);
 
@@ -34,19 +36,26 @@ async function toolIssues(call: Call, body: Record<string, unknown>): Promise<Is
   );
 }
 
+/** A task whose plan a planner writes. */
+function taskToPlan(body: Record<string, unknown>): TaskReading {
+  const parsed = createTaskBody.safeParse(body);
+  if (!parsed.success) return { ok: false, issues: issuesOf(parsed.error) };
+  const { objective, input = {}, options = {}, tools = null } = parsed.data;
+  return { ok: true, request: { objective, input, options, tools, template: null } };
+}
+
 async function createTask(call: Call<unknown, Record<string, unknown>>): Promise<Answer> {
   const { actor, body, context, idempotency } = call;
-  const parsed = createTaskBody.safeParse(body);
+  const task = body.template === undefined ? taskToPlan(body) : taskFromTemplate(body, context.templates);
   const issues = [
-    ...(parsed.success ? [] : issuesOf(parsed.error)),
+    ...(task.ok ? [] : task.issues),
     // What isn't an object has its issue already.
     ...(typeof body.options === 'object' && body.options !== null && !Array.isArray(body.options) ? validateOptions(body.options) : []),
     ...(await toolIssues(call, body)),
   ];
-  if (issues.length > 0 || !parsed.success) return problem('invalid_request', summaryOf(issues, 'the task'), { issues });
-  const { objective, input = {}, options = {}, tools }: CreateTaskBody = parsed.data;
-  const request = { objective, input, options, tools: tools ?? null, template: null };
-  const outcome = await context.store.createTask({ request, actor, idempotency });
+  if (issues.length > 0 || !task.ok) return problem('invalid_request', summaryOf(issues, 'the task'), { issues });
+  const { request, draft } = task;
+  const outcome = await context.store.createTask({ request, draft, actor, idempotency });
   return answerOnce(call, outcome, (id) => readTask(call, id, 202));
 }
 
@@ -57,12 +66,13 @@ export const taskOperations: readonly Operation[] = [
     id: 'createTask',
     tag: 'tasks',
     summary: 'Ask for something',
-    description: 'Stores the task and queues its planning job. The plan that answers it is named in `planId` once there is one.',
+    description:
+      'Stores the task and queues its planning job. The plan that answers it is named in `planId` once there is one. With `template` the plan is made from that template and no planner is asked: `input` gives its parameters, `objective` may be left out, and options go before those of the template, one by one.',
     access: 'submit',
     idempotent: true,
     body: {
       schema: z.record(z.string(), z.unknown()),
-      documented: createTaskBody,
+      documented: z.union([createTaskBody, createTaskFromTemplateBody]),
       example: { objective: taskExample.objective, input: { root: '.' }, options: { maxParallelSteps: 2 } },
     },
     answers: { 202: { ...taskAnswer('The task, queued.'), headers: { Location: 'where the task can be read' } } },
@@ -108,5 +118,17 @@ export const taskOperations: readonly Operation[] = [
       const outcome = await call.context.store.cancelTask(call.params.id ?? '', { actor: call.actor, idempotency: call.idempotency });
       return answerOnce(call, outcome, (id) => readTask(call, id));
     },
+  }),
+  operation({
+    method: 'get',
+    path: '/v1/templates',
+    id: 'listTemplates',
+    tag: 'tasks',
+    summary: 'List the templates that tasks can name',
+    description: 'They are the files of the folder in the setting TEMPLATES_DIR, read when the API starts.',
+    access: 'read',
+    answers: { 200: itemsOf(templateSchema, [templateExample], 'All templates, by name.') },
+    errors: [],
+    handle: async ({ context }) => json(200, { items: [...context.templates.values()].map(({ template }) => template) }),
   }),
 ];

@@ -12,6 +12,7 @@ import { parseApiKeys } from '../src/api-keys.ts';
 import { errorsOf } from '../src/openapi.ts';
 import { OPERATIONS } from '../src/operations.ts';
 import { type RunningApi, startApi } from '../src/server.ts';
+import type { Templates } from '../src/templates/load-templates.ts';
 
 export interface Reply<Body = never> {
   status: number;
@@ -143,7 +144,7 @@ export const TOOLS: ToolContract[] = [
 ];
 
 /** An API for each test of this file, on the Redis of the file, with tools announced. `keys` as the setting API_KEYS. */
-export function useApi(options: { keys?: string; heartbeatMs?: number } = {}): TestApi {
+export function useApi(options: { keys?: string; heartbeatMs?: number; templates?: Templates } = {}): TestApi {
   const redis = useTestRedis();
   let current: { store: Store; running: RunningApi; lines: Record<string, unknown>[] } | null = null;
   const api = () => {
@@ -163,6 +164,7 @@ export function useApi(options: { keys?: string; heartbeatMs?: number } = {}): T
       host: '127.0.0.1',
       port: 0,
       ...(options.heartbeatMs !== undefined && { heartbeatMs: options.heartbeatMs }),
+      ...(options.templates !== undefined && { templates: options.templates }),
     });
     current = { store, running, lines };
   });

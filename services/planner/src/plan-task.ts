@@ -6,9 +6,13 @@ import { decidePolicy, digestOf, effectsOf, type PlanContent, type PlanDraft, ty
 import type { PlanStore, TaskStore, ToolCatalogue } from '@countersign/store';
 import { type Fleet, findTools } from './find-tools.ts';
 import { contextOf, invalidPlan, type Planner } from './planner.ts';
+import { createTemplatePlanner } from './template-planner.ts';
 import { accepted, type Ending, PlanningFailedError, workUnderHold } from './under-hold.ts';
 
-export type TaskPlanningStore = Pick<TaskStore, 'startPlanning' | 'releasePlanning' | 'getTask' | 'recordRound' | 'failTask'> &
+export type TaskPlanningStore = Pick<
+  TaskStore,
+  'startPlanning' | 'releasePlanning' | 'getTask' | 'getTaskDraft' | 'recordRound' | 'failTask'
+> &
   Pick<PlanStore, 'createPlan'> &
   Pick<ToolCatalogue, 'listTools' | 'listConditions'>;
 
@@ -58,16 +62,31 @@ export async function planTask(taskId: string, deps: PlanningDeps<TaskPlanningSt
   return workUnderHold<PlanTaskResult>(held, { signal, watchEveryMs }, async (until) => {
     const hold: TaskHold = { task, token, signal: until };
     const fleet = await findTools(store, { allowed: task.tools, signal: until, withinMs: deps.toolsWithinMs });
-    const draft = await askPlanner(hold, fleet, deps);
+    const by = { store, planner: await plannerOf(task, deps) };
+    const draft = await askPlanner(hold, fleet, by);
     const content = checkDraft(draft, task, fleet);
-    return { outcome: 'planned', planId: await storePlan(content, hold, deps) };
+    return { outcome: 'planned', planId: await storePlan(content, hold, by) };
   });
+}
+
+/** Who plans the task, and where what comes of it is recorded. */
+interface Planning {
+  store: TaskPlanningStore;
+  planner: Pick<Planner, 'name' | 'promptVersion' | 'plan'>;
+}
+
+/** What a template came to was stored with the task, whatever the planner of this service is. */
+async function plannerOf(task: Task, { store, planner }: PlanningDeps<TaskPlanningStore>): Promise<Planning['planner']> {
+  if (task.template === null) return planner;
+  const draft = await store.getTaskDraft(task.id);
+  if (draft === null) throw new Error(`the task names the template ${task.template.name} and has no plan made from it`);
+  return createTemplatePlanner(draft);
 }
 
 async function askPlanner(
   { task, token, signal }: TaskHold,
   { tools, conditions }: Fleet,
-  { store, planner }: PlanningDeps<TaskPlanningStore>,
+  { store, planner }: Planning,
 ): Promise<PlanDraft> {
   const answer = await planner.plan({
     objective: task.objective,
@@ -96,11 +115,7 @@ function checkDraft(draft: PlanDraft, task: Task, fleet: Fleet): PlanContent {
   return result.content;
 }
 
-async function storePlan(
-  content: PlanContent,
-  { task, token, signal }: TaskHold,
-  { store, planner }: PlanningDeps<TaskPlanningStore>,
-): Promise<string> {
+async function storePlan(content: PlanContent, { task, token, signal }: TaskHold, { store, planner }: Planning): Promise<string> {
   const digest = await digestOf(content);
   if (signal.aborted) throw signal.reason;
   const created = await store.createPlan({

@@ -1,0 +1,79 @@
+/** From a task that names a template to the plan that the template comes to. */
+import {
+  createTaskFromTemplateBody,
+  type Issue,
+  isObject,
+  type JsonObject,
+  LIMITS,
+  type PlanDraft,
+  type PlanOptionsInput,
+  renderText,
+  resolveReferences,
+  type TaskRequest,
+  type Template,
+} from '@countersign/shared';
+import { issuesOf } from '../issues.ts';
+import type { LoadedTemplate, Templates } from './load-templates.ts';
+
+export type TaskReading = { ok: true; request: TaskRequest; draft?: PlanDraft } | { ok: false; issues: Issue[] };
+
+/** Reads the body of a task with a `template`. Its options are checked apart. */
+export function taskFromTemplate(body: Record<string, unknown>, templates: Templates): TaskReading {
+  const parsed = createTaskFromTemplateBody.safeParse(body);
+  const issues = parsed.success ? [] : issuesOf(parsed.error);
+  const { template: name } = body;
+  const loaded = typeof name === 'string' ? templates.get(name) : undefined;
+  if (loaded === undefined) {
+    if (typeof name === 'string' && name !== '')
+      issues.push({ path: 'template', code: 'bad_input', message: unknownTemplate(name, templates) });
+    return { ok: false, issues };
+  }
+  const { template } = loaded;
+  const { input, issues: wrong } = readInput(body.input, loaded);
+  issues.push(...wrong, ...toolIssues(body.tools, template));
+  if (!parsed.success || issues.length > 0) return { ok: false, issues };
+
+  const { objective = rendered(template.objective, input), tools = template.tools } = parsed.data;
+  const outOfBounds = objectiveIssue(objective);
+  if (outOfBounds !== null) return { ok: false, issues: [outOfBounds] };
+  const options: PlanOptionsInput = { ...template.options, ...parsed.data.options };
+  return {
+    ok: true,
+    request: { objective, input, options, tools, template: { name: template.name, digest: template.digest } },
+    draft: { objective, description: template.description, input, steps: template.steps, options },
+  };
+}
+
+function unknownTemplate(name: string, templates: Templates): string {
+  const there =
+    templates.size === 0 ? 'there are none: the setting TEMPLATES_DIR names no folder' : `there are ${[...templates.keys()].join(', ')}`;
+  return `there is no template \`${name.slice(0, 128)}\`; ${there}`;
+}
+
+/** The input with the defaults of the parameters that it leaves out. */
+function readInput(written: unknown, { parameters }: LoadedTemplate): { input: JsonObject; issues: Issue[] } {
+  // What isn't an object has its issue already.
+  if (written !== undefined && !isObject(written)) return { input: {}, issues: [] };
+  const input = structuredClone(written ?? {}) as JsonObject;
+  return { issues: parameters.issues(input, 'input'), input };
+}
+
+function toolIssues(tools: unknown, { name, steps }: Template): Issue[] {
+  if (!Array.isArray(tools)) return [];
+  const missing = [...new Set(steps.map(({ tool }) => tool))].filter((tool) => !tools.includes(tool));
+  if (missing.length === 0) return [];
+  return [
+    { path: 'tools', code: 'bad_input', message: `the template \`${name}\` uses ${missing.map((tool) => `\`${tool}\``).join(', ')} too` },
+  ];
+}
+
+const rendered = (objective: string, input: JsonObject): string =>
+  renderText(resolveReferences(objective, { input, task: { id: null, objective: '' }, steps: new Map() })).trim();
+
+function objectiveIssue(objective: string): Issue | null {
+  if (objective === '')
+    return { path: 'objective', code: 'bad_input', message: "the template's objective comes to nothing with this input; give one" };
+  if (objective.length <= LIMITS.objectiveLength) return null;
+  const message = `the template's objective comes to ${objective.length} characters with this input; give one of at most ${LIMITS.objectiveLength}`;
+  return { path: 'objective', code: 'limit_exceeded', message };
+}
