@@ -23,6 +23,7 @@ function keep(program: string) {
     name: 'probe',
     main,
     env: process.env,
+    folder,
     logFile,
     note: (line) => notes.push(line),
     gaveUp: (error) => failures.push(error),

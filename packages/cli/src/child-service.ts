@@ -17,6 +17,8 @@ export interface ChildServiceOptions {
   /** the module that is the service */
   main: string;
   env: NodeJS.ProcessEnv;
+  /** the folder that it runs in: where the relative paths of its settings begin */
+  folder: string;
   logFile: string;
   /** is told in one line what happens to it */
   note(line: string): void;
@@ -69,7 +71,12 @@ export function keepRunning(options: ChildServiceOptions): ChildService {
     const log = openSync(logFile, 'a');
     // Detached: a Ctrl-C in the terminal is for the stack, which ends its services in their order. The channel tells a
     // service that the stack has gone, however that went, and it ends by itself.
-    child = spawn(process.execPath, [options.main], { env: options.env, detached: true, stdio: ['ignore', log, log, 'ipc'] });
+    child = spawn(process.execPath, [options.main], {
+      cwd: options.folder,
+      env: options.env,
+      detached: true,
+      stdio: ['ignore', log, log, 'ipc'],
+    });
     closeSync(log);
     child.once('error', (error) => options.gaveUp(new Error(`${name} could not be started: ${error.message}`)));
     child.once('exit', (code, signal) => ended({ code, signal }, startedAt));

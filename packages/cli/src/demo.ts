@@ -174,6 +174,7 @@ export async function demo(options: DemoOptions): Promise<number> {
     const { API_KEYS: _keys, ...env } = options.env;
     stack = await startStack({
       env: { ...env, WORKSPACE_ROOT: root },
+      folder: root,
       host: '127.0.0.1',
       port: 0,
       executors: EXECUTORS,

@@ -139,6 +139,46 @@ test('start keeps its data; SIGTERM ends the services and Redis last, with 0', a
   expect(listed.items.map(({ objective }) => objective)).toEqual(['kept']);
 });
 
+test('relative paths of settings begin where the command is run', async () => {
+  const { root, temporary } = place();
+  for (const folder of ['own-templates', 'own-tools', 'work']) mkdirSync(join(root, folder));
+  const template = { description: 'x', parameters: { type: 'object' }, objective: 'x', steps: [{ id: 'a', tool: 'own.where' }] };
+  writeFileSync(join(root, 'own-templates', 'look.json'), JSON.stringify(template));
+  const tool = "export default { name: 'own.where', description: 'x', risk: 'read', inputSchema: { type: 'object' }, run: () => 'here' };";
+  writeFileSync(join(root, 'own-tools', 'where.mjs'), tool);
+  const env = {
+    PORT: '0',
+    EXECUTORS: '1',
+    TEMPLATES_DIR: 'own-templates',
+    TOOLS_DIR: './own-tools',
+    WORKSPACE_ROOT: 'work',
+    DATA_DIR: 'data',
+  };
+  const stack = run(['start'], { root, temporary, env });
+  await stack.says(/Logs {7}\S+/);
+  expect(readdirSync(join(root, 'data')).sort()).toEqual(['logs', 'redis']);
+  const names = async (path: string): Promise<string[]> => {
+    const { items } = (await (await fetch(`${urlIn(stack.output.text)}${path}`)).json()) as { items: { name: string }[] };
+    return items.map(({ name }) => name);
+  };
+  expect(await names('/v1/templates')).toEqual(['look']);
+  expect(await names('/v1/tools')).toContain('own.where');
+  const steps = [{ id: 'a', tool: 'fs.write', input: { path: 'a.txt', text: 'a' } }];
+  const body = JSON.stringify({ objective: 'x', steps, options: { autoApprove: true } });
+  await fetch(`${urlIn(stack.output.text)}/v1/plans`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
+  await vi.waitFor(() => expect(existsSync(join(root, 'work', 'a.txt'))).toBe(true), WITHIN);
+});
+
+test('templates that are wrong end the start, and every one of their problems is shown', async () => {
+  const { root, temporary } = place();
+  mkdirSync(join(root, 'templates'));
+  writeFileSync(join(root, 'templates', 'bad.yaml'), 'name: bad\nstpes: []\n');
+  const stack = run(['start'], { root, temporary, env: { PORT: '0', TEMPLATES_DIR: 'templates' } });
+  expect(await stack.exited).toBe(1);
+  expect(stack.output.text).toContain('TEMPLATES_DIR: templates/bad.yaml:1:1: description: is missing; it must be a string');
+  expect(stack.output.text).toContain('TEMPLATES_DIR: templates/bad.yaml:2:1: stpes: a template has no field `stpes`');
+});
+
 test('a service and a Redis that are killed are started again', async () => {
   const { root, temporary } = place();
   const stack = run(['start'], { root, temporary, env: { PORT: '0', EXECUTORS: '1' } });

@@ -13,6 +13,8 @@ const REDIS_RESTART_MS = 250;
 export interface StackOptions {
   /** passed on to the services, which read their settings from it */
   env: NodeJS.ProcessEnv;
+  /** the folder that the services run in: where the relative paths of their settings begin */
+  folder: string;
   host: string;
   /** 0: a free one */
   port: number;
@@ -131,7 +133,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const launch = (name: string, main: string, extra: NodeJS.ProcessEnv = {}): ChildService => {
     const logFile = join(logDir, `${name}.log`);
     rmSync(logFile, { force: true });
-    return keepRunning({ name, main, env: { ...env, ...extra }, logFile, note, gaveUp: fail });
+    return keepRunning({ name, main, env: { ...env, ...extra }, folder: options.folder, logFile, note, gaveUp: fail });
   };
 
   // A process that ends without a stop (a second Ctrl-C, a fault) takes everything with it.
@@ -154,14 +156,18 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     return stopped;
   };
 
+  // A service that gave up ends the waiting too: what waits keeps this process alive.
+  const over = new AbortController();
+  const waiting = AbortSignal.any([signal, over.signal]);
   try {
     services.api = launch('api', mainOf('api'), { HOST: host, PORT: String(port) });
     services.planner = launch('planner', mainOf('planner'));
     for (let number = 1; number <= options.executors; number++) services.executors.push(launch(`executor-${number}`, mainOf('executor')));
-    const ready = waitFor('the API was not ready', async () => (await fetch(`${url}/readyz`, { signal })).ok, signal);
+    const ready = waitFor('the API was not ready', async () => (await fetch(`${url}/readyz`, { signal: waiting })).ok, waiting);
     await Promise.race([ready, failed]);
-    await Promise.race([waitForTools(redis.url, signal), failed]);
+    await Promise.race([waitForTools(redis.url, waiting), failed]);
   } catch (error) {
+    over.abort();
     await stop();
     if (signal.aborted) throw error;
     const reason = error instanceof Error ? error.message : String(error);

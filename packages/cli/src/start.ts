@@ -1,6 +1,6 @@
 /** `npm start`: the whole stack on this machine, kept up until it is told to end. */
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { loadConfig } from '@countersign/service';
 import { z } from 'zod';
 import type { InterruptionWatch } from './interruption.ts';
@@ -26,7 +26,7 @@ const startConfigSchema = z.object({
 });
 
 export interface StartOptions {
-  /** the folder it is run in: the workspace and the place of the data, where the settings name no others */
+  /** the folder it is run in: the workspace and the place of the data, where the settings name no others, and where their relative paths begin */
   root: string;
   env: NodeJS.ProcessEnv;
   terminal: Terminal;
@@ -39,13 +39,14 @@ export async function start(options: StartOptions): Promise<number> {
   const say = (line: string): void => terminal.write(`${line}\n`);
   const config = loadConfig(startConfigSchema, env);
   const ownFolder = join(root, '.countersign');
-  const dataDir = config.DATA_DIR ?? ownFolder;
+  const dataDir = config.DATA_DIR === undefined ? ownFolder : resolve(root, config.DATA_DIR);
   const logDir = join(dataDir, 'logs');
   mkdirSync(logDir, { recursive: true });
   if (config.DATA_DIR === undefined) keepOutOfGit(ownFolder);
 
   const stack = await startStack({
     env: { ...env, WORKSPACE_ROOT: config.WORKSPACE_ROOT ?? root },
+    folder: root,
     host: config.HOST,
     port: config.PORT,
     executors: config.EXECUTORS,

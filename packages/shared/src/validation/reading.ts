@@ -9,7 +9,15 @@ export type Report = (path: Path, code: IssueCode, message: string) => void;
 export const MAX_DURATION = 2_147_483_647;
 
 export const typeName = (value: unknown): string =>
-  value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+  value === undefined
+    ? 'nothing'
+    : value === null
+      ? 'null'
+      : Array.isArray(value)
+        ? 'a list'
+        : typeof value === 'object'
+          ? 'an object'
+          : `a ${typeof value}`;
 
 export function reportUnknownFields(
   value: Record<string, unknown>,
