@@ -86,7 +86,7 @@ describe('the templates of the project', () => {
     expect(written('audit.md')).toBe(
       `# Audit of src
 
-1 files, 3 lines, ${'one();\n// TODO two\n// HACK three\n'.length} bytes.
+Files: 1. Lines: 3. Bytes: ${'one();\n// TODO two\n// HACK three\n'.length}.
 
 ## The largest files
 
@@ -94,11 +94,11 @@ describe('the templates of the project', () => {
 
 ## Unfinished work
 
-TODO: 1 lines in 1 files
+Lines with TODO: 1, in files: 1.
 
 - src/one.ts, line 2: // TODO two
 
-HACK: 1 lines in 1 files
+Lines with HACK: 1, in files: 1.
 
 - src/one.ts, line 3: // HACK three
 
