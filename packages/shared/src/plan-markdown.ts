@@ -81,9 +81,10 @@ const section = (title: string, lines: readonly string[]): string[] => (lines.le
 
 /**
  * A plan as a person wants to read it: what it is for, where it stands, its effects, a table of its steps, what decides
- * whether they run, then errors, outputs and the response. Long inputs and outputs are shortened.
+ * whether they run, then errors, outputs and the response. Long inputs and outputs are shortened. `firstPosition` is how
+ * many steps stand before those of `plan.steps`, where these are only a part.
  */
-export function planMarkdown(plan: Plan): string {
+export function planMarkdown(plan: Plan, { firstPosition = 0 }: { firstPosition?: number } = {}): string {
   const errors = plan.steps.flatMap(({ id, error }) =>
     error === null ? [] : [`- ${code(id)}: ${code(error.code)} ${prose(error.message)}`],
   );
@@ -98,7 +99,7 @@ export function planMarkdown(plan: Plan): string {
     ...section('Steps', [
       '| # | Step | Tool | Risk | After | Input | Status |',
       '|---:|---|---|---|---|---|---|',
-      ...plan.steps.map(stepRow),
+      ...plan.steps.map((step, index) => stepRow(step, firstPosition + index)),
     ]),
     ...section('Conditions', conditionLines(plan)),
     ...section('Branches', branchLines(plan)),

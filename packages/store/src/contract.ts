@@ -233,6 +233,8 @@ export interface Clock {
 export interface EventLog {
   /** Events after the stream id `after` ('0': from the first one). */
   readEvents(planId: string, options?: { after?: string; limit?: number }): Promise<Event[]>;
+  /** The stream id of the newest event; '0' where there is none. */
+  lastEventId(planId: string): Promise<string>;
   /** Replays from `after`, then goes on live; ends after the event that ended the plan, or when `signal` aborts. */
   tailEvents(planId: string, options: { after?: string; signal: AbortSignal }): AsyncIterable<Event>;
 }

@@ -67,6 +67,10 @@ export function eventLog(connection: StoreConnection): EventLog {
       } while (batch.length === BATCH);
       return events;
     },
+    async lastEventId(planId) {
+      const [newest] = await connection.attempt(() => redis.xrevrange(keys.planEvents(planId), '+', '-', 'COUNT', 1));
+      return newest?.[0] ?? '0';
+    },
     async *tailEvents(planId, { after = '0', signal }) {
       let last = after;
       while (!signal.aborted) {

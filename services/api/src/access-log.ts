@@ -27,6 +27,7 @@ export function accessLog(logger: Logger): RequestHandler {
           status: response.statusCode,
           durationMs: Math.round(performance.now() - startedAt),
           actor: notes.actor?.id,
+          ...(notes.tools !== undefined && { tools: notes.tools }),
           ...(!response.writableFinished && { aborted: true }),
         },
         'request',

@@ -1,5 +1,6 @@
 /** Who may do what: every route names one kind of access, and this table says which roles have it. `admin` has all. */
 import type { Actor, Role } from '@countersign/shared';
+import { type ProblemAnswer, problem } from './answer.ts';
 
 export const ACCESS = {
   /** without a key */
@@ -14,5 +15,9 @@ export type Access = keyof typeof ACCESS;
 
 export const rolesFor = (access: Access): readonly Role[] => ACCESS[access] ?? [];
 
-export const mayDo = (actor: Actor, access: Access): boolean =>
-  ACCESS[access] === null || actor.roles.some((role) => rolesFor(access).includes(role));
+/** The one place where it is decided whether an actor may make a call: why not, or null. */
+export function refuseActor({ id, roles }: Actor, access: Access): ProblemAnswer | null {
+  if (ACCESS[access] === null || roles.some((role) => rolesFor(access).includes(role))) return null;
+  const plural = roles.length === 1 ? '' : 's';
+  return problem('forbidden', `\`${id}\` has the role${plural} ${roles.join(', ')}; this needs one of ${rolesFor(access).join(', ')}`);
+}

@@ -7,12 +7,14 @@ import { problem, withHeaders } from './answer.ts';
 import type { ApiKey } from './api-keys.ts';
 import { DASHBOARD_PATH, dashboard, type Queue } from './dashboard.ts';
 import { docsPage } from './docs-page.ts';
-import { admit, endpoint, faultAnswer, notesOf } from './endpoint.ts';
+import { admit, endpoint, notesOf } from './endpoint.ts';
 import { refuseForeign } from './guard.ts';
 import { knownTools } from './known-tools.ts';
+import { MCP_PATH, mcpEndpoint } from './mcp/mcp-endpoint.ts';
 import { openapiDocument } from './openapi.ts';
 import type { ApiContext, ApiStore } from './operation.ts';
 import { OPERATIONS } from './operations.ts';
+import { faultAnswer } from './perform.ts';
 import { apiHeaders, dashboardHeaders } from './security-headers.ts';
 import { send } from './send.ts';
 import type { Templates } from './templates/load-templates.ts';
@@ -41,8 +43,8 @@ const refusesForeign: RequestHandler = (request, response, next) => {
 };
 
 /** The other methods of a path that exists. */
-function methodNotAllowed(path: string): RequestHandler {
-  const known = OPERATIONS.filter((operation) => operation.path === path).map(({ method }) => method.toUpperCase());
+function methodNotAllowed(path: string, methods: readonly string[]): RequestHandler {
+  const known = methods.map((method) => method.toUpperCase());
   const allowed = [...known, ...(known.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
   return (request, response) => {
     notesOf(response).route = path;
@@ -90,7 +92,12 @@ export function createApp(options: AppOptions): Express {
   if (keys === null) app.use(refusesForeign);
 
   for (const definition of OPERATIONS) app[definition.method](definition.path, endpoint(definition, context, identify));
-  for (const path of new Set(OPERATIONS.map((definition) => definition.path))) app.route(path).all(methodNotAllowed(path));
+  for (const path of new Set(OPERATIONS.map((definition) => definition.path))) {
+    const methods = OPERATIONS.filter((definition) => definition.path === path).map(({ method }) => method);
+    app.route(path).all(methodNotAllowed(path, methods));
+  }
+  app.post(MCP_PATH, mcpEndpoint(context, identify));
+  app.route(MCP_PATH).all(methodNotAllowed(MCP_PATH, ['post']));
 
   const admitToDashboard: RequestHandler = (request, response, next) => {
     const notes = notesOf(response);

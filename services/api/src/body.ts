@@ -61,8 +61,8 @@ function parse(text: string): BodyReading {
   }
 }
 
-/** The body as a JSON value; undefined when the request has none. */
-export async function readBody(request: IncomingMessage): Promise<BodyReading> {
+/** The body as a JSON value, nested at most `depth` levels; undefined when the request has none. */
+export async function readBody(request: IncomingMessage, depth: number = LIMITS.jsonDepth): Promise<BodyReading> {
   if (!hasBody(request)) return { ok: true, value: undefined };
   const wrong = wrongHeaders(request);
   if (wrong !== null) return refuse(wrong);
@@ -76,8 +76,8 @@ export async function readBody(request: IncomingMessage): Promise<BodyReading> {
     return refuse(problem('invalid_json', 'the body is not UTF-8'));
   }
   const reading = parse(text);
-  if (reading.ok && jsonDepth(reading.value, LIMITS.jsonDepth) > LIMITS.jsonDepth) {
-    const message = `must not be nested deeper than ${LIMITS.jsonDepth} levels`;
+  if (reading.ok && jsonDepth(reading.value, depth) > depth) {
+    const message = `must not be nested deeper than ${depth} levels`;
     return refuse(problem('invalid_request', `the body ${message}`, { issues: [{ path: '', code: 'limit_exceeded', message }] }));
   }
   return reading;

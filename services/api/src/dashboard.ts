@@ -4,8 +4,18 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { ExpressAdapter } from '@bull-board/express';
 import { PLAN_ID, TASK_ID } from '@countersign/shared';
 import type { Express } from 'express';
+import { rolesFor } from './access.ts';
 
 export const DASHBOARD_PATH = '/admin/queues';
+/** The dashboard is pages of its own; the OpenAPI document says where it is. */
+export const DASHBOARD_DOCUMENTED = {
+  operationId: 'dashboard',
+  tags: ['service'],
+  summary: 'The queues and their jobs, to look at',
+  security: [{ apiKey: [] }],
+  'x-roles': rolesFor('operate'),
+  responses: { 200: { description: 'HTML.', content: { 'text/html': { schema: { type: 'string' }, example: '<!doctype html>' } } } },
+};
 export type Queue = ConstructorParameters<typeof BullMQAdapter>[0];
 
 interface JobLink {

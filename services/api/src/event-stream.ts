@@ -10,7 +10,7 @@ import { noPlan } from './plan-answers.ts';
 /** Milliseconds that a client waits before it connects again. */
 const RECONNECT_MS = 1_000;
 /** The id of an entry of a Redis stream. */
-const EVENT_ID = /^\d{1,20}(-\d{1,20})?$/;
+export const EVENT_ID = /^\d{1,20}(-\d{1,20})?$/;
 
 const frame = (event: Event): string => `id: ${event.id}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
 
@@ -69,7 +69,7 @@ async function stream(call: Call, after: string): Promise<Answer> {
 }
 
 /** A failed plan that the planner writes anew by itself goes on. */
-function isOver({ status, planning }: Plan): boolean {
+export function isOver({ status, planning }: Plan): boolean {
   const replanned = planning?.kind === 'replan' && (planning.status === 'queued' || planning.status === 'planning');
   return isEndedPlan(status) && !replanned;
 }

@@ -5,6 +5,9 @@ import { type Answer, problem, type Resource, resource } from './answer.ts';
 import type { ApiContext, Call } from './operation.ts';
 import { refusalAnswer } from './refusals.ts';
 
+/** What a key may look like, and the same in words. */
+export const IDEMPOTENCY_KEY = { pattern: /^[\x20-\x7e]{1,255}$/, message: 'must be 1 to 255 printable ASCII characters' } as const;
+
 export type IdempotencyReading = { ok: true; idempotency: Idempotency | undefined } | { ok: false; answer: Answer };
 
 /** Reads the header. A key belongs to its actor and to what it was used on, so that no two calls can meet by accident. */
@@ -13,8 +16,8 @@ export async function readIdempotency(
   call: { actor: Actor; method: string; path: string; body: Json },
 ): Promise<IdempotencyReading> {
   if (header === undefined) return { ok: true, idempotency: undefined };
-  if (typeof header !== 'string' || !/^[\x20-\x7e]{1,255}$/.test(header)) {
-    const message = 'must be 1 to 255 printable ASCII characters';
+  if (typeof header !== 'string' || !IDEMPOTENCY_KEY.pattern.test(header)) {
+    const { message } = IDEMPOTENCY_KEY;
     const issues = [{ path: 'Idempotency-Key', code: 'bad_input', message }];
     return { ok: false, answer: problem('invalid_request', `the header Idempotency-Key ${message}`, { issues }) };
   }

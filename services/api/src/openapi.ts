@@ -28,7 +28,8 @@ import {
 import { z } from 'zod';
 import { rolesFor } from './access.ts';
 import { problem, problemDocument, statusOf } from './answer.ts';
-import { DASHBOARD_PATH } from './dashboard.ts';
+import { DASHBOARD_DOCUMENTED, DASHBOARD_PATH } from './dashboard.ts';
+import { MCP_DOCUMENTED, MCP_PATH } from './mcp/mcp-endpoint.ts';
 import type { DocumentedAnswer, Operation } from './operation.ts';
 
 /** Schemas that are shown under a name of their own. */
@@ -222,16 +223,6 @@ function operationObject(definition: Operation, components: Components): object 
   };
 }
 
-/** The dashboard is a page of its own; the document says where it is. */
-const DASHBOARD = {
-  operationId: 'dashboard',
-  tags: ['service'],
-  summary: 'The queues and their jobs, to look at',
-  security: [{ apiKey: [] }],
-  'x-roles': rolesFor('operate'),
-  responses: { 200: { description: 'HTML.', content: { 'text/html': { schema: { type: 'string' }, example: '<!doctype html>' } } } },
-};
-
 /** The OpenAPI 3.1 document of these operations. */
 export function openapiDocument(operations: readonly Operation[]): OpenapiDocument {
   const components: Components = { [JSON_VALUE]: { description: 'Any JSON value.' } };
@@ -240,7 +231,8 @@ export function openapiDocument(operations: readonly Operation[]): OpenapiDocume
     const path = openapiPath(definition.path);
     paths[path] = { ...paths[path], [definition.method]: operationObject(definition, components) };
   }
-  paths[DASHBOARD_PATH] = { get: DASHBOARD };
+  paths[MCP_PATH] = { post: MCP_DOCUMENTED };
+  paths[DASHBOARD_PATH] = { get: DASHBOARD_DOCUMENTED };
   return {
     openapi: '3.1.0',
     info: {

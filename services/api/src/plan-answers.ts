@@ -1,9 +1,9 @@
 /** Plans as answers. */
 import { planMarkdown, planMermaid } from '@countersign/shared';
-import { type Answer, problem, resource } from './answer.ts';
+import { type Answer, type ProblemAnswer, problem, resource } from './answer.ts';
 import type { Call } from './operation.ts';
 
-export const noPlan = (id: string): Answer => problem('not_found', `there is no plan \`${id}\``);
+export const noPlan = (id: string): ProblemAnswer => problem('not_found', `there is no plan \`${id}\``);
 
 /** Answers with the plan as it is now. */
 export async function readPlan(call: Pick<Call, 'context'>, id: string, status = 200): Promise<Answer> {

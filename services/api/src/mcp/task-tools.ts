@@ -1,0 +1,75 @@
+/** Tools about tasks: ask for something, see which plan answers it. */
+import { type Task, taskSchema } from '@countersign/shared';
+import { z } from 'zod';
+import { oneLine } from './answer-size.ts';
+import { type Answered, type McpTool, operationTool, READS, SUBMITS } from './tool.ts';
+
+const OBJECTIVE_CHARACTERS = 300;
+const ERROR_CHARACTERS = 5_000;
+
+const output = z.object({
+  task: z.object({
+    id: z.string(),
+    status: taskSchema.shape.status,
+    objective: z.string().describe('shortened where it is long'),
+    planId: z.string().nullable(),
+    createdBy: z.string(),
+    createdAt: z.string(),
+    finishedAt: z.string().nullable(),
+    rounds: z.int().min(0).describe('how often the planner has tried'),
+    error: z.object({ code: z.string(), message: z.string() }).nullable(),
+  }),
+  next: z.string(),
+});
+
+function nextFor({ status, planId }: Task): string {
+  if (planId !== null) return `get_plan with the planId ${planId} shows the plan; watch_plan waits for people and for its end.`;
+  return status === 'queued' || status === 'planning'
+    ? 'Call get_task again in a few seconds.'
+    : 'Submit another task, or write the plan yourself with submit_plan.';
+}
+
+function show({ body: { task } }: Answered<{ task: Task }, unknown>) {
+  const { id, status, planId, createdBy, createdAt, finishedAt, error } = task;
+  const next = nextFor(task);
+  const objective = oneLine(task.objective, OBJECTIVE_CHARACTERS);
+  const shownError = error === null ? null : { code: error.code, message: oneLine(error.message, ERROR_CHARACTERS) };
+  const lines = [
+    `Task ${id}: ${status}`,
+    `Objective: ${objective}`,
+    ...(planId === null ? [] : [`Plan: ${planId}`]),
+    ...(shownError === null ? [] : [`Error (${shownError.code}): ${shownError.message}`]),
+    `Next: ${next}`,
+  ];
+  const rounds = task.rounds.length;
+  return {
+    structured: { task: { id, status, objective, planId, createdBy, createdAt, finishedAt, rounds, error: shownError }, next },
+    text: lines.join('\n'),
+  };
+}
+
+export const taskTools: readonly McpTool[] = [
+  operationTool({
+    name: 'submit_task',
+    title: 'Submit a task',
+    description:
+      'Says what you want in words; the planner writes the plan that answers it, and people approve that plan before anything runs. Use ' +
+      'submit_plan where you know the steps yourself.',
+    annotations: SUBMITS,
+    operation: 'createTask',
+    own: z.strictObject({}),
+    output,
+    show,
+  }),
+  operationTool({
+    name: 'get_task',
+    title: 'Read a task',
+    description: 'Where a task is: still being planned, planned (with its planId), or failed and why.',
+    annotations: READS,
+    operation: 'readTask',
+    own: z.strictObject({ taskId: z.string().describe('The id of the task, like tsk_....') }),
+    route: ({ taskId }) => ({ params: { id: taskId } }),
+    output,
+    show,
+  }),
+];
