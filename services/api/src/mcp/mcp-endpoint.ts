@@ -69,6 +69,7 @@ export function mcpEndpoint(context: ApiContext, identify: Identify): RequestHan
     const planUrl = (id: string): string => `${baseUrl(request)}/v1/plans/${id}?format=markdown`;
     const called = (tool: string): void => {
       notes.tools = [...(notes.tools ?? []), tool];
+      notes.log.debug({ tool }, 'an MCP tool is called');
     };
     const handler = createMcpHandler(() => mcpServer({ context, actor, log: notes.log, request, response, planUrl }, called), {
       keepAliveMs: context.heartbeatMs,

@@ -2,6 +2,9 @@
 import { type Plan, planMarkdown, type StepView } from '@countersign/shared';
 import { ANSWER_CHARACTERS, shortened } from './answer-size.ts';
 
+/** No answer holds more rows of the table of steps: each has more than 30 characters. */
+const MOST_ROWS = ANSWER_CHARACTERS / 30;
+
 /** A step whose values have at most so many characters as JSON: a longer one is the beginning of that JSON, as text. */
 export const shortenedStep = (step: StepView, characters: number): Record<string, unknown> =>
   Object.fromEntries(
@@ -19,10 +22,10 @@ export function markdownPart(plan: Plan, offset: number): { markdown: string; ne
     if (end >= total) return markdown;
     return `${markdown}\nShown: steps ${offset + 1} to ${end} of ${total}. For more, call get_plan with offset ${end}.\n`;
   };
-  let end = total;
+  let end = Math.min(total, offset + MOST_ROWS);
   if (written(end).length > ANSWER_CHARACTERS) {
     // The most that fit lie between `end`, which do, or are a single step, and `tooMany`, which don't.
-    let tooMany = total;
+    let tooMany = end;
     end = Math.min(total, offset + 1);
     while (tooMany - end > 1) {
       const middle = Math.floor((end + tooMany) / 2);

@@ -24,19 +24,22 @@ export function issueLines({ issues, issueCount }: { issues: readonly Issue[]; i
   return issueCount > issues.length ? [...lines, `- and ${issueCount - issues.length} more`] : lines;
 }
 
-function refused(answer: ProblemAnswer, instance: string): CallToolResult {
+function refused(answer: ProblemAnswer, instance: string, requestId: string): CallToolResult {
   const { issues, ...extensions } = answer.extensions;
   const first = Array.isArray(issues) ? firstIssues(issues as Issue[]) : null;
-  const document = problemDocument({ ...answer, extensions: { ...extensions, ...first } }, instance);
+  // An agent sees no headers.
+  const fault = answer.code === 'internal' ? { requestId } : null;
+  const document = problemDocument({ ...answer, extensions: { ...extensions, ...first, ...fault } }, instance);
   const lines = [
     `${document.title} (${document.code}): ${oneLine(document.detail, 2_000)}`,
     ...(first === null ? [] : issueLines(first)),
+    ...(fault === null ? [] : [`X-Request-Id: ${requestId}`]),
     ...(ERRORS[answer.code].retryable ? ['Trying again in a moment may help.'] : []),
   ];
   return { isError: true, content: [{ type: 'text', text: lines.join('\n') }], structuredContent: document };
 }
 
-export function resultOf(answer: ToolAnswer): CallToolResult {
-  if (!answer.ok) return refused(answer.refusal, answer.instance);
+export function resultOf(answer: ToolAnswer, requestId: string): CallToolResult {
+  if (!answer.ok) return refused(answer.refusal, answer.instance, requestId);
   return { content: [{ type: 'text', text: shortened(answer.text, ANSWER_CHARACTERS) }], structuredContent: answer.structured };
 }

@@ -50,7 +50,8 @@ export function mcpServer(exchange: Exchange, called: (tool: string) => void): S
       throw new ProtocolError(ProtocolErrorCode.InvalidParams, `there is no tool \`${params.name.slice(0, 100)}\`; there are ${there}`);
     }
     called(params.name);
-    return resultOf(await answer(tool, params.arguments ?? {}, callOf(exchange, context)));
+    const answered = await answer(tool, params.arguments ?? {}, callOf(exchange, context));
+    return resultOf(answered, String(exchange.response.getHeader('x-request-id')));
   });
   server.setRequestHandler('resources/list', ({ params }, context) => listResources(params?.cursor, callOf(exchange, context)));
   server.setRequestHandler('resources/templates/list', () => resourceTemplates);

@@ -41,9 +41,10 @@ const output = z.object({
   next: z.string(),
 });
 
-/** Counts the steps that have ended, each once, and tells the client. */
-function stepCounter(plan: Plan, report: ToolCall['report']) {
+/** Counts the steps that have ended, each once, and tells the client: first how many had when it began. */
+async function stepCounter(plan: Plan, report: ToolCall['report']): Promise<(event: Event) => Promise<void>> {
   const ended = new Set(plan.steps.filter(({ status }) => isEndedStep(status)).map(({ id }) => id));
+  await report?.({ progress: ended.size, total: plan.steps.length, message: 'watching' });
   return async ({ type, stepId }: Event): Promise<void> => {
     if (report === null || stepId === undefined || parseChildId(stepId) !== null || ended.has(stepId)) return;
     const status = stepStatusAfter(type);
@@ -71,7 +72,7 @@ async function watch(
   const now = reasonNow(plan);
   // Who comes back with `after` has been told what the plan needs.
   if (now === 'ended' || (now !== null && own.after === undefined)) return { plan, reason: now, after: await store.lastEventId(first.id) };
-  const count = stepCounter(plan, call.report);
+  const count = await stepCounter(plan, call.report);
   const signal = AbortSignal.any([call.signal, draining, AbortSignal.timeout(own.timeoutMs)]);
   for await (const event of store.tailEvents(first.id, { after, signal })) {
     after = event.id;
