@@ -148,6 +148,7 @@ export {
 } from './task.ts';
 export { TEMPLATE_NAME, type Template } from './template.ts';
 export {
+  contractChanges,
   RISKS,
   type Risk,
   type SignedToolContract,

@@ -1,6 +1,6 @@
 /** A tool's contract: all that a planner, a reviewer and the validator know of a tool. The code behind it is in packages/tools. */
 import { z } from 'zod';
-import type { JsonObject } from './json.ts';
+import { canonicalJson, type JsonObject } from './json.ts';
 import { retryPolicySchema } from './retry.ts';
 
 export const RISKS = ['read', 'write', 'destructive'] as const;
@@ -36,4 +36,23 @@ export type SignedToolContract = Omit<ToolContract, 'examples'>;
 
 export function signedContract({ examples: _examples, ...signed }: ToolContract): SignedToolContract {
   return signed;
+}
+
+const IN_WORDS: Record<keyof SignedToolContract, string> = {
+  name: 'name',
+  description: 'description',
+  risk: 'risk',
+  idempotent: 'idempotence',
+  inputSchema: 'input schema',
+  outputSchema: 'output schema',
+  timeoutMs: 'timeout',
+  retry: 'retry policy',
+  queue: 'queue',
+};
+
+/** What differs between two contracts of a tool, in words, like `description` and `input schema`. */
+export function contractChanges(from: SignedToolContract, to: SignedToolContract): string[] {
+  return (Object.keys(IN_WORDS) as (keyof SignedToolContract)[])
+    .filter((field) => canonicalJson(from[field] ?? null) !== canonicalJson(to[field] ?? null))
+    .map((field) => IN_WORDS[field]);
 }

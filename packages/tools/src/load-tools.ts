@@ -5,19 +5,42 @@ import { pathToFileURL } from 'node:url';
 import { type NamedCondition, toolContractSchema } from '@countersign/shared';
 import { type BuiltinSettings, builtinTools } from './builtin-tools.ts';
 import { type ConditionDefinition, checkCondition, namedCondition } from './define-condition.ts';
+import type { McpServerConfig } from './mcp/mcp-config.ts';
+import type { McpTools } from './mcp/mcp-tools.ts';
 import { plainToolFrom } from './plain-tool.ts';
-import type { Tool } from './tool.ts';
+import type { Tool, ToolLogger } from './tool.ts';
 
 export interface ToolSettings extends BuiltinSettings {
   /** a folder whose `*.mjs` and `*.js` files each export tools and conditions; its subfolders are theirs to import from */
   toolsDir?: string | undefined;
+  /** servers whose tools are tools, too */
+  mcp?: McpSettings | undefined;
+}
+
+export interface McpSettings {
+  servers: readonly McpServerConfig[];
+  logger: ToolLogger;
+  /** aborts the wait for servers at the start */
+  signal: AbortSignal;
 }
 
 /** What an executor can do, by name. */
 export interface Toolbox {
+  /** What there is now: the tools of MCP servers come, change and go. */
   tools: ReadonlyMap<string, Tool>;
   /** as `evaluateCondition` takes them */
   conditions: ReadonlyMap<string, NamedCondition>;
+  /** queues that tools to come may name */
+  queues?: readonly string[];
+  /** Has `listener` called each time that tools have come, changed or gone, right after it. Returns what ends that. */
+  onChange?(listener: () => void): () => void;
+  /**
+   * Tries to get a tool that isn't there from the server that it would be of. Gives why that server can't be asked; null
+   * where it could be, or there is no such server.
+   */
+  reach?(name: string, signal: AbortSignal): Promise<string | null>;
+  /** Lets go of servers. */
+  close?(): Promise<void>;
 }
 
 type Members = Record<string, unknown>;
@@ -104,9 +127,40 @@ function uniqueNames<Value>(kind: string): { found: Map<string, Value>; add(name
   };
 }
 
+/** Adds the tools of MCP servers to `tools`, now and as they come. */
+async function withMcpTools(
+  { tools, conditions }: { tools: Map<string, Tool>; conditions: Map<string, NamedCondition> },
+  { servers, logger, signal }: McpSettings,
+): Promise<Toolbox> {
+  const listeners = new Set<() => void>();
+  // Its library is large, and most executors have no use for it.
+  const { openMcpTools } = await import('./mcp/mcp-tools.ts');
+  const mcp: McpTools = await openMcpTools(servers, {
+    logger,
+    signal,
+    taken: new Set(tools.keys()),
+    onChange({ set, gone }) {
+      for (const name of gone) tools.delete(name);
+      for (const [name, tool] of set) tools.set(name, tool);
+      for (const listener of listeners) listener();
+    },
+  });
+  return {
+    tools,
+    conditions,
+    queues: [...new Set(servers.flatMap(({ queue }) => (queue === null ? [] : [queue])))],
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    ...mcp,
+  };
+}
+
 /**
  * Every tool and every condition. Modules are imported where they lie, with their relative imports and this process's
- * environment. Rejects with an Error that names file and export when a module is wrong or a name is taken.
+ * environment. Rejects with an Error that names file and export when a module is wrong or a name is taken. MCP servers are
+ * waited for, but not for long; without any, the toolbox never changes.
  */
 export async function loadTools(settings: ToolSettings): Promise<Toolbox> {
   const tools = uniqueNames<Tool>('tools');
@@ -120,5 +174,6 @@ export async function loadTools(settings: ToolSettings): Promise<Toolbox> {
       else conditions.add(loaded.condition.name, namedCondition(loaded.condition), loaded.from);
     }
   }
-  return { tools: tools.found, conditions: conditions.found };
+  const found = { tools: tools.found, conditions: conditions.found };
+  return settings.mcp === undefined || settings.mcp.servers.length === 0 ? found : withMcpTools(found, settings.mcp);
 }

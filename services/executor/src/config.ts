@@ -44,6 +44,8 @@ export const configSchema = z.object({
   EXECUTOR_NAME: z.string().default(() => `${hostname()}-${process.pid}`),
   WORKSPACE_ROOT: z.string().default(() => process.cwd()),
   TOOLS_DIR: z.string().optional(),
+  /** a file that names MCP servers, in the format that MCP clients share; absent: none */
+  MCP_CONFIG: z.string().optional(),
   /** lets http.request reach private addresses: `true`, or networks such as `10.0.0.0/8,127.0.0.1/32` */
   HTTP_ALLOW_PRIVATE: z.union([flag, list]).default(false),
   /** the programs that shell.run may start: names on the PATH, or absolute paths; absent: there is no shell.run */

@@ -2,7 +2,8 @@
 import { canonicalJson, type QueueLimits, STEPS_QUEUE, signedContract } from '@countersign/shared';
 import type { Consumer, Store } from '@countersign/store';
 import type { Toolbox } from '@countersign/tools';
-import { persist, waitMs } from './persist.ts';
+import { announceTools } from './announce-tools.ts';
+import { type Persistence, persist, waitMs } from './persist.ts';
 import { revisionCache } from './revision-cache.ts';
 import { type RunStepScope, runStep, type StepLogger } from './run-step.ts';
 import { stepsInHand } from './steps-in-hand.ts';
@@ -34,7 +35,7 @@ const LOOK_FOR_HALTS_MS = 1_000;
 /** Announces tools and conditions, sets the limits of queues and starts to take steps. */
 export async function startExecutor({
   store,
-  toolbox: { tools, conditions },
+  toolbox,
   logger,
   name,
   concurrency,
@@ -42,25 +43,34 @@ export async function startExecutor({
   queueLimits = new Map(),
   drainMs = DRAIN_MS,
 }: ExecutorOptions): Promise<Executor> {
-  const contracts = [...tools.values()].map(({ contract }) => contract);
-  await store.announceTools(contracts);
+  const { tools, conditions } = toolbox;
   await store.announceConditions([...conditions.keys()]);
   for (const [queue, limits] of queueLimits) await store.limitQueue(queue, limits);
-  const canonical = new Map(contracts.map((contract) => [contract.name, canonicalJson(signedContract(contract))]));
   const inHand = stepsInHand();
   let closed = false;
+  const persistence: Persistence = {
+    wait: waitMs,
+    givenUp: () => closed,
+    onRetry: (error) => logger.warn({ error: error.message }, 'Redis is away: trying again'),
+  };
+  const contracts = new Map<string, string>();
+  const takeStock = (): void => {
+    contracts.clear();
+    for (const [tool, { contract }] of tools) contracts.set(tool, canonicalJson(signedContract(contract)));
+  };
+  takeStock();
+  // Before anything that is waited for: a tool that changes in the meantime must not be missed.
+  const stopTakingStock = toolbox.onChange?.(takeStock);
+  const announcement = await announceTools(toolbox, { store, persistence, logger });
   const scope: RunStepScope = {
     store,
-    equipment: { tools, contracts: canonical, conditions },
+    equipment: { tools, contracts, conditions },
+    reachTool: (tool, signal) => toolbox.reach?.(tool, signal) ?? null,
     loadRevision: revisionCache(store),
     inHand,
     logger,
     executor: name,
-    persistence: {
-      wait: waitMs,
-      givenUp: () => closed,
-      onRetry: (error) => logger.warn({ error: error.message }, 'Redis is away: trying again'),
-    },
+    persistence,
   };
 
   const unsubscribe = await store.onHalt(inHand.halt);
@@ -73,7 +83,8 @@ export async function startExecutor({
     );
   }, LOOK_FOR_HALTS_MS);
 
-  const served = queues ?? [...new Set([STEPS_QUEUE, ...contracts.flatMap(({ queue }) => (queue === null ? [] : [queue]))])];
+  const named = [...tools.values()].flatMap(({ contract: { queue } }) => (queue === null ? [] : [queue]));
+  const served = queues ?? [...new Set([STEPS_QUEUE, ...named, ...(toolbox.queues ?? [])])];
   const onError = (error: Error): void => logger.warn({ error: error.message }, 'queue connection');
   const consumers: Consumer[] = served.map((queue) =>
     store.consumeSteps((job, lease, early) => runStep({ job, lease, early }, scope), {
@@ -84,10 +95,7 @@ export async function startExecutor({
       onError,
     }),
   );
-  logger.info(
-    { queues: served, concurrency, tools: contracts.map((contract) => contract.name), conditions: [...conditions.keys()] },
-    'executor takes steps',
-  );
+  logger.info({ queues: served, concurrency, tools: [...tools.keys()], conditions: [...conditions.keys()] }, 'executor takes steps');
 
   return {
     async close() {
@@ -104,6 +112,9 @@ export async function startExecutor({
       clearTimeout(giveUp);
       clearInterval(look);
       unsubscribe();
+      stopTakingStock?.();
+      closed = true;
+      await announcement.stop();
     },
   };
 }

@@ -1,25 +1,38 @@
 /** The executor as a process. */
 import { ConfigError, runService } from '@countersign/service';
 import { openStore } from '@countersign/store';
-import { loadTools } from '@countersign/tools';
+import { loadMcpConfig, loadTools, type Toolbox, type ToolLogger } from '@countersign/tools';
 import { configSchema } from './config.ts';
 import { startDuties } from './duties.ts';
 import { startExecutor } from './executor.ts';
+import type { StepLogger } from './run-step.ts';
+
+const toolLogger = (logger: StepLogger): ToolLogger => ({
+  debug: (message, fields = {}) => logger.debug(fields, message),
+  info: (message, fields = {}) => logger.info(fields, message),
+  warn: (message, fields = {}) => logger.warn(fields, message),
+  error: (message, fields = {}) => logger.error(fields, message),
+});
 
 await runService({
   name: 'executor',
   schema: configSchema,
   async start(config, logger, signal) {
+    const mcp = config.MCP_CONFIG === undefined ? null : await loadMcpConfig(config.MCP_CONFIG, process.env);
+    if (mcp?.ok === false) throw new ConfigError(mcp.problems.map((problem) => `MCP_CONFIG: ${problem}`));
+    let toolbox: Toolbox | null = null;
     const store = openStore({ redisUrl: config.REDIS_URL, onError: (error) => logger.warn({ error: error.message }, 'Redis connection') });
     try {
       const redis = await store.check(logger, signal);
       if (!redis.ok) throw new ConfigError(redis.refusals.map((refusal) => `REDIS_URL: ${refusal}`));
-      const toolbox = await loadTools({
+      toolbox = await loadTools({
         workspaceRoot: config.WORKSPACE_ROOT,
         toolsDir: config.TOOLS_DIR,
         allowPrivateNetworks: config.HTTP_ALLOW_PRIVATE,
         shellCommands: config.SHELL_COMMANDS,
+        mcp: mcp === null ? undefined : { servers: mcp.servers, logger: toolLogger(logger), signal },
       });
+      const { close: closeToolbox } = toolbox;
       const executor = await startExecutor({
         store,
         toolbox,
@@ -33,10 +46,12 @@ await runService({
       return {
         async close() {
           await Promise.all([executor.close(), duties.close()]);
+          await closeToolbox?.();
           await store.close();
         },
       };
     } catch (error) {
+      await toolbox?.close?.();
       await store.close();
       throw error;
     }

@@ -3,6 +3,7 @@
  * looked at, then its gate asks, then a forEach is expanded, then its tool is called.
  */
 import {
+  contractChanges,
   type Json,
   LIMITS,
   type NamedCondition,
@@ -10,6 +11,7 @@ import {
   renderText,
   resolveReferences,
   type StepError,
+  signedContract,
 } from '@countersign/shared';
 import type { StepOutcome } from '@countersign/store';
 import { type Tool, ToolError } from '@countersign/tools';
@@ -48,6 +50,8 @@ export interface Situation {
   loaded: LoadedStep;
   /** of the steps that `loaded` reads, and of the child itself */
   outcomes: ReadonlyMap<string, StepOutcome>;
+  /** why it is not known whether its tool is there; null or absent when that is known */
+  unreached?: string | null;
 }
 
 /** What the executor brings. */
@@ -73,13 +77,17 @@ function decideWhen(when: string, evaluate: Evaluate): boolean | (Move & { do: '
   }
 }
 
-function signedTool(name: string, revision: LoadedRevision, { tools, contracts }: Equipment): Tool | (Move & { do: 'fail' }) {
+function signedTool({ loaded, revision, unreached }: Situation, { tools, contracts }: Equipment): Tool | (Move & { do: 'fail' }) {
+  const name = loaded.step.tool;
   const tool = tools.get(name);
+  if (tool === undefined && unreached != null) return { do: 'fail', error: { code: 'tool_error', message: unreached, retryable: true } };
   if (tool === undefined) return refuse('unknown_tool', `this executor has no tool ${name}; it has ${[...tools.keys()].sort().join(', ')}`);
   if (contracts.get(name) === revision.contracts.get(name)) return tool;
+  const signed = revision.content.tools[name];
+  const changes = signed === undefined ? [] : contractChanges(signed, signedContract(tool.contract));
   return refuse(
     'tool_changed',
-    `the contract of ${name} is not the one that was approved: its description, schema, risk or defaults changed since`,
+    `the contract of ${name} is not the one that was approved: its ${changes.join(', ') || 'contract'} changed since`,
   );
 }
 
@@ -130,7 +138,7 @@ export function nextMove(situation: Situation, equipment: Equipment): Move {
     if (holds === false) return { do: 'decline' };
     if (holds !== true) return holds;
   }
-  const tool = signedTool(step.tool, revision, equipment);
+  const tool = signedTool(situation, equipment);
   if (!('contract' in tool)) return tool;
   if (step.approval !== null && !isChild && !isApproved) return ask(step.approval.message, { loaded, tool, scope });
   if (step.forEach !== null && !isChild) return expand(loaded, scope);

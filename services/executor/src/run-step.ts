@@ -33,6 +33,8 @@ export interface StepLogger {
 export interface RunStepScope {
   store: StepStore;
   equipment: Equipment;
+  /** Tries to get a tool that isn't there. Gives why that can't be known, or null when it is known now. */
+  reachTool?(tool: string, signal: AbortSignal): Promise<string | null> | null;
   loadRevision(planId: string, revision: number): Promise<LoadedRevision | null>;
   inHand: StepsInHand;
   logger: StepLogger;
@@ -133,7 +135,9 @@ async function runClaimed(
   const { stepId } = hold;
   const reads = stepId === loaded.step.id ? loaded.reads : [...loaded.childReads, stepId];
   const outcomes = reads.length === 0 ? NO_OUTCOMES : await persist(() => store.readOutcomes(hold.planId, reads), persistence);
-  const move = nextMove({ stepId, attempt, taskId, revision, loaded, outcomes }, scope.equipment);
+  const { tool } = loaded.step;
+  const unreached = scope.equipment.tools.has(tool) ? null : ((await scope.reachTool?.(tool, held.inHand.signal)) ?? null);
+  const move = nextMove({ stepId, attempt, taskId, revision, loaded, outcomes, unreached }, scope.equipment);
   switch (move.do) {
     case 'fail':
       return recordFailure(move.error, attempt, { held, scope });

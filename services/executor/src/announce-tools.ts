@@ -1,0 +1,44 @@
+/** Tells the fleet what this executor's tools are, also when they change. */
+import type { ToolCatalogue } from '@countersign/store';
+import type { Toolbox } from '@countersign/tools';
+import { type Persistence, persist } from './persist.ts';
+import type { StepLogger } from './run-step.ts';
+
+export interface Announcement {
+  /** Announces no more. What is under way is finished. */
+  stop(): Promise<void>;
+}
+
+/** Announces all tools, then again each time that some change; resolves after the first time. */
+export async function announceTools(
+  toolbox: Toolbox,
+  { store, persistence, logger }: { store: Pick<ToolCatalogue, 'announceTools'>; persistence: Persistence; logger: StepLogger },
+): Promise<Announcement> {
+  let isStale = false;
+  let announcing: Promise<void> | null = null;
+  const announce = (): Promise<void> => store.announceTools([...toolbox.tools.values()].map(({ contract }) => contract));
+
+  /** One at a time, so that an older state is never announced after a newer one. */
+  const announceAll = async (): Promise<void> => {
+    while (isStale) {
+      isStale = false;
+      await persist(announce, persistence);
+      logger.info({ tools: [...toolbox.tools.keys()] }, 'tools have changed: announced again');
+    }
+  };
+  const stop = toolbox.onChange?.(() => {
+    isStale = true;
+    announcing ??= announceAll()
+      .catch((error: Error) => logger.warn({ error: error.message }, 'could not announce the tools'))
+      .finally(() => {
+        announcing = null;
+      });
+  });
+  await announce();
+  return {
+    async stop() {
+      stop?.();
+      await announcing;
+    },
+  };
+}
