@@ -52,6 +52,7 @@ function schema(written: object, field: string): [JsonObject, SchemaCheck] {
 /** Throws an Error that says why the tool can't be used. */
 export function mcpContract(listed: ListedTool, name: string, config: McpServerConfig): McpContract {
   if ((listed.inputSchema as { type?: unknown }).type !== 'object') throw new Error('its inputSchema is not that of an object');
+  if (listed.execution?.taskSupport === 'required') throw new Error('it can only be called as a task, which no plan can');
   const [inputSchema, input] = schema(listed.inputSchema, 'inputSchema');
   const [outputSchema, output] = listed.outputSchema === undefined ? [null, null] : schema(listed.outputSchema, 'outputSchema');
   const risk = riskOf(listed, config);

@@ -8,6 +8,7 @@ import {
   isJSONRPCResponse,
   type RequestId,
   SSEClientTransport,
+  SseError,
   StreamableHTTPClientTransport,
   type Transport,
 } from '@modelcontextprotocol/client';
@@ -118,5 +119,17 @@ export function openStreamable({ url, headers }: Http): Line {
 export function openSse({ url, headers }: Http): Line {
   const { fetch: patient, close } = patientFetch();
   const transport = new SSEClientTransport(url, { requestInit: { headers }, fetch: patient });
-  return { transport, connected() {}, leave: async () => {}, ended: close };
+  return {
+    transport,
+    connected() {
+      const { onerror } = transport;
+      transport.onerror = (error) => {
+        onerror?.(error);
+        // The session is the stream's: a new stream would be of a new one, and nothing that is waited for comes any more.
+        if (error instanceof SseError) void transport.close();
+      };
+    },
+    leave: async () => {},
+    ended: close,
+  };
 }
