@@ -82,6 +82,8 @@ export interface ApprovalItem {
   since: string;
   deadline?: string;
   effects: { read: number; write: number; destructive: number };
+  /** of a gate: what its step will do, in words, where its tool says it */
+  review?: string;
   approvals: { count: number; have: number };
 }
 

@@ -46,7 +46,9 @@ export {
 export { newId, PLAN_ID, RESERVED_STEP_IDS, STEP_ID, stepIdempotencyKey, stepJobId, TASK_ID } from './ids.ts';
 export { ISSUE_CODES, type Issue, type IssueCode, pathText } from './issue.ts';
 export { byteLength, canonicalJson, digestOf, isObject, type Json, type JsonObject, jsonDepth } from './json.ts';
+export { isKnownBeforeStart, type KnownScope, resolveKnown } from './known-references.ts';
 export { LIMITS } from './limits.ts';
+export { plainLine } from './markdown-text.ts';
 export { pinnedSteps } from './pinning.ts';
 export {
   type Approval,

@@ -14,9 +14,12 @@ const HTML: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
 /** Control and line-breaking characters end a table row or a list item, and some of them reorder what people see. */
 const oneLine = (text: string): string => text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu, ' ').trim();
 
+/** Text on one line, for people: nothing in it ends the line, moves a cursor or turns the direction of reading. */
+export const plainLine = (text: string, length: number): string => shorten(oneLine(text), length);
+
 /** Text on one line that reads as it was written: no markup, no HTML, no table cell ends in it. */
 export const prose = (text: string, length = TEXT_LENGTH): string =>
-  shorten(oneLine(text), length)
+  plainLine(text, length)
     .replace(/[\\`*_[\]{}|~#]/g, '\\$&')
     .replace(/[&<>]/g, (character) => HTML[character] ?? character);
 

@@ -189,15 +189,18 @@ function resolveText(template: string, scope: ReferenceScope): Json {
     .join('');
 }
 
-/** Replaces every placeholder in the strings of a JSON value; keys stay as they are. */
-export function resolveReferences(value: Json, scope: ReferenceScope): Json {
-  if (typeof value === 'string') return resolveText(value, scope);
-  if (Array.isArray(value)) return value.map((item) => resolveReferences(item, scope));
+/** The same value with each of its strings replaced; keys stay as they are. */
+export function mapStrings(value: Json, replace: (text: string) => Json): Json {
+  if (typeof value === 'string') return replace(value);
+  if (Array.isArray(value)) return value.map((item) => mapStrings(item, replace));
   if (isObject(value)) {
     // A null prototype, so that a key like `__proto__` is data.
-    const resolved: Record<string, Json> = Object.create(null);
-    for (const [key, member] of Object.entries(value)) resolved[key] = resolveReferences(member as Json, scope);
-    return { ...resolved };
+    const mapped: Record<string, Json> = Object.create(null);
+    for (const [key, member] of Object.entries(value)) mapped[key] = mapStrings(member as Json, replace);
+    return { ...mapped };
   }
   return value;
 }
+
+/** Replaces every placeholder in the strings of a JSON value; keys stay as they are. */
+export const resolveReferences = (value: Json, scope: ReferenceScope): Json => mapStrings(value, (text) => resolveText(text, scope));

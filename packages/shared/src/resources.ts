@@ -264,6 +264,7 @@ export const approvalItemSchema = z.strictObject({
   since: time,
   deadline: time.optional(),
   effects: effectsSchema,
+  review: z.string().optional(),
   approvals: z.strictObject({ count: amount, have: amount }),
 });
 

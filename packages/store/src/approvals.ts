@@ -38,6 +38,7 @@ function gateItem(stored: StoredPlan, stepId: string): ApprovalItem | null {
     since,
     ...(deadline === null ? {} : { deadline }),
     effects: { read: 0, write: 0, destructive: 0, [step.risk]: 1 },
+    ...(step.effects === null ? {} : { review: step.effects }),
     approvals: { count: need, have },
   };
 }

@@ -212,7 +212,7 @@ export type PlanReview = Record<string, { effects: string | null; dryRun: Json }
 
 /** What executors find out for the people who are asked to approve a plan. */
 export interface ReviewStore {
-  /** False where the plan is gone or has another revision by now. */
+  /** False where the plan is gone, has another revision by now, or asks nobody any more: it was decided. */
   recordReview(job: ReviewJob, review: PlanReview): Promise<boolean>;
 }
 
@@ -322,8 +322,11 @@ export interface StepStore {
   beginStep(hold: Hold, resolvedInput: string | null): Promise<RecordReply>;
   /** The step's condition is false: skipped. */
   declineStep(hold: Hold): Promise<RecordReply>;
-  /** The step is a gate: it lets go of its place and waits for people. `resolvedInput` as in beginStep. */
-  askApproval(hold: Hold, question: { resolvedInput: string | null; message: string }): Promise<RecordReply>;
+  /**
+   * The step is a gate: it lets go of its place and waits for people. `resolvedInput` as in beginStep; `effects` is what the
+   * step will do with it, in words, where that is known.
+   */
+  askApproval(hold: Hold, question: { resolvedInput: string | null; message: string; effects?: string | null }): Promise<RecordReply>;
   /** One child for each element, given as JSON texts; at least one. */
   expandStep(hold: Hold, items: readonly string[]): Promise<RecordReply>;
   /** `output` is JSON text. */

@@ -36,6 +36,8 @@ const RENEW_LOCK_MS = 2_000;
 const STALLED_CHECK_MS = 4_000;
 /** Crashes are counted in the plan's own state; BullMQ must never give a job up by itself. */
 const NEVER_GIVE_UP = 1_000_000;
+/** A review that takes its executor down with it is given up after so many: it is advice, and must not end a whole fleet. */
+const REVIEW_CRASHES = 3;
 const KEEP_FINISHED = 1_000;
 
 /** A worker's hold on a job. When its lock could not be renewed, another worker may have the job by now. */
@@ -50,11 +52,13 @@ interface Consumption<Data> {
   process(job: Job<Data>, lease: Lease): Promise<unknown>;
   options: ConsumeOptions;
   backendFactory?: BackendFactory<RedisQueueBackend>;
+  /** how many executors a job may take down before it is given up */
+  crashes?: number;
 }
 
 function consume<Data>(
   connection: StoreConnection,
-  { queue, process, options, backendFactory = createRedisBackend }: Consumption<Data>,
+  { queue, process, options, backendFactory = createRedisBackend, crashes = NEVER_GIVE_UP }: Consumption<Data>,
 ): Consumer {
   const redis = new Redis(connection.redisUrl, {
     enableAutoPipelining: true,
@@ -81,7 +85,7 @@ function consume<Data>(
       lockDuration: LOCK_MS,
       lockRenewTime: RENEW_LOCK_MS,
       stalledInterval: STALLED_CHECK_MS,
-      maxStalledCount: NEVER_GIVE_UP,
+      maxStalledCount: crashes,
       runRetryDelay: 1_000,
       removeOnComplete: { count: KEEP_FINISHED },
       removeOnFail: { count: KEEP_FINISHED },
@@ -154,7 +158,12 @@ export const consumeMaintenance = (connection: StoreConnection, handler: Handler
 
 /** Takes revisions to look at. A handler that throws is asked again a few times, later each time. */
 export const consumeReviews = (connection: StoreConnection, handler: Handler<ReviewJob>, options: ConsumeOptions): Consumer =>
-  consume<ReviewJob>(connection, { queue: REVIEWS_QUEUE, process: ({ data }, lease) => handler(data, lease), options });
+  consume<ReviewJob>(connection, {
+    queue: REVIEWS_QUEUE,
+    process: ({ data }, lease) => handler(data, lease),
+    options,
+    crashes: REVIEW_CRASHES,
+  });
 
 /** The queues as producers see them, opened when first asked for. Owns no connection: it uses the store's. */
 export class OpenQueues {

@@ -70,7 +70,8 @@ export function stepStore(connection: StoreConnection): StepStore {
       return outcomes;
     },
     declineStep: (hold) => record('decline-step', hold),
-    askApproval: (hold, { resolvedInput, message }) => record('ask-approval', hold, [resolvedInput ?? '', JSON.stringify(message)]),
+    askApproval: (hold, { resolvedInput, message, effects }) =>
+      record('ask-approval', hold, [resolvedInput ?? '', JSON.stringify(message), effects == null ? '' : JSON.stringify(effects)]),
     expandStep: (hold, items) => record('expand-step', hold, [JSON.stringify(items)]),
     async beginStep(hold, resolvedInput) {
       // Nothing to write: a plain read is quicker than a script, and what refuses is the script all the same.

@@ -89,7 +89,8 @@ export function readStep(step: Step, scope: StepScope): StepView {
   return {
     ...step,
     risk: scope.content.tools[step.tool]?.risk ?? 'destructive',
-    effects: scope.review[step.id]?.effects ?? null,
+    // A gate that an executor has asked for: said of exactly the input that it has resolved.
+    effects: parse<string>(scope.fields[`effects:${step.id}`]) ?? scope.review[step.id]?.effects ?? null,
     dryRun: scope.review[step.id]?.dryRun ?? null,
     ...readRun(step, { state: scope.states.get(step.id) as StepState, child: '', gate }, scope),
     gate,

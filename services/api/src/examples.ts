@@ -245,6 +245,7 @@ export const gateItemExample: ApprovalItem = {
   since: STARTED,
   deadline: '2026-03-02T10:16:30.000Z',
   effects: { read: 0, write: 1, destructive: 0 },
+  review: 'writes 11 characters to count.txt',
   approvals: { count: 1, have: 0 },
 };
 

@@ -1,7 +1,7 @@
 /** Duties that a clock drives. Each has one schedule for the whole fleet, and any one executor takes each of its ticks. */
 import { DUTIES, type Duty } from '@countersign/shared';
 import type { Consumer, Due, Mending, Store } from '@countersign/store';
-import type { StepLogger } from './run-step.ts';
+import type { StepLogger } from './step-log.ts';
 
 export interface DutyOptions {
   store: Pick<Store, 'scheduleDuty' | 'consumeDuties' | 'reconcile' | 'runDue'>;

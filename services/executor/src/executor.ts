@@ -5,7 +5,8 @@ import type { Toolbox } from '@countersign/tools';
 import { announceTools } from './announce-tools.ts';
 import { type Persistence, persist, waitMs } from './persist.ts';
 import { revisionCache } from './revision-cache.ts';
-import { type RunStepScope, runStep, type StepLogger } from './run-step.ts';
+import { type RunStepScope, runStep } from './run-step.ts';
+import type { StepLogger } from './step-log.ts';
 import { stepsInHand } from './steps-in-hand.ts';
 
 export interface ExecutorOptions {

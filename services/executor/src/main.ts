@@ -5,7 +5,8 @@ import { loadMcpConfig, loadTools, type Toolbox, type ToolLogger } from '@counte
 import { configSchema } from './config.ts';
 import { startDuties } from './duties.ts';
 import { startExecutor } from './executor.ts';
-import type { StepLogger } from './run-step.ts';
+import { startReviews } from './review.ts';
+import type { StepLogger } from './step-log.ts';
 
 const toolLogger = (logger: StepLogger): ToolLogger => ({
   debug: (message, fields = {}) => logger.debug(fields, message),
@@ -43,9 +44,10 @@ await runService({
         queueLimits: config.QUEUES,
       });
       const duties = await startDuties({ store, logger, everyMs: { reconcile: config.RECONCILE_EVERY_MS, clock: config.CLOCK_EVERY_MS } });
+      const reviews = startReviews({ store, tools: toolbox.tools, logger });
       return {
         async close() {
-          await Promise.all([executor.close(), duties.close()]);
+          await Promise.all([executor.close(), duties.close(), reviews.close()]);
           await closeToolbox?.();
           await store.close();
         },

@@ -138,6 +138,7 @@ describe('a gate', () => {
       do: 'ask',
       message: 'Send 7 to Ann?',
       resolvedInput: '{"to":"ann","text":"about 7"}',
+      call: { tool: mail, input: { to: 'ann', text: 'about 7' } },
     });
     expect(move({ approval, input }, { outcomes: { ...list(7), send: approved() } })).toMatchObject({
       do: 'call',
@@ -150,6 +151,7 @@ describe('a gate', () => {
       do: 'ask',
       message: 'Send it?',
       resolvedInput: null,
+      call: { tool: mail, input: { to: 'ann' } },
     });
   });
 
@@ -170,7 +172,12 @@ describe('a gate', () => {
 
   test('leaves what its own approval brings for later, and then uses it', () => {
     const fields = { approval: gate, input: { to: '{{list.output}}', text: '{{send.approval.data.text}}' } };
-    expect(move(fields, { outcomes: list('ann') })).toEqual({ do: 'ask', message: 'Send it?', resolvedInput: '{"to":"ann","text":null}' });
+    expect(move(fields, { outcomes: list('ann') })).toEqual({
+      do: 'ask',
+      message: 'Send it?',
+      resolvedInput: '{"to":"ann","text":null}',
+      call: null,
+    });
     expect(move(fields, { outcomes: { ...list('ann'), send: approved({ text: 'hi' }) } })).toMatchObject({
       do: 'call',
       call: { input: { to: 'ann', text: 'hi' }, approvalData: { text: 'hi' } },
@@ -227,7 +234,7 @@ describe('a forEach', () => {
 
   test('that is a gate asks first, once, without an input of its own', () => {
     const fields = { approval: gate, forEach: '{{list.output}}', input: { to: '{{item}}' } };
-    expect(move(fields, { outcomes: list([1]) })).toEqual({ do: 'ask', message: 'Send it?', resolvedInput: null });
+    expect(move(fields, { outcomes: list([1]) })).toEqual({ do: 'ask', message: 'Send it?', resolvedInput: null, call: null });
     expect(move(fields, { outcomes: { ...list([1]), send: approved() } })).toEqual({ do: 'expand', items: ['1'] });
   });
 

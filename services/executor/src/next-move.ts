@@ -5,6 +5,7 @@
 import {
   contractChanges,
   type Json,
+  type JsonObject,
   LIMITS,
   type NamedCondition,
   type ReferenceScope,
@@ -34,7 +35,8 @@ export type Move =
   | { do: 'fail'; error: StepError }
   /** its condition is false */
   | { do: 'decline' }
-  | { do: 'ask'; resolvedInput: string | null; message: string }
+  /** `call` is what is asked about; null where its input differs by element, or holds what only the approval brings */
+  | { do: 'ask'; resolvedInput: string | null; message: string; call: { tool: Tool; input: JsonObject } | null }
   /** `items` are JSON texts; at least one */
   | { do: 'expand'; items: readonly string[] }
   /** without a call; `output` is JSON text */
@@ -111,11 +113,16 @@ function ask(message: string, { loaded, tool, scope }: { loaded: LoadedStep; too
   if (step.forEach !== null) {
     // Its input differs from element to element: there is no one input to show.
     const elements = readsOwnApproval.forEach ? null : elementsOf(step, scope);
-    return elements?.ok === false ? { do: 'fail', error: elements.error } : { do: 'ask', resolvedInput: null, message: asked };
+    return elements?.ok === false ? { do: 'fail', error: elements.error } : { do: 'ask', resolvedInput: null, message: asked, call: null };
   }
   const input = resolveInput(loaded, scope);
-  const checked = readsOwnApproval.input ? null : tool.check(input.value);
-  return checked?.ok === false ? refuse('invalid_input', checked.message) : { do: 'ask', resolvedInput: input.text, message: asked };
+  const question = { do: 'ask', resolvedInput: input.text, message: asked } as const;
+  if (readsOwnApproval.input) return { ...question, call: null };
+  const checked = tool.check(input.value);
+  // A copy: what is resolved shares values with the revision that other steps are run from.
+  return checked.ok
+    ? { ...question, call: { tool, input: structuredClone(input.value) as JsonObject } }
+    : refuse('invalid_input', checked.message);
 }
 
 function expand(loaded: LoadedStep, scope: ReferenceScope): Move {

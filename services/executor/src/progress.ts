@@ -1,5 +1,5 @@
 /** Passes a tool's progress on, at most twice a second: what is in between is of no use to anybody. */
-import type { StepLog } from './run-step.ts';
+import type { StepLog } from './step-log.ts';
 
 const INTERVAL_MS = 500;
 

@@ -14,21 +14,13 @@ import type {
 } from '@countersign/store';
 import type { ToolContext } from '@countersign/tools';
 import { type CallOutcome, callTool } from './call-tool.ts';
-import { type Equipment, nextMove, type ToolCall } from './next-move.ts';
+import { effectsWords } from './foresee.ts';
+import { type Equipment, type Move, nextMove, type ToolCall } from './next-move.ts';
 import { type Persistence, persist } from './persist.ts';
 import { progressReporter } from './progress.ts';
 import type { LoadedRevision, LoadedStep } from './revision-cache.ts';
+import { type StepLog, type StepLogger, toolLogger } from './step-log.ts';
 import type { StepInHand, StepsInHand } from './steps-in-hand.ts';
-
-/** Writes a line with the ids of the step in hand. Making a child logger for each step costs more than most steps do. */
-export type StepLog = (level: 'debug' | 'info' | 'warn' | 'error', message: string, fields?: object) => void;
-
-export interface StepLogger {
-  debug(fields: object, message: string): void;
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
 
 export interface RunStepScope {
   store: StepStore;
@@ -73,6 +65,9 @@ async function claim(job: StepJob, { store, executor, persistence }: RunStepScop
     await persistence.wait(Math.min(Math.max(reply.dueInMs ?? 0, 1), 1_000));
   }
 }
+
+/** ms that a gate waits for its tool's words before it asks without them. */
+const WORDS_WAIT_MS = 2_000;
 
 /** What a delivery brings: the job, the hold on it, and the claim if it came along. */
 export interface StepDelivery {
@@ -144,10 +139,7 @@ async function runClaimed(
     case 'decline':
       return letGo(() => store.declineStep(hold), 'declined: its condition is false', { held, scope });
     case 'ask':
-      return letGo(() => store.askApproval(hold, { resolvedInput: move.resolvedInput, message: move.message }), 'waits for an approval', {
-        held,
-        scope,
-      });
+      return ask(move, { held, scope });
     case 'expand':
       return letGo(() => store.expandStep(hold, move.items), `expanded into ${move.items.length}`, { held, scope });
     case 'complete':
@@ -155,6 +147,18 @@ async function runClaimed(
     case 'call':
       return callAndRecord(move.call, attempt, { held, scope });
   }
+}
+
+/** Those who are asked are told what exactly this input will do, where the tool says it in time. */
+async function ask(
+  { resolvedInput, message, call: asked }: Move & { do: 'ask' },
+  { held, scope }: { held: Held; scope: RunStepScope },
+): Promise<StepVerdict> {
+  const { hold, inHand, log } = held;
+  const ids = { planId: hold.planId, stepId: hold.stepId };
+  const effects =
+    asked === null ? null : await effectsWords(asked.tool, asked.input, { ...ids, log, signal: inHand.signal, limitMs: WORDS_WAIT_MS });
+  return letGo(() => scope.store.askApproval(hold, { resolvedInput, message, effects }), 'waits for an approval', { held, scope });
 }
 
 /** Records that the step goes on without this executor. */
@@ -222,13 +226,6 @@ async function call(toolCall: ToolCall, attempt: number, { held, scope }: { held
     progress.stop();
   }
 }
-
-const toolLogger = (log: StepLog): ToolContext['logger'] => ({
-  debug: (message, fields) => log('debug', message, fields),
-  info: (message, fields) => log('info', message, fields),
-  warn: (message, fields) => log('warn', message, fields),
-  error: (message, fields) => log('error', message, fields),
-});
 
 async function recordFailure(
   error: StepError,

@@ -38,7 +38,7 @@ local function resetStep(id, kept)
   local gone = { 'output:' .. id, 'error:' .. id, 'input:' .. id, 'progress:' .. id }
   local gate = gateOf(id)
   if gate and not (kept and gate.decision == 'approved') then
-    for _, field in ipairs({ 'gate:', 'votes:', 'answer:', 'message:' }) do gone[#gone + 1] = field .. id end
+    for _, field in ipairs({ 'gate:', 'votes:', 'answer:', 'message:', 'effects:' }) do gone[#gone + 1] = field .. id end
   end
   dropFields(gone)
   add(step[STATUS], -1)

@@ -1,7 +1,8 @@
 --[[
   The state of steps: one field per step in `<plan>:steps`, its parts joined by '|'. A step without a field has never
   left pending. Beside it, as they came: output:<step>, error:<step>, input:<step> (resolved), progress:<step>.
-  Of a gate that has asked: gate:<step> (since | deadline | have | decision), votes:<step>, answer:<step>, message:<step>.
+  Of a gate that has asked: gate:<step> (since | deadline | have | decision), votes:<step>, answer:<step>, message:<step>,
+  effects:<step> (what it will do with its resolved input, in words).
   Of a forEach step: children:<step> (total | completed | failed | cancelled), and under `<step>[<n>]` all that a step has,
   with item:<step>[<n>] besides; kept:<step> once it was set back and completed children stay: how many it had. Changed steps are written back all at once, by savePlan.
   The graph of the revision is in `<plan>:graph:<revision>`:
