@@ -18,6 +18,8 @@ const EXECUTORS = 2;
 const PLANNING_LIMIT_MS = 10 * 60_000;
 const POLL_MS = 100;
 const CANCEL_LIMIT_MS = 5_000;
+/** ms that the demo waits for what tools say of the steps; approval itself never waits for it */
+const REVIEW_LIMIT_MS = 5_000;
 
 /** The demo ends here, with this sentence and exit code 1. */
 class DemoEnd extends Error {
@@ -61,7 +63,18 @@ async function makePlan({ api, signal, terminal }: Demo, objective: string): Pro
     const by = round.planner === 'rules' ? 'by rules, without a model' : `by ${plainText(round.model ?? 'a model')}`;
     terminal.write(`Planned ${by}, in ${duration(task.rounds.reduce((sum, { durationMs }) => sum + durationMs, 0))}\n\n`);
   }
-  return api.getPlan(task.planId);
+  return reviewedPlan({ api, signal }, task.planId);
+}
+
+/** The plan once its tools were asked what its steps will do. */
+async function reviewedPlan({ api, signal }: Pick<Demo, 'api' | 'signal'>, planId: string): Promise<Plan> {
+  const deadline = performance.now() + REVIEW_LIMIT_MS;
+  for (;;) {
+    const plan = await api.getPlan(planId);
+    if (plan.reviewedAt !== null || plan.status !== 'pending_approval' || performance.now() > deadline) return plan;
+    await new Promise((next) => setTimeout(next, POLL_MS));
+    signal.throwIfAborted();
+  }
 }
 
 async function countersign({ api, terminal, asker }: Demo, plan: Plan): Promise<Plan> {
@@ -86,7 +99,8 @@ async function decideGate({ api, terminal, asker }: Demo, plan: Plan, stepId: st
   const step = plan.steps.find(({ id }) => id === stepId);
   if (step === undefined || step.status !== 'awaiting_approval') return;
   const question = typeof step.input.question === 'string' ? step.input.question : (step.approval?.message ?? 'May it run?');
-  const asks = `${stepId} asks: ${plainText(question)}`;
+  const effects = step.effects === null ? '' : `\n  effect: ${plainText(step.effects)}`;
+  const asks = `${stepId} asks: ${plainText(question)}${effects}`;
   if (asker === null) {
     terminal.write(`${asks}\n  approved as ${DEMO_ACTOR}\n`);
     await api.decideGate(plan.id, stepId, { verdict: 'approve', body: {} });

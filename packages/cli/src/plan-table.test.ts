@@ -16,6 +16,7 @@ const row = (fields: Partial<StepView>): Row => ({
   forEach: null,
   approval: null,
   risk: 'read',
+  effects: null,
   ...fields,
 });
 
@@ -29,6 +30,14 @@ test('a step is a row: id, tool, risk, what it waits for, what it does and with 
     'write  fs.write  write  list   Write',
     '                               path: .',
   ]);
+});
+
+test('what the tool says that the step will do stands below what the planner says, in full', () => {
+  const effects = `reads ${'a very long path '.repeat(8)}and nothing else`;
+  for (const width of [100, 40]) {
+    const text = stepLines([row({ effects })], terminal(width)).map((line) => line.replace('list   fs.list   read   -', '').trim());
+    expect(text.join(' ').replace(/\s+/g, ' ')).toContain(`List the files effect: ${effects} path: .`);
+  }
 });
 
 test('conditions, repetitions and gates are shown before the signature', () => {
@@ -63,7 +72,7 @@ test('a narrow terminal gets a block per step', () => {
 
 test('texts of a plan cannot write on the terminal', () => {
   const evil = '\u001b[1A\u001b[2Kharmless\r';
-  const lines = stepLines([row({ description: evil, input: { [evil]: evil } })], terminal(100)).join('\n');
+  const lines = stepLines([row({ description: evil, input: { [evil]: evil }, effects: evil })], terminal(100)).join('\n');
   expect(lines).not.toContain('\u001b');
   expect(lines).not.toContain('\r');
 });

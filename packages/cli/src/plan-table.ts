@@ -2,7 +2,10 @@
 import type { Json, Plan, Risk, StepView } from '@countersign/shared';
 import { cut, plainText, type Terminal, textWidth, wrap } from './terminal.ts';
 
-type TableStep = Pick<StepView, 'id' | 'tool' | 'description' | 'input' | 'dependsOn' | 'when' | 'forEach' | 'approval' | 'risk'>;
+type TableStep = Pick<
+  StepView,
+  'id' | 'tool' | 'description' | 'input' | 'dependsOn' | 'when' | 'forEach' | 'approval' | 'risk' | 'effects'
+>;
 
 const HEADINGS = ['step', 'tool', 'risk', 'after', 'what it does'] as const;
 const GAP = '  ';
@@ -19,13 +22,16 @@ const valueText = (value: Json): string => cut(plainText(typeof value === 'strin
 const inputTexts = (step: TableStep): string[] =>
   Object.entries(step.input).map(([name, value]) => `${plainText(name)}: ${valueText(value)}`);
 
-/** What stands in the last column: the description, then what it is called with and under which conditions. */
-function details(step: TableStep): { text: string; notes: string[] } {
+/**
+ * What stands in the last column: what the planner says of the step, what its tool says that it will do, then what it is
+ * called with and under which conditions.
+ */
+function details(step: TableStep): { text: string; effects: string; notes: string[] } {
   const notes = inputTexts(step);
   if (step.when !== null) notes.push(`only if ${plainText(step.when)}`);
   if (step.forEach !== null) notes.push(`for each of ${valueText(step.forEach)}`);
   if (step.approval !== null) notes.push(`asks first: ${plainText(step.approval.message)}`);
-  return { text: plainText(step.description), notes };
+  return { text: plainText(step.description), effects: step.effects === null ? '' : `effect: ${plainText(step.effects)}`, notes };
 }
 
 function columns(steps: readonly TableStep[], terminal: Terminal): string[] | null {
@@ -40,9 +46,9 @@ function columns(steps: readonly TableStep[], terminal: Terminal): string[] | nu
   const pad = (text: string, index: number): string => text + ' '.repeat(Math.max(0, (widths[index] ?? 0) - textWidth(text)));
   const lines = [terminal.paint('bold', `${[0, 1, 2, 3].map((index) => pad(HEADINGS[index] ?? '', index)).join(GAP)}${GAP}${HEADINGS[4]}`)];
   for (const [row, step] of steps.entries()) {
-    const { text, notes } = details(step);
+    const { text, effects, notes } = details(step);
     const last = [
-      ...wrap(text, textColumn).filter((line) => line !== ''),
+      ...[text, effects].flatMap((said) => wrap(said, textColumn)).filter((line) => line !== ''),
       ...notes.flatMap((note) => wrap(note, textColumn)).map((line) => terminal.paint('dim', line)),
     ];
     // Names are never cut: what is signed must be readable, so a long one goes over several lines.
@@ -61,9 +67,9 @@ function columns(steps: readonly TableStep[], terminal: Terminal): string[] | nu
 
 function blocks(steps: readonly TableStep[], terminal: Terminal): string[] {
   return steps.flatMap((step) => {
-    const { text, notes } = details(step);
+    const { text, effects, notes } = details(step);
     const after = step.dependsOn.length > 0 ? [`after ${step.dependsOn.join(', ')}`] : [];
-    const indented = [...after, text, ...notes].filter((line) => line !== '').flatMap((line) => wrap(line, terminal.width - 2));
+    const indented = [...after, text, effects, ...notes].filter((line) => line !== '').flatMap((line) => wrap(line, terminal.width - 2));
     return [
       ...wrap(`${plainText(step.id)} (${plainText(step.tool)}, ${step.risk})`, terminal.width).map((line) => terminal.paint('bold', line)),
       ...indented.map((line) => `  ${line}`),

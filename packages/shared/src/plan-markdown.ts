@@ -6,6 +6,7 @@ import { branchLines, conditionLines, gateLines, listLines } from './plan-rules-
 
 const INPUT_LENGTH = 80;
 const OUTPUT_LENGTH = 300;
+const EFFECTS_LENGTH = 160;
 const OPTION_LENGTH = 100;
 
 /** How many steps do what: `4 reads, 2 writes, 0 destructive`. */
@@ -38,6 +39,12 @@ function planningText({ kind, status, requestedBy, requestedAt, feedback, error 
   return `asked for ${PLANNING_WORDS[kind]} at ${requestedAt}${who}${what}; ${status}${why}`;
 }
 
+/** Whether tools were asked what the steps will do; of no interest where nobody was to approve them. */
+function reviewFact({ status, reviewedAt }: Plan): string[] {
+  if (reviewedAt !== null) return [`- **Review:** tools were asked at ${reviewedAt} what the steps will do`];
+  return status === 'draft' || status === 'pending_approval' ? ['- **Review:** not looked at yet'] : [];
+}
+
 function facts(plan: Plan): string[] {
   const { progress } = plan;
   const ended = progress.completed + progress.failed + progress.skipped + progress.cancelled;
@@ -46,6 +53,7 @@ function facts(plan: Plan): string[] {
     `- **Plan:** ${code(plan.id)}, revision ${plan.revision}`,
     `- **Digest:** ${code(plan.digest)}`,
     `- **Effects:** ${effectsText(plan.effects)}`,
+    ...reviewFact(plan),
     `- **Approvals:** ${approvalText(plan)}`,
     `- **Progress:** ${ended} of ${count(progress.total, 'step')} ended, ${progress.percent} %`,
     `- **Created:** ${plan.createdAt} by ${prose(plan.createdBy)}`,
@@ -63,13 +71,17 @@ function facts(plan: Plan): string[] {
   return lines;
 }
 
-function stepRow(step: StepView, position: number): string {
+/** A column of what tools say has room only where one has said something. */
+const saysEffects = ({ steps }: Plan): boolean => steps.some(({ effects }) => effects !== null);
+
+function stepRow(step: StepView, position: number, withEffects: boolean): string {
   const reason = step.reason === null ? '' : `: ${prose(step.reason.text, INPUT_LENGTH)}`;
   const cells = [
     String(position + 1),
     codeCell(code(step.id)),
     codeCell(code(step.tool)),
-    step.risk,
+    step.risk === 'destructive' ? `**${step.risk}**` : step.risk,
+    ...(withEffects ? [prose(step.effects ?? '', EFFECTS_LENGTH)] : []),
     codeCell(step.dependsOn.map(code).join(', ')),
     Object.keys(step.input).length === 0 ? '' : codeCell(json(step.input, INPUT_LENGTH)),
     `${words(step.status)}${reason}`,
@@ -80,9 +92,9 @@ function stepRow(step: StepView, position: number): string {
 const section = (title: string, lines: readonly string[]): string[] => (lines.length === 0 ? [] : ['', `## ${title}`, '', ...lines]);
 
 /**
- * A plan as a person wants to read it: what it is for, where it stands, its effects, a table of its steps, what decides
- * whether they run, then errors, outputs and the response. Long inputs and outputs are shortened. `firstPosition` is how
- * many steps stand before those of `plan.steps`, where these are only a part.
+ * A plan as a person wants to read it: what it is for, where it stands, its effects, a table of its steps and what tools say
+ * that they will do, what decides whether they run, then errors, outputs and the response. Long inputs and outputs are
+ * shortened. `firstPosition` is how many steps stand before those of `plan.steps`, where these are only a part.
  */
 export function planMarkdown(plan: Plan, { firstPosition = 0 }: { firstPosition?: number } = {}): string {
   const errors = plan.steps.flatMap(({ id, error }) =>
@@ -91,16 +103,19 @@ export function planMarkdown(plan: Plan, { firstPosition = 0 }: { firstPosition?
   const outputs = plan.steps.flatMap(({ id, status, output }) =>
     status === 'completed' ? [`- ${code(id)}: ${json(output, OUTPUT_LENGTH)}`] : [],
   );
+  const withEffects = saysEffects(plan);
+  const dryRuns = plan.steps.flatMap(({ id, dryRun }) => (dryRun === null ? [] : [`- ${code(id)}: ${json(dryRun, OUTPUT_LENGTH)}`]));
   const lines = [
     `# ${prose(plan.objective)}`,
     '',
     ...facts(plan),
     ...(plan.description === '' ? [] : ['', ...quote(plan.description)]),
     ...section('Steps', [
-      '| # | Step | Tool | Risk | After | Input | Status |',
-      '|---:|---|---|---|---|---|---|',
-      ...plan.steps.map((step, index) => stepRow(step, firstPosition + index)),
+      `| # | Step | Tool | Risk |${withEffects ? ' What it will do |' : ''} After | Input | Status |`,
+      `|---:|---|---|---|${withEffects ? '---|' : ''}---|---|---|`,
+      ...plan.steps.map((step, index) => stepRow(step, firstPosition + index, withEffects)),
     ]),
+    ...section('Dry runs', dryRuns.length === 0 ? [] : ['What tools found out beforehand, without changing anything:', '', ...dryRuns]),
     ...section('Conditions', conditionLines(plan)),
     ...section('Branches', branchLines(plan)),
     ...section('Gates', gateLines(plan)),

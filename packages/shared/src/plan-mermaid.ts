@@ -16,6 +16,9 @@ const COLOURS: Record<StepStatus, string> = {
   cancelled: 'fill:#e4e4e7,stroke:#52525b,color:#52525b,stroke-dasharray:4',
 };
 
+/** A border of its own, whatever the status: what can't be undone stands out. */
+const DESTRUCTIVE = 'stroke:#b91c1c,stroke-width:4px';
+
 /** All but plain characters as Mermaid's numeric entities, so that no name ends its label or is read as markup. */
 const label = (text: string): string =>
   Array.from(text, (character) => (/[A-Za-z0-9_. -]/.test(character) ? character : `#${character.codePointAt(0)};`)).join('');
@@ -28,11 +31,12 @@ function shapeOf({ approval, gate, forEach, ifTrue, ifFalse }: StepView): readon
 }
 
 function nodeLines(step: StepView): string[] {
-  const { id, tool, gate, approval, forEach, children, reason } = step;
+  const { id, tool, risk, gate, approval, forEach, children, reason } = step;
   const ended = children?.filter(({ status }) => isEndedStep(status)).length;
   return [
     label(id),
     label(tool),
+    ...(risk === 'destructive' ? ['destructive'] : []),
     ...(approval === null && gate === null ? [] : [`${gate?.have ?? 0} of ${count(gate?.need ?? approval?.quorum ?? 1, 'approval')}`]),
     ...(forEach === null ? [] : [children === null ? 'for each' : `${ended} of ${children.length} ended`]),
     ...(reason?.kind === 'pinned' ? ['pinned'] : []),
@@ -46,7 +50,7 @@ function arrow(from: StepView, to: string): string {
 }
 
 /**
- * The steps and what each waits for, coloured by status. Nodes are numbered, because step ids like `end` are words of
+ * The steps and what each waits for, coloured by status; destructive ones have a thick border. Nodes are numbered, because step ids like `end` are words of
  * Mermaid's own; the id and the tool stand in the label. Where an arrow leads to one side of a branch it says which.
  */
 export function planMermaid({ steps }: Pick<Plan, 'steps'>): string {
@@ -64,5 +68,7 @@ export function planMermaid({ steps }: Pick<Plan, 'steps'>): string {
   );
   const used = STEP_STATUSES.filter((status) => steps.some((step) => step.status === status));
   const classes = used.map((status) => `  classDef ${status} ${COLOURS[status]}`);
+  const destructive = steps.flatMap(({ risk }, position) => (risk === 'destructive' ? [`s${position}`] : []));
+  if (destructive.length > 0) classes.push(`  classDef destructive ${DESTRUCTIVE}`, `  class ${destructive.join(',')} destructive`);
   return `${['flowchart TD', ...nodes, ...edges, ...classes].join('\n')}\n`;
 }

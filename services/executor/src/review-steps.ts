@@ -77,7 +77,7 @@ const checkKnown = (each: StepToReview, input: JsonObject): CheckedInput | null 
 async function wordsOf(each: StepToReview, scope: ReviewScope, foresight: Foresight): Promise<string | null> {
   const input = knownInput(each, scope);
   const checked = checkKnown(each, input);
-  if (checked?.ok === false) return plainLine(`will fail: its input is not what ${each.step.tool} takes: ${checked.message}`, WORDS_LENGTH);
+  if (checked?.ok === false) return plainLine(`fails: its input is not what ${each.step.tool} takes: ${checked.message}`, WORDS_LENGTH);
   return effectsWords(each.tool, input, foresight);
 }
 

@@ -140,7 +140,7 @@ describe('what tools are asked', () => {
     const planId = await create([{ id: 'a', tool: 'test.write', input: { count: '{{input.n}}' } }], { input: { n: 'many' } });
     review();
     const { a } = wordsIn(await reviewed(planId));
-    expect(a).toMatch(/^will fail: its input is not what test\.write takes: .*number/);
+    expect(a).toMatch(/^fails: its input is not what test\.write takes: .*number/);
     expect([asked, dryRuns]).toEqual([[], []]);
   });
 
