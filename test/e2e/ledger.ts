@@ -2,7 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 
 export interface LedgerLine {
-  what: 'start' | 'end' | 'failed' | 'aborted';
+  /** a tool was called or its call ended; or it was asked what a step will do, or tried dry */
+  what: 'start' | 'end' | 'failed' | 'aborted' | 'asked' | 'tried';
   planId: string;
   stepId: string;
   attempt: number;
