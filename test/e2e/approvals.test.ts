@@ -183,7 +183,7 @@ test('pending approvals of plans and gates survive kill -9 of Redis and of every
   );
   await untilSteps(fleet, plan, { a: 'awaiting_approval', b: 'awaiting_approval' });
   await decide(fleet, [plan, 'a'], { actor: 'ann', data: 'first', comment: 'kept' });
-  const before = { plan: await fleet.plan(plan.id), whole: await fleet.plan(whole.id), items: await waiting(plan, whole) };
+  const before = { plan: await fleet.plan(plan.id), whole: await fleet.reviewed(whole.id), items: await waiting(plan, whole) };
   expect(before.items).toHaveLength(3);
 
   await fleet.endServices('SIGKILL');

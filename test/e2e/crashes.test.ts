@@ -61,8 +61,8 @@ test('a restart of every process and of Redis while plans wait for approval: the
   const task = (await fleet.call('POST', '/v1/tasks', { body: { objective: 'list the files in .' } })).body.task;
   await expect.poll(async () => (await fleet.task(task.id)).status, { timeout: 20_000 }).toBe('planned');
   const { planId } = await fleet.task(task.id);
-  const byHand = await fleet.createPlan(draft([step('only')]));
-  const before = await fleet.plan(String(planId));
+  const byHand = await fleet.reviewed((await fleet.createPlan(draft([step('only')]))).id);
+  const before = await fleet.reviewed(String(planId));
   const eventsBefore = await fleet.events(byHand.id);
 
   await fleet.endServices('SIGKILL');

@@ -188,6 +188,17 @@ export class Fleet {
     return plan;
   }
 
+  /** The plan once an executor has looked at what its current revision will do: from then on it changes by people's hands alone. */
+  async reviewed(planId: string, timeout = 30_000): Promise<Plan> {
+    let plan = await this.plan(planId);
+    const look = async (): Promise<string | null> => {
+      plan = await this.plan(planId);
+      return plan.reviewedAt;
+    };
+    await expect.poll(look, { timeout, interval: 25 }).not.toBeNull();
+    return plan;
+  }
+
   async run(draft: PlanDraft, status: Plan['status'] = 'completed'): Promise<Plan> {
     const plan = await this.createPlan(draft);
     await this.approve(plan);

@@ -38,9 +38,9 @@ async function untilPlanning({ id }: Plan, status: string, timeout = 20_000): Pr
   return fleet.plan(id);
 }
 
-/** Nothing of it has changed but what it asked of the planner, and what that took. */
+/** Nothing of it has changed but what it asked of the planner and what that took, and whether an executor has looked at it. */
 const asBefore = async (plan: Plan): Promise<void> => {
-  const { planning: _, updatedAt: __, usage: ___, ...now } = await fleet.plan(plan.id);
+  const { planning: _, updatedAt: __, usage: ___, reviewedAt: ____, ...now } = await fleet.plan(plan.id);
   expect(plan).toMatchObject(now);
 };
 

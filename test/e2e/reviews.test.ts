@@ -1,5 +1,8 @@
 /** Before people approve a plan, tools say what its steps will do: asked by executors, read in the plan, waited for by nobody. */
-import type { ApprovalItem, Plan, StepDraft } from '@countersign/shared';
+import { rmSync } from 'node:fs';
+import { type ApprovalItem, type Plan, REVIEWS_QUEUE, type StepDraft } from '@countersign/shared';
+import { Queue } from 'bullmq';
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Fleet } from './fleet.ts';
 import { recordStep, stepOf } from './record-step.ts';
@@ -18,10 +21,6 @@ const foretold = (id: string, input: StepDraft['input'] = {}, more: Partial<Step
 });
 const draft = (...steps: StepDraft[]) => ({ objective: 'do what was foretold', steps });
 
-async function reviewed(planId: string, timeout = 30_000): Promise<Plan> {
-  await expect.poll(async () => (await fleet.plan(planId)).reviewedAt, { timeout, interval: 25 }).not.toBeNull();
-  return fleet.plan(planId);
-}
 const wordsIn = ({ steps }: Plan) => Object.fromEntries(steps.map(({ id, effects }) => [id, effects]));
 const whatHappened = (planId: string) => fleet.ledger(planId).map(({ what, stepId }) => `${what} ${stepId}`);
 const markdown = async (planId: string): Promise<string> => (await fleet.call('GET', `/v1/plans/${planId}?format=markdown`)).body;
@@ -31,7 +30,7 @@ test('a plan that is posted has the words of its tools soon, and nothing but wor
     ...draft(foretold('a', { value: '{{input.what}}' }), foretold('b', { value: '{{a.output.value}} and more' }), recordStep('c')),
     input: { what: ['x', 1] },
   });
-  const plan = await reviewed(id);
+  const plan = await fleet.reviewed(id);
   expect(wordsIn(plan)).toEqual({ a: 'destroys ["x",1]', b: 'destroys "{{a.output.value}} and more"', c: null });
   expect(plan.steps.map(({ dryRun }) => dryRun)).toEqual([{ would: ['x', 1] }, null, null]);
   expect(plan.status).toBe('pending_approval');
@@ -47,18 +46,18 @@ test('a plan that is posted has the words of its tools soon, and nothing but wor
 test('a new revision has words of its own, and none before a tool was asked about it', async () => {
   const gate = fleet.gate('second-revision');
   const { id } = await fleet.createPlan(draft(foretold('a', { value: 1 })));
-  const first = await reviewed(id);
+  const first = await fleet.reviewed(id);
   const put = await fleet.revise(first, { steps: [foretold('a', { value: 2, holdUntil: gate.file })] });
   expect(put.body.plan).toMatchObject({ revision: 2, reviewedAt: null, steps: [{ effects: null, dryRun: null }] });
   expect(await markdown(id)).toContain('- **Review:** not looked at yet');
   gate.open();
-  expect(await reviewed(id)).toMatchObject({ revision: 2, steps: [{ effects: 'destroys 2', dryRun: { would: 2 } }] });
+  expect(await fleet.reviewed(id)).toMatchObject({ revision: 2, steps: [{ effects: 'destroys 2', dryRun: { would: 2 } }] });
 });
 
 test('a draft is looked at, and one that nobody has to approve is not', async () => {
   const drafted = await fleet.createPlan({ ...draft(foretold('a', { value: 1 })), draft: true });
   const launched = await fleet.launch(draft(recordStep('b')));
-  expect(wordsIn(await reviewed(drafted.id))).toEqual({ a: 'destroys 1' });
+  expect(wordsIn(await fleet.reviewed(drafted.id))).toEqual({ a: 'destroys 1' });
   expect(await fleet.until(launched.id, 'completed')).toMatchObject({ reviewedAt: null });
 });
 
@@ -70,7 +69,7 @@ test('tools that throw, hang or answer with a megabyte spoil nothing for the oth
       foretold('never', {}, { dependsOn: ['fine'] }),
     ),
   );
-  const plan = await reviewed(id);
+  const plan = await fleet.reviewed(id);
   expect(wordsIn(plan)).toEqual({ throw: null, hang: null, much: `${'x'.repeat(499)}…`, fine: 'destroys 1', never: 'destroys null' });
   expect(stepOf(plan, 'much').dryRun).toMatch(/^the dry run gave 1000002 bytes/);
   await fleet.approve(plan);
@@ -101,7 +100,7 @@ test('a plan that is deleted while it is looked at stays deleted', async () => {
 
 test('a plan of 10,000 steps is reviewed within bounds', async () => {
   const { id } = await fleet.createPlan(draft(...Array.from({ length: 10_000 }, (_, i) => foretold(`s${i}`, { value: 'x'.repeat(60) }))));
-  const plan = await reviewed(id, 60_000);
+  const plan = await fleet.reviewed(id, 60_000);
   const said = plan.steps.map(({ effects, dryRun }) => (effects ?? '') + JSON.stringify(dryRun)).join('');
   expect(plan.steps.filter(({ effects }) => effects !== null).length).toBeGreaterThan(100);
   expect(said.length).toBeLessThan(1_200_000);
@@ -113,10 +112,15 @@ describe('a gate in the middle of a plan', () => {
 
   test('says what its step will do with exactly the input that it has by then', async () => {
     const approval = { message: 'Go on?' };
+    const seedMay = fleet.gate('seed');
+    seedMay.open();
     const { id } = await fleet.createPlan(
-      draft(recordStep('seed', { value: [7] }), foretold('late', { value: '{{seed.output.value}}' }, { approval })),
+      draft(
+        recordStep('seed', { value: [7], holdUntil: seedMay.file }),
+        foretold('late', { value: '{{seed.output.value}}' }, { approval }),
+      ),
     );
-    const before = await reviewed(id);
+    const before = await fleet.reviewed(id);
     expect(wordsIn(before).late).toBe('destroys "{{seed.output.value}}"');
     await fleet.approve(before);
     await expect.poll(() => waiting(id), { timeout: 20_000 }).toMatchObject([{ stepId: 'late', title: 'Go on?', review: 'destroys [7]' }]);
@@ -124,8 +128,10 @@ describe('a gate in the middle of a plan', () => {
 
     await fleet.act(id, 'steps/late/reject', { comment: 'no' });
     await fleet.until(id, 'failed');
+    rmSync(seedMay.file);
     await fleet.act(id, 'retry', { from: ['seed'] });
     expect(wordsIn(await fleet.plan(id)).late).toBe('destroys "{{seed.output.value}}"');
+    seedMay.open();
     await expect.poll(async () => (await waiting(id)).length, { timeout: 20_000 }).toBe(1);
     await fleet.act(id, 'steps/late/approve');
     await fleet.until(id, 'completed');
@@ -154,7 +160,7 @@ describe('executors that come and go', () => {
     const { pid } = fleet.ledger(id)[0] ?? {};
     await fleet.executors.find((executor) => executor.pid === pid)?.end('SIGKILL');
     gate.open();
-    expect(wordsIn(await reviewed(id, 45_000))).toEqual({ a: 'destroys 1', b: 'destroys 2' });
+    expect(wordsIn(await fleet.reviewed(id, 45_000))).toEqual({ a: 'destroys 1', b: 'destroys 2' });
     expect(new Set(fleet.ledger(id).map((line) => line.pid)).size).toBe(2);
     await fleet.startExecutor();
   });
@@ -165,6 +171,27 @@ describe('executors that come and go', () => {
     const { id } = await fleet.createPlan(draft(foretold('a', { value: 1 })));
     expect(await fleet.plan(id)).toMatchObject({ reviewedAt: null, steps: [{ effects: null }] });
     await fleet.startExecutor();
-    expect(wordsIn(await reviewed(id))).toEqual({ a: 'destroys 1' });
+    expect(wordsIn(await fleet.reviewed(id))).toEqual({ a: 'destroys 1' });
   });
+
+  test('a plan whose review takes them down: three of them, and no more', async () => {
+    await Promise.all(Array.from({ length: 3 - fleet.executors.length }, () => fleet.startExecutor()));
+    const [first, second, third] = fleet.executors.map((executor) => executor.ended());
+    const { id } = await fleet.createPlan(draft(foretold('a', { says: 'crash' })));
+    expect(await Promise.all([first, second, third])).toEqual([1, 1, 1]);
+    fleet.executors = [];
+    await fleet.startExecutor();
+    const next = await fleet.createPlan(draft(foretold('b', { value: 1 })));
+    expect(wordsIn(await fleet.reviewed(next.id))).toEqual({ b: 'destroys 1' });
+    const redis = new Redis(fleet.redis.url, { maxRetriesPerRequest: null });
+    const reviews = new Queue(REVIEWS_QUEUE, { connection: redis, prefix: '{cs}:bull' });
+    try {
+      await expect.poll(() => reviews.getJobState(`${id}.1`), { timeout: 30_000 }).toBe('failed');
+    } finally {
+      await reviews.close();
+      redis.disconnect();
+    }
+    expect(await fleet.plan(id)).toMatchObject({ status: 'pending_approval', reviewedAt: null });
+    expect(fleet.ledger(id)).toHaveLength(3);
+  }, 120_000);
 });

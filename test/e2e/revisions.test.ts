@@ -33,7 +33,7 @@ const revised = async (plan: Plan, body: unknown): Promise<Plan> => {
 const typesIn = (stream: string): string[] => [...stream.matchAll(/^event: (.*)$/gm)].map(([, type]) => String(type));
 
 test('a change must name the digest that it was made from, in quotes or not; refused ones change nothing', async () => {
-  const plan = await fleet.createPlan(draft([step('a')]));
+  const plan = await fleet.reviewed((await fleet.createPlan(draft([step('a')]))).id);
   const body = { steps: [step('a', 'other')] };
   const other = `sha256:${'0'.repeat(64)}`;
   expect(problem(await fleet.revise(plan, body, {}))).toEqual([428, 'if_match_required']);
@@ -58,7 +58,7 @@ test('the same content makes no revision, as it was written, as it is read back,
     input: { go: true, n: 1 },
     options: { maxParallelSteps: 2, retry: { maxAttempts: 2 } },
   });
-  const plan = await fleet.createPlan(written);
+  const plan = await fleet.reviewed((await fleet.createPlan(written)).id);
   const { steps, options, description, input } = await content(plan.id, 1);
   const again: unknown[] = [
     { steps: written.steps, options: written.options, description: written.description, input: written.input },
@@ -179,7 +179,8 @@ test('of changes at once from one digest exactly one makes a revision', async ()
     );
     expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array(9).fill(412)]);
     const winner = answers.find(({ status }) => status === 200)?.body.plan;
-    expect(await fleet.plan(plan.id)).toEqual(winner);
+    const now = await fleet.plan(plan.id);
+    expect(now).toEqual({ ...winner, reviewedAt: now.reviewedAt });
     for (const { status, body } of answers) if (status === 412) expect(body.currentDigest).toBe(winner.digest);
     expect((await get(plan.id, 'revisions')).body.items).toHaveLength(2);
   }
@@ -198,7 +199,8 @@ test('a revision and an approval of the old digest at once: never does what nobo
       expect(fleet.calls(plan.id)).toEqual(['old']);
     } else {
       expect([put.status, ...problem(vote)]).toEqual([200, 409, 'stale_digest']);
-      expect(await fleet.plan(plan.id)).toEqual(put.body.plan);
+      const now = await fleet.plan(plan.id);
+      expect(now).toEqual({ ...put.body.plan, reviewedAt: now.reviewedAt });
       expect(fleet.calls(plan.id)).toEqual([]);
     }
   }

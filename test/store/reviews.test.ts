@@ -82,3 +82,15 @@ test('what is found of a revision that is not the current one any more, or of a 
   const left = (await redis.keys(`*${planId}*`)).filter((key) => !key.startsWith(PREFIX));
   expect(left, 'what is left of the plan besides finished jobs').toEqual([]);
 });
+
+test.each([
+  ['approved', (planId: string, digest: string) => store.approvePlan(planId, { actor: ANN, digest })],
+  ['rejected', (planId: string, digest: string) => store.rejectPlan(planId, { actor: ANN, digest, reason: 'no' })],
+  ['cancelled', (planId: string) => store.cancelPlan(planId, { actor: ANN })],
+])('what is found of a plan that was %s meanwhile is dropped: nobody could read it in time', async (_, decide) => {
+  const planId = await create();
+  const { digest } = await planOf(store, planId);
+  expect(await decide(planId, digest)).toMatchObject({ ok: true });
+  expect(await store.recordReview({ planId, revision: 1 }, FOUND)).toBe(false);
+  expect(await planOf(store, planId)).toMatchObject({ reviewedAt: null, steps: [{ effects: null }] });
+});

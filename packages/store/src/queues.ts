@@ -85,7 +85,7 @@ function consume<Data>(
       lockDuration: LOCK_MS,
       lockRenewTime: RENEW_LOCK_MS,
       stalledInterval: STALLED_CHECK_MS,
-      maxStalledCount: crashes,
+      maxStalledCount: crashes - 1,
       runRetryDelay: 1_000,
       removeOnComplete: { count: KEEP_FINISHED },
       removeOnFail: { count: KEEP_FINISHED },
