@@ -2,7 +2,7 @@
 import type { ToolCatalogue } from '@countersign/store';
 import type { Toolbox } from '@countersign/tools';
 import { type Persistence, persist } from './persist.ts';
-import type { StepLogger } from './run-step.ts';
+import type { StepLogger } from './step-log.ts';
 
 export interface Announcement {
   /** Announces no more. What is under way is finished. */
