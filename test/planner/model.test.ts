@@ -32,6 +32,7 @@ describe('an answer', () => {
       raw: '{"n":3}',
       format: 'json_schema',
       usage: { inputTokens: 100, outputTokens: 20, costUsd: null, estimated: false },
+      messages: server.requests[0]?.body.messages,
     });
     const [request] = server.requests;
     expect(request?.headers.authorization).toBe(`Bearer ${KEY}`);

@@ -46,11 +46,13 @@ export interface Question extends TextQuestion {
 
 /**
  * `raw` is the model's text as it came, also where it could not be used. The value is an object, not checked against the
- * schema. `usage` is null where no answer came; an answer that is of no use has been paid for.
+ * schema. `usage` is null where no answer came; an answer that is of no use has been paid for. `messages` are those of the
+ * last request, with what its format added to them.
  */
-export type Completion<T extends Json = Json> =
+export type Completion<T extends Json = Json> = { messages: readonly JsonObject[] } & (
   | { ok: true; value: T; raw: string; format: ModelFormat; usage: Usage }
-  | { ok: false; error: ModelError; raw: string | null; format: ModelFormat | null; usage: Usage | null };
+  | { ok: false; error: ModelError; raw: string | null; format: ModelFormat | null; usage: Usage | null }
+);
 
 export type Written = { ok: true; text: string; usage: Usage } | { ok: false; error: ModelError; usage: Usage | null };
 
@@ -94,25 +96,28 @@ export function createModel({
   async function complete<T extends Json>({ messages, schema, maxTokens, temperature, signal }: Question): Promise<Completion<T>> {
     let refused: ModelError | null = null;
     let settles = true;
+    let asked: readonly JsonObject[] = [];
     for (const format of ladder.formats()) {
-      const sent = await send({ body: requestBody(format, { model, messages, schema }), maxTokens, temperature, signal });
+      const body = requestBody(format, { model, messages, schema });
+      asked = body.messages as unknown as JsonObject[];
+      const sent = await send({ body, maxTokens, temperature, signal });
       if (sent.ok) {
         if (settles) ladder.settleOn(format);
         const answer = jsonAnswer(sent.reply, format);
         const kept = keptTo(format, { answer, reply: sent.reply, schema });
         if (kept !== null) ladder[kept ? 'worked' : 'ignored'](format);
         const usage = usageIn(sent);
-        if (!answer.ok) return { ok: false, error: safe(answer.error), raw: answer.text, format, usage };
-        return { ok: true, value: answer.value as Json as T, raw: answer.text, format, usage };
+        if (!answer.ok) return { ok: false, error: safe(answer.error), raw: answer.text, format, usage, messages: asked };
+        return { ok: true, value: answer.value as Json as T, raw: answer.text, format, usage, messages: asked };
       }
       const refusal = formatRefusal(sent.cause);
-      if (refusal === null) return { ok: false, error: sent.error, raw: null, format: null, usage: null };
+      if (refusal === null) return { ok: false, error: sent.error, raw: null, format: null, usage: null, messages: asked };
       if (refusal === 'schema') settles = false;
       // What the server said of the format that was wanted tells more than what it says of the last resort.
       refused ??= sent.error;
     }
     const error = refused ?? { code: 'model_error', message: 'the model server accepts no output format', retryable: false };
-    return { ok: false, error, raw: null, format: null, usage: null };
+    return { ok: false, error, raw: null, format: null, usage: null, messages: asked };
   }
 
   return { name: model, complete, write };

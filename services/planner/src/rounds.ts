@@ -34,7 +34,6 @@ export async function askInRounds<Answer extends object>(conversation: Conversat
   for (let round = 1; ; round++) {
     const tooMuch = budgetError(used, budget);
     if (tooMuch !== null) return { ok: false, error: tooMuch };
-    const promptHash = await digestOf(messages);
     const startedAt = now();
     const completion = await model.complete<JsonObject>({ messages, schema, signal: request.signal });
     const verdict: Verdict<Answer | Failed> = completion.ok ? judge(completion.value) : withoutAnswer(completion.error);
@@ -44,7 +43,7 @@ export async function askInRounds<Answer extends object>(conversation: Conversat
       model: model.name,
       format: completion.format,
       promptVersion: PROMPT_VERSION,
-      promptHash,
+      promptHash: await digestOf(completion.messages),
       startedAt: new Date(startedAt).toISOString(),
       durationMs: Math.max(0, Math.round(now() - startedAt)),
       reply: cutReply(completion.raw),
