@@ -288,10 +288,14 @@ describe('a reply that does not validate', () => {
 
 describe('what is given back', () => {
   test('is short, however much was wrong and however long it was', async () => {
+    const tools = Array.from({ length: 50 }, (_, at) => tool(`${'long.'.repeat(20)}t${at}`, {}, []));
     const long = (at: number) => step(`s${at}`, `x${at}`.repeat(20_000), { input: { text: 'y'.repeat(5_000) } });
-    await plan([reply(...Array.from({ length: 30 }, (_, at) => long(at))), GOOD]);
-    expect(toldIn(1).length).toBeLessThan(15_000);
-    expect(toldIn(1)).toContain('and 20 more');
+    await plan([reply(...Array.from({ length: 30 }, (_, at) => long(at))), reply(step('a', tools[0]?.name ?? ''))], { tools });
+    expect(toldIn(1).length).toBeLessThan(13_000);
+    const issues = issuesIn(1);
+    expect(issues.length).toBeGreaterThan(4);
+    expect(toldIn(1)).toContain(`and ${30 - issues.length} more`);
+    expect(issues[0]?.allowed).toContainEqual(expect.stringMatching(/^\.\.\. and \d+ more$/));
   });
 
   test('stands between tags that it cannot close', async () => {
