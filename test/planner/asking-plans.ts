@@ -4,9 +4,9 @@ import { digestOf, type Plan, type PlanDraft, type PlanningRound, type ToolContr
 import type { Store } from '@countersign/store';
 import { contentOf } from './plan-view.ts';
 
-const tool = (name: string): ToolContract => ({
+const tool = (name: string, verb: string): ToolContract => ({
   name,
-  description: 'Counts the files of a folder',
+  description: `${verb}s the files of a folder`,
   risk: 'read',
   idempotent: true,
   inputSchema: { type: 'object', properties: { path: { type: 'string' } }, required: ['path'], additionalProperties: false },
@@ -14,10 +14,10 @@ const tool = (name: string): ToolContract => ({
   timeoutMs: null,
   retry: null,
   queue: null,
-  examples: [{ text: 'Count the files in src', input: { path: 'src' } }],
+  examples: [{ text: `${verb} the files in src`, input: { path: 'src' } }],
 });
-export const COUNT = tool('count');
-export const TOOLS = [COUNT, tool('check')];
+export const COUNT = tool('count', 'Count');
+export const TOOLS = [COUNT, tool('check', 'Check')];
 export const ADA = { id: 'ada', roles: ['submitter'] as const };
 export const GATED: PlanDraft = {
   objective: 'Count the files in src',
