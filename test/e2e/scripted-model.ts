@@ -16,6 +16,8 @@ export interface ScriptedModel {
   script(behaviour: ModelBehaviour): void;
   /** those since the script */
   requests(): ModelRequest[];
+  /** requests since the start whose connection was closed while it was silent */
+  abandoned(): number;
   close: ModelServer['close'];
 }
 
@@ -34,6 +36,7 @@ async function startScriptedModel(): Promise<ScriptedModel> {
       since = server.requests.length;
     },
     requests: () => server.requests.slice(since),
+    abandoned: () => server.abandoned,
     close: server.close,
   };
 }
@@ -44,10 +47,10 @@ export interface ScriptedFleet {
   fleet: Fleet;
 }
 
-export async function startScriptedFleet(): Promise<ScriptedFleet> {
+export async function startScriptedFleet(settings: Record<string, string> = {}): Promise<ScriptedFleet> {
   const model = await startScriptedModel();
   try {
-    return { model, fleet: await Fleet.start({ planner: model.env }) };
+    return { model, fleet: await Fleet.start({ planner: { ...model.env, ...settings } }) };
   } catch (error) {
     await model.close();
     throw error;

@@ -33,6 +33,8 @@ export type ModelReply =
   | ({ refusal: string } & Counted)
   /** an answer that is no completion */
   | { status: number; headers?: Record<string, string>; body?: unknown }
+  /** 200 and JSON by its headers; in truth, these bytes */
+  | { bytes: Uint8Array }
   /** no answer at all, or only its head */
   | { hang: 'before headers' | 'within body' }
   /** the connection is cut */
@@ -65,6 +67,7 @@ export async function startModelServer(behaviour: ModelBehaviour): Promise<Model
       response.on('close', () => abandoned++);
       if (reply.hang === 'within body') response.writeHead(200, { 'content-type': 'application/json' }).write('{"id":');
     } else if ('hangUp' in reply) incoming.socket.destroy();
+    else if ('bytes' in reply) response.writeHead(200, { 'content-type': 'application/json' }).end(reply.bytes);
     else if ('status' in reply)
       send(response, reply.status, reply.body ?? { error: { message: `told to answer ${reply.status}` } }, reply.headers);
     else send(response, 200, completion(request, reply));

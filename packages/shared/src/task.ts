@@ -43,7 +43,7 @@ export interface PlanningRound {
   durationMs: number;
   /** the planner's raw answer, cut to 20,000 characters */
   reply: string | null;
-  /** what validation said of the answer; empty when it was accepted */
+  /** what validation said of the answer, at most 100 issues; empty when it was accepted */
   issues: Issue[];
   /** why there is no answer at all; null where there is one */
   error: string | null;

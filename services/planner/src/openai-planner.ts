@@ -133,8 +133,15 @@ function judgePlan(
 }
 
 /** What could not be read was replaced by something empty, so that what validation says about it is beside the point. */
-const within = (path: string, places: ReadonlyMap<string, unknown>): boolean =>
-  [...places.keys()].some((place) => path === place || path.startsWith(`${place}.`) || path.startsWith(`${place}[`));
+function within(path: string, places: ReadonlyMap<string, unknown>): boolean {
+  if (places.has(path)) return true;
+  for (let end = path.search(/[.[]/); end !== -1; ) {
+    if (places.has(path.slice(0, end))) return true;
+    const next = path.slice(end + 1).search(/[.[]/);
+    end = next === -1 ? -1 : end + 1 + next;
+  }
+  return false;
+}
 
 function judgeSummary({ response }: JsonObject): Verdict<SummaryAnswer> {
   const text = typeof response === 'string' ? response.trim() : '';

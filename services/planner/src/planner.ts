@@ -72,6 +72,9 @@ export interface Planner {
 /** Characters of a reply that a round keeps. */
 const REPLY_LENGTH = 20_000;
 
+/** Issues that a round, and an error, keep; an answer can have tens of thousands. */
+export const ISSUES_KEPT = 100;
+
 export const cutReply = (reply: string | null): string | null => (reply === null ? null : reply.slice(0, REPLY_LENGTH));
 
 /** What `validatePlan` has to know for a request. */
@@ -87,6 +90,6 @@ export function invalidPlan(issues: readonly Issue[]): TaskError {
   return {
     code: 'invalid_plan',
     message: `the plan does not pass validation: ${first?.path || 'plan'}: ${first?.message}${rest}`,
-    detail: { issues: issues.slice(0, 100).map((issue) => ({ ...issue })) },
+    detail: { issues: issues.slice(0, ISSUES_KEPT).map((issue) => ({ ...issue })) },
   };
 }

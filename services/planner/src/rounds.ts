@@ -2,10 +2,13 @@
 import type { Completion, Message, Model, OutputSchema } from '@countersign/llm';
 import { digestOf, type Issue, type JsonObject, type TaskError } from '@countersign/shared';
 import { type Budget, budgetError, NOTHING_USED, withRound } from './budget.ts';
-import { cutReply, type PlanRequest } from './planner.ts';
+import { cutReply, ISSUES_KEPT, type PlanRequest } from './planner.ts';
 import { CUT_OFF_PROMPT, NOT_JSON_PROMPT, PROMPT_VERSION } from './prompts.ts';
+import { shorten } from './shorten.ts';
 
 const ROUNDS = 3;
+/** Characters of an answer that the model is shown when it writes it again: as many as of a plan that is there. */
+const MOST_GIVEN_BACK = 150_000;
 /** Answers that the same model may well do better with when told what was wrong. */
 const WORTH_ASKING_AGAIN: Readonly<Record<string, string>> = { model_not_json: NOT_JSON_PROMPT, model_cut_off: CUT_OFF_PROMPT };
 
@@ -47,17 +50,23 @@ export async function askInRounds<Answer extends object>(conversation: Conversat
       startedAt: new Date(startedAt).toISOString(),
       durationMs: Math.max(0, Math.round(now() - startedAt)),
       reply: cutReply(completion.raw),
-      issues: verdict.issues,
+      issues: verdict.issues.slice(0, ISSUES_KEPT),
       error: completion.ok ? null : `${completion.error.code}: ${completion.error.message}`,
       usage: completion.usage,
     });
     used = withRound(used, completion.usage);
     if ('answer' in verdict) return verdict.answer;
     if (round === ROUNDS) return { ok: false, error: verdict.otherwise(ROUNDS) };
-    if (completion.raw !== null) messages.push({ role: 'assistant', content: completion.raw });
+    if (completion.raw !== null) messages.push({ role: 'assistant', content: givenBack(completion.raw) });
     messages.push({ role: 'user', content: verdict.next });
   }
 }
+
+/** An answer of megabytes must not become a question of megabytes. */
+const givenBack = (reply: string): string =>
+  reply.length <= MOST_GIVEN_BACK
+    ? reply
+    : `${shorten(reply, MOST_GIVEN_BACK)} (${reply.length - MOST_GIVEN_BACK} more characters of this answer are left out here)`;
 
 function withoutAnswer({ code, message, retryable }: Extract<Completion, { ok: false }>['error']): Verdict<Failed> {
   const error: TaskError = { code, message, detail: { retryable } };

@@ -39,22 +39,24 @@ export const stepSchema = (calls: CallForm): JsonObject =>
 const empty = (value: Json): boolean => value === null || value === '' || (Array.isArray(value) && value.length === 0);
 
 /** What stands for nothing, by field; a field that is not here always says something. */
-const SAYS_NOTHING: Readonly<Record<string, (value: Json) => boolean>> = {
-  dependsOn: (value) => value === null,
-  when: empty,
-  runIf: (value) => empty(value) || value === RUN_IF[0],
-  onError: (value) => empty(value) || value === 'default',
-  approval: empty,
-  forEach: (value) => value === null || value === '',
-  maxItems: (value) => empty(value) || value === 0,
-  ifTrue: empty,
-  ifFalse: empty,
-  retry: empty,
-  timeoutMs: (value) => empty(value) || value === 0,
-};
+const SAYS_NOTHING: ReadonlyMap<string, (value: Json) => boolean> = new Map(
+  Object.entries<(value: Json) => boolean>({
+    dependsOn: (value) => value === null,
+    when: empty,
+    runIf: (value) => empty(value) || value === RUN_IF[0],
+    onError: (value) => empty(value) || value === 'default',
+    approval: empty,
+    forEach: (value) => value === null || value === '',
+    maxItems: (value) => empty(value) || value === 0,
+    ifTrue: empty,
+    ifFalse: empty,
+    retry: empty,
+    timeoutMs: (value) => empty(value) || value === 0,
+  }),
+);
 
 const withoutNothing = (fields: JsonObject): JsonObject =>
-  Object.fromEntries(Object.entries(fields).filter(([name, value]) => SAYS_NOTHING[name]?.(value) !== true));
+  Object.fromEntries(Object.entries(fields).filter(([name, value]) => SAYS_NOTHING.get(name)?.(value) !== true));
 
 /** A stored step as somebody may have written it: without the fields that say nothing. Validation makes the same step of it. */
 export function draftOfStep(step: Step): JsonObject {
