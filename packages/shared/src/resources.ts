@@ -310,32 +310,38 @@ export const problemSchema = z.looseObject({
  * and generators what there is to write.
  */
 export const planDraftSchema = z.strictObject({
-  objective: z.string().min(1),
-  description: z.string().optional(),
-  input: jsonObject.optional(),
+  objective: z.string().min(1).describe('what the plan is for'),
+  description: z.string().optional().describe('why these steps'),
+  input: jsonObject.optional().describe('what steps can read as {{input.name}}'),
   steps: z.array(
     z.strictObject({
       id: z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/),
       tool: z.string(),
-      description: z.string().optional(),
-      input: jsonObject.optional(),
-      dependsOn: z.array(z.string()).optional(),
-      when: z.string().nullable().optional(),
-      runIf: z.enum(RUN_IF).optional(),
+      description: z.string().optional().describe('why the step is there, for people'),
+      input: jsonObject
+        .optional()
+        .describe(
+          'what the tool is called with. {{input.name}} and {{stepId.output.name}} in a text stand for values; alone they keep their type',
+        ),
+      dependsOn: z.array(z.string()).optional().describe('ids of steps that must have ended before; references add theirs'),
+      when: z.string().nullable().optional().describe('a condition, like {{list.output.total}} > 0; where it is false the step is skipped'),
+      runIf: z.enum(RUN_IF).optional().describe('how the steps before it must have ended'),
       retry: retryPolicySchema.partial().optional(),
-      timeoutMs: z.int().min(1).optional(),
-      onError: z.enum(ON_ERROR).optional(),
+      timeoutMs: z.int().min(1).optional().describe('milliseconds of one attempt'),
+      onError: z.enum(ON_ERROR).optional().describe('what the plan does when the step has failed for good'),
       approval: z
         .strictObject({ message: z.string().optional(), quorum: z.int().min(1).optional() })
         .nullable()
-        .optional(),
+        .optional()
+        .describe('the step asks people before it runs'),
       forEach: z
         .union([z.string(), z.array(jsonSchema)])
         .nullable()
-        .optional(),
-      maxItems: z.int().min(1).nullable().optional(),
-      ifTrue: z.array(z.string()).optional(),
-      ifFalse: z.array(z.string()).optional(),
+        .optional()
+        .describe('a list, or a reference to one: the step runs once for each element, as {{item}}'),
+      maxItems: z.int().min(1).nullable().optional().describe('how many elements forEach may have'),
+      ifTrue: z.array(z.string()).optional().describe('only with the tool `condition`: ids of steps that run where it is true'),
+      ifFalse: z.array(z.string()).optional().describe('the same where it is false'),
     }),
   ),
   options: planOptionsSchema.optional(),

@@ -1,8 +1,8 @@
 /** Tools about tasks: ask for something, see which plan answers it. */
-import { type Task, taskSchema } from '@countersign/shared';
+import { type Task, type Template, taskSchema } from '@countersign/shared';
 import { z } from 'zod';
-import { oneLine } from './answer-size.ts';
-import { type Answered, type McpTool, operationTool, READS, SUBMITS } from './tool.ts';
+import { oneLine, partOf, restRemark } from './answer-size.ts';
+import { type Answered, type McpTool, offset, operationTool, READS, SUBMITS } from './tool.ts';
 
 const OBJECTIVE_CHARACTERS = 300;
 const ERROR_CHARACTERS = 5_000;
@@ -53,8 +53,9 @@ export const taskTools: readonly McpTool[] = [
     name: 'submit_task',
     title: 'Submit a task',
     description:
-      'Says what you want in words; the planner writes the plan that answers it, and people approve that plan before anything runs. Use ' +
-      'submit_plan where you know the steps yourself.',
+      'Says what you want in words; the planner writes the plan that answers it, and people approve that plan before anything runs. With ' +
+      '`template` the plan is made from that template (see list_templates), with `input` as its parameters. Use submit_plan where you know the ' +
+      'steps yourself.',
     annotations: SUBMITS,
     operation: 'createTask',
     own: z.strictObject({}),
@@ -71,5 +72,28 @@ export const taskTools: readonly McpTool[] = [
     route: ({ taskId }) => ({ params: { id: taskId } }),
     output,
     show,
+  }),
+  operationTool({
+    name: 'list_templates',
+    title: 'List the templates of plans',
+    description: 'Plans that were written beforehand: what each is for, and which parameters submit_task gives as `input`.',
+    annotations: READS,
+    operation: 'listTemplates',
+    own: z.strictObject({ offset }),
+    output: z.object({
+      items: z.array(z.object({ name: z.string(), description: z.string(), parameters: z.record(z.string(), z.unknown()) })),
+      total: z.int(),
+      nextOffset: z.int().nullable(),
+    }),
+    show({ body, own }: Answered<{ items: Template[] }, { offset: number }>) {
+      const part = partOf(body.items, own.offset, ({ name, description, parameters }) => ({
+        name,
+        description: oneLine(description, OBJECTIVE_CHARACTERS),
+        parameters,
+      }));
+      const lines = part.items.map(({ name, description, parameters }) => `- ${name}: ${description} ${JSON.stringify(parameters)}`);
+      const none = body.items.length === 0 ? ['There is none.'] : [];
+      return { structured: part, text: [...none, ...lines, ...restRemark(part, own.offset, 'templates')].join('\n') };
+    },
   }),
 ];

@@ -10,7 +10,7 @@ import { issuesOf, summaryOf } from '../issues.ts';
 import type { ApiContext, Operation } from '../operation.ts';
 import { OPERATIONS } from '../operations.ts';
 import { filledPath, perform } from '../perform.ts';
-import { mergedSchema, objectSchema } from './json-schema.ts';
+import { mergedSchema, type ObjectSchema, plainSchema } from './json-schema.ts';
 
 /** One call of a tool, on its way. */
 export interface ToolCall {
@@ -89,13 +89,13 @@ export function operationTool<Body, Own extends z.ZodObject>(tool: ToolDefinitio
   const { body } = operation;
   const own = operation.idempotent ? tool.own.extend({ idempotencyKey }) : tool.own;
   const ownNames = Object.keys(own.shape);
-  const inputs = [objectSchema(own, 'input'), ...(body === undefined ? [] : [objectSchema(body.documented ?? body.schema, 'input')])];
+  const inputs = [plainSchema(own, 'input'), ...(body === undefined ? [] : [plainSchema(body.documented ?? body.schema, 'input')])];
   const { name, title, description, annotations } = tool;
   return {
     definition: {
       ...{ name, title, description, annotations },
       inputSchema: mergedSchema(inputs),
-      outputSchema: objectSchema(tool.output, 'output'),
+      outputSchema: plainSchema(tool.output, 'output') as ObjectSchema,
     },
     async call(args, call) {
       const isOwn = ([key]: [string, unknown]): boolean => ownNames.includes(key);

@@ -27,10 +27,15 @@ export async function sendWeb(response: ServerResponse, answer: Response): Promi
   const gone = new AbortController();
   response.once('close', () => gone.abort());
   try {
-    for await (const chunk of answer.body ?? []) if (!response.write(chunk)) await once(response, 'drain', { signal: gone.signal });
+    for await (const chunk of answer.body ?? []) {
+      // Who has gone gets nothing more; leaving the loop tells the library.
+      if (response.destroyed) return;
+      if (!response.write(chunk)) await once(response, 'drain', { signal: gone.signal });
+    }
     response.end();
   } catch (error) {
-    // Who has gone gets nothing more; the loop's end has told the library.
-    if (!gone.signal.aborted) throw error;
+    if (gone.signal.aborted) return;
+    response.destroy();
+    throw error;
   }
 }
