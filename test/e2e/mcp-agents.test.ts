@@ -1,4 +1,5 @@
 /** Agents hand their plans to people over MCP: a real client, a real API, real executors. */
+import { fileURLToPath } from 'node:url';
 import type { Plan } from '@countersign/shared';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Agent, connectAgent, PROTOCOLS, type ToolReply } from './agent.ts';
@@ -6,10 +7,12 @@ import { gated, NOTHING_MENDED } from './deciding.ts';
 import { Fleet } from './fleet.ts';
 import { recordStep } from './record-step.ts';
 
+const SHIPPED_TEMPLATES = fileURLToPath(new URL('../../templates/', import.meta.url));
+
 let fleet: Fleet;
 const agents: Agent[] = [];
 beforeAll(async () => {
-  fleet = await Fleet.start({ executors: 1, planner: true, env: NOTHING_MENDED });
+  fleet = await Fleet.start({ executors: 1, planner: true, env: { ...NOTHING_MENDED, TEMPLATES_DIR: SHIPPED_TEMPLATES } });
 });
 afterAll(async () => {
   await Promise.all(agents.map(({ client }) => client.close()));
@@ -200,6 +203,20 @@ test('a task is planned, revised by feedback, and each revision waits for people
   await agent.get('revise_plan', { planId, feedback: 'Count the lines in .' });
   const second = await agent.get('watch_plan', { planId, after: first.data.after });
   expect(second.data.plan.planning).toMatchObject({ kind: 'revise' });
+});
+
+test('a task by template is planned from it', async () => {
+  const agent = await connect();
+  const { items } = (await agent.get('list_templates')).data;
+  expect(items).toContainEqual(expect.objectContaining({ name: 'audit-folder', parameters: expect.objectContaining({ type: 'object' }) }));
+  const { taskId, next } = await agent
+    .get('submit_task', { template: 'audit-folder', input: { folder: '.' } })
+    .then(({ data }) => ({ taskId: data.task.id, next: data.next }));
+  expect(next).toContain('get_task');
+  await expect.poll(async () => (await agent.get('get_task', { taskId })).data.task.status, { timeout: 20_000 }).toBe('planned');
+  const wrong = await agent.call('submit_task', { template: 'audit' });
+  expect(wrong.refused).toBe(true);
+  expect(wrong.text).toContain('audit-folder');
 });
 
 test('the tools of steps are listed by name and part of it, and shown one by one', async () => {

@@ -29,8 +29,7 @@ async function answer(tool: McpTool, args: Readonly<Record<string, unknown>>, ca
   try {
     return await tool.call(args, call);
   } catch (error) {
-    const fault = faultAnswer(error, call.log);
-    return { ok: false, refusal: fault, instance: '/mcp' };
+    return { ok: false, refusal: faultAnswer(error, call.log), instance: tool.operation.path };
   }
 }
 

@@ -35,6 +35,8 @@ export type ToolAnswer =
 
 export interface McpTool {
   definition: Tool;
+  /** what it calls */
+  operation: Operation;
   call(args: Readonly<Record<string, unknown>>, call: ToolCall): Promise<ToolAnswer>;
 }
 
@@ -92,6 +94,7 @@ export function operationTool<Body, Own extends z.ZodObject>(tool: ToolDefinitio
   const inputs = [plainSchema(own, 'input'), ...(body === undefined ? [] : [plainSchema(body.documented ?? body.schema, 'input')])];
   const { name, title, description, annotations } = tool;
   return {
+    operation,
     definition: {
       ...{ name, title, description, annotations },
       inputSchema: mergedSchema(inputs),
