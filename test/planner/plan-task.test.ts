@@ -1,6 +1,6 @@
 import { createModel } from '@countersign/llm';
 import { createOpenaiPlanner, createRulesPlanner, type Planner, PlanningInterruptedError, planTask } from '@countersign/planner';
-import { LIMITS, type PlanOptionsInput } from '@countersign/shared';
+import { LIMITS, type PlanDraft, type PlanOptionsInput } from '@countersign/shared';
 import { type EmbeddedRedis, openStore, type Store, StoreUnavailableError, startEmbeddedRedis } from '@countersign/store';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type ModelBehaviour, type ModelServer, startModelServer } from '../model-server/model-server.ts';
@@ -181,6 +181,53 @@ describe('a budget', () => {
       error: { code: 'budget_exceeded', message: expect.stringContaining('1 of 1 rounds') },
     });
     expect(await store.getTask(taskId)).toMatchObject({ usage: { calls: 1 } });
+  });
+});
+
+describe('a task with a template', () => {
+  const steps = [{ id: 'a', tool: 'count', input: { path: '{{input.path}}' } }];
+  const request = { objective: 'Count', input: { path: 'src' }, options: {}, tools: null, template: { name: 'count', digest: 'sha256:0' } };
+  const create = async (draft?: PlanDraft): Promise<string> => {
+    const created = await store.createTask({ request, draft, actor: ACTOR });
+    if (!created.ok) throw new Error(created.refusal.message);
+    return created.value.id;
+  };
+  const neverAsked = plannerThat(() => Promise.reject(new Error('was asked')));
+
+  test('gets the plan that was stored with it, and no planner is asked', async () => {
+    const taskId = await create({ objective: 'Count', description: 'Counts files.', steps });
+    const result = await run(taskId, neverAsked);
+    if (result.outcome !== 'planned') throw new Error(JSON.stringify(result));
+    expect(await store.getPlan(result.planId)).toMatchObject({
+      origin: 'template',
+      promptVersion: null,
+      description: 'Counts files.',
+      steps,
+    });
+    expect((await store.getTask(taskId))?.rounds).toMatchObject([{ round: 1, planner: 'template', model: null, issues: [], error: null }]);
+  });
+
+  test('whose plan does not validate fails with the issues, on the task and in its round', async () => {
+    const taskId = await create({
+      objective: 'Count',
+      steps: [
+        { id: 'a', tool: 'rm' },
+        { id: 'b', tool: 'count' },
+      ],
+    });
+    const issues = [
+      { path: 'steps[0].tool', code: 'unknown_tool' },
+      { path: 'steps[1].input.path', code: 'bad_input' },
+    ];
+    expect(await run(taskId, neverAsked)).toMatchObject({ outcome: 'failed', error: { code: 'invalid_plan', detail: { issues } } });
+    expect((await store.getTask(taskId))?.rounds).toMatchObject([{ planner: 'template', issues }]);
+  });
+
+  test('but without a plan fails rather than be planned by somebody else', async () => {
+    expect(await run(await create(), neverAsked)).toMatchObject({
+      outcome: 'failed',
+      error: { code: 'planner_fault', message: expect.stringContaining('the task names the template count and has no plan made from it') },
+    });
   });
 });
 

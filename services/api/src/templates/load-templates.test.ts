@@ -241,6 +241,12 @@ describe('a file that cannot be a template is refused with the place and the rea
       ['12:24: options.retry: an alias must not name what it stands in'],
     ],
     ['a number that is none', `${GOOD}    timeoutMs: .inf\n`, ['12:16: steps[0].timeoutMs: must be a number that JSON can hold']],
+    ['a set', `${GOOD}options: !!set { retry }\n`, ['12:10: Unresolved tag: tag:yaml.org,2002:set']],
+    [
+      'what an alias stands for, at its own place',
+      `${GOOD}    retry: &often { maxAttempts: 0 }\noptions: { retry: *often }\n`,
+      ['12:34: options.retry.maxAttempts: Too small', '12:34: steps[0].retry.maxAttempts: Too small'],
+    ],
     ['a tag', `${GOOD}    when: !secret x\n`, ['12:11: Unresolved tag: !secret']],
   ])('%s', async (_, text, expected) => {
     const found = await problems({ 'a.yaml': text });
