@@ -129,9 +129,14 @@ describe('POST /v1/tasks with a template', () => {
       ],
     ],
     ['an input that is no object', { input: ['a'] }, ['input bad_input']],
+    ['more input than a plan may have', { input: { from: ['x'.repeat(1_000_001)] } }, ['input limit_exceeded']],
   ])('refuses %s, and stores nothing', async (_, fields, places) => {
     expect((await placesOf({ template: 'copy', ...fields })).sort()).toEqual(places.sort());
     expect((await api.call<Page<Task>>('/v1/tasks')).body.items).toEqual([]);
+  });
+
+  it('lists every issue, however many', async () => {
+    expect(await placesOf({ template: 'copy', input: { from: Array(300_000).fill(7) } })).toHaveLength(300_000);
   });
 
   it('names the values that an enum allows', async () => {

@@ -1,5 +1,6 @@
 /** From a task that names a template to the plan that the template comes to. */
 import {
+  byteLength,
   createTaskFromTemplateBody,
   type Issue,
   isObject,
@@ -20,17 +21,16 @@ export type TaskReading = { ok: true; request: TaskRequest; draft?: PlanDraft } 
 /** Reads the body of a task with a `template`. Its options are checked apart. */
 export function taskFromTemplate(body: Record<string, unknown>, templates: Templates): TaskReading {
   const parsed = createTaskFromTemplateBody.safeParse(body);
-  const issues = parsed.success ? [] : issuesOf(parsed.error);
+  const misshapen = parsed.success ? [] : issuesOf(parsed.error);
   const { template: name } = body;
   const loaded = typeof name === 'string' ? templates.get(name) : undefined;
   if (loaded === undefined) {
-    if (typeof name === 'string' && name !== '')
-      issues.push({ path: 'template', code: 'bad_input', message: unknownTemplate(name, templates) });
-    return { ok: false, issues };
+    const unknown = typeof name === 'string' && name !== '' ? [unknownTemplate(name, templates)] : [];
+    return { ok: false, issues: [...misshapen, ...unknown] };
   }
   const { template } = loaded;
-  const { input, issues: wrong } = readInput(body.input, loaded);
-  issues.push(...wrong, ...toolIssues(body.tools, template));
+  const { input, issues: unfit } = readInput(body.input, loaded);
+  const issues = [...misshapen, ...unfit, ...toolIssues(body.tools, template)];
   if (!parsed.success || issues.length > 0) return { ok: false, issues };
 
   const { objective = rendered(template.objective, input), tools = template.tools } = parsed.data;
@@ -44,10 +44,10 @@ export function taskFromTemplate(body: Record<string, unknown>, templates: Templ
   };
 }
 
-function unknownTemplate(name: string, templates: Templates): string {
+function unknownTemplate(name: string, templates: Templates): Issue {
   const there =
     templates.size === 0 ? 'there are none: the setting TEMPLATES_DIR names no folder' : `there are ${[...templates.keys()].join(', ')}`;
-  return `there is no template \`${name.slice(0, 128)}\`; ${there}`;
+  return { path: 'template', code: 'bad_input', message: `there is no template \`${name.slice(0, 128)}\`; ${there}` };
 }
 
 /** The input with the defaults of the parameters that it leaves out. */
@@ -55,7 +55,10 @@ function readInput(written: unknown, { parameters }: LoadedTemplate): { input: J
   // What isn't an object has its issue already.
   if (written !== undefined && !isObject(written)) return { input: {}, issues: [] };
   const input = structuredClone(written ?? {}) as JsonObject;
-  return { issues: parameters.issues(input, 'input'), input };
+  const bytes = byteLength(JSON.stringify(input));
+  if (bytes <= LIMITS.inputBytes) return { issues: parameters.issues(input, 'input'), input };
+  const message = `may have ${LIMITS.inputBytes} bytes, has ${bytes}`;
+  return { input, issues: [{ path: 'input', code: 'limit_exceeded', message }] };
 }
 
 function toolIssues(tools: unknown, { name, steps }: Template): Issue[] {
