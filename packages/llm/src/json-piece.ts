@@ -21,6 +21,7 @@ const GOES_ON = /[\s}\]]*(?:,\s*["'{[}\]]|["':])/y;
 const END_OF_STRING: Readonly<Record<string, string>> = { '"': '"', "'": "'", '“': '”', '‘': '’', '`': '`' };
 /** Where a string may begin. A double quote always begins one; an apostrophe elsewhere is one. */
 const BEFORE_STRING = '{[,:+(';
+const AFTER_STRING = /^\s*(?:[,:}\]+/"'{[)]|$)/;
 
 /** The longest piece of JSON in a text, because examples are short; of equals the first. One pass: texts can be long. */
 export function longestPiece(text: string): JsonPiece | null {
@@ -59,6 +60,8 @@ export function pieceAt(text: string, start: number): JsonPiece {
     } else if (char === ':') outline += char;
     else if (char === '"' || (char in END_OF_STRING && BEFORE_STRING.includes(before))) {
       at = endOfString(text, at);
+      // The library that mends JSON takes such an apostrophe for a double quote.
+      if (char !== '"' && !AFTER_STRING.test(text.slice(at + 1, at + 20))) flaw ??= 'a quote inside of a text is not escaped';
     } else if (char === '/' && (text[at + 1] === '/' || text[at + 1] === '*')) {
       const end = text[at + 1] === '/' ? text.indexOf('\n', at) : text.indexOf('*/', at + 2) + 1;
       const comment = text.slice(at, end <= 0 ? undefined : end);
