@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { createModel } from '@countersign/llm';
 import { loadTools } from '@countersign/tools';
 import { expect, test } from 'vitest';
 import { statesPage } from './states-page.ts';
@@ -30,7 +31,9 @@ test('docs/tools.md shows the built-in tools as they are', async () => {
       await mkdir(dirname(join(workspaceRoot, path)), { recursive: true });
       await writeFile(join(workspaceRoot, path), text);
     }
-    const { tools } = await loadTools({ workspaceRoot, shellCommands: { git: '/usr/bin/git' } });
+    // It is not asked anything.
+    const languageModel = createModel({ apiKey: null, baseUrl: 'http://127.0.0.1:1/v1', model: 'gpt-4.1' });
+    const { tools } = await loadTools({ workspaceRoot, shellCommands: { git: '/usr/bin/git' }, languageModel });
     await expect(await toolsPage([...tools.values()])).toMatchFileSnapshot(page('tools.md'));
   } finally {
     await rm(workspaceRoot, { recursive: true });

@@ -106,7 +106,7 @@ The **risk** is what the tool's author says of the tool as a whole; it does not 
 
 **What reviewers are told** is what the tool says of a step before anybody has approved it, from the input as far as it is known then and the workspace as it is then. A **dry run** shows more where the whole input is known: what \`fs.write\` would change, what \`template.render\` and \`data.query\` give. Neither changes anything, and neither is part of what people sign.
 
-\`shell.run\` is there where \`SHELL_COMMANDS\` allows programs; [the operator's page](operations.md#commands) says what that means. This page was made with \`git\` allowed.
+\`shell.run\` is there where \`SHELL_COMMANDS\` allows programs; [the operator's page](operations.md#commands) says what that means. \`llm.generate\` is there where [a model is configured](models.md). This page was made with \`git\` allowed, and with the model \`gpt-4.1\`.
 
 ${markdownTable(
   ['tool', 'risk', 'idempotent', 'input'],

@@ -2,6 +2,7 @@ export type { BuiltinSettings } from './builtin-tools.ts';
 export { type ConditionDefinition, defineCondition } from './define-condition.ts';
 export { defineTool, type ToolDefinition } from './define-tool.ts';
 export { compileSchema, type SchemaCheck, schemaIssues } from './json-schema.ts';
+export type { LanguageModel } from './language-model.ts';
 export { loadTools, type Toolbox, type ToolSettings } from './load-tools.ts';
 export { loadMcpConfig } from './mcp/mcp-config.ts';
 export type { PrivateNetworks } from './network-guard.ts';

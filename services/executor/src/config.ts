@@ -1,5 +1,6 @@
 /** The executor's settings. */
 import { hostname } from 'node:os';
+import { checkModelSettings, modelSettings } from '@countersign/llm';
 import { findShellCommands, stepQueueProblem } from '@countersign/tools';
 import { z } from 'zod';
 import { queueLimits } from './queue-limits.ts';
@@ -26,7 +27,7 @@ const shellCommands = list.transform((names, context) => {
   return commands;
 });
 
-export const configSchema = z.object({
+const settings = z.object({
   REDIS_URL: z
     .string()
     .regex(/^rediss?:\/\/.+/, 'must be a URL like redis://127.0.0.1:6379 or rediss://user:password@host:6380')
@@ -50,4 +51,7 @@ export const configSchema = z.object({
   HTTP_ALLOW_PRIVATE: z.union([flag, list]).default(false),
   /** the programs that shell.run may start: names on the PATH, or absolute paths; absent: there is no shell.run */
   SHELL_COMMANDS: shellCommands.optional(),
+  ...modelSettings,
 });
+
+export const configSchema = settings.superRefine(checkModelSettings);

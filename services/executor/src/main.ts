@@ -1,4 +1,5 @@
 /** The executor as a process. */
+import { modelFrom } from '@countersign/llm';
 import { ConfigError, runService } from '@countersign/service';
 import { openStore } from '@countersign/store';
 import { loadMcpConfig, loadTools, type Toolbox, type ToolLogger } from '@countersign/tools';
@@ -32,6 +33,7 @@ await runService({
         allowPrivateNetworks: config.HTTP_ALLOW_PRIVATE,
         shellCommands: config.SHELL_COMMANDS,
         mcp: mcp === null ? undefined : { servers: mcp.servers, logger: toolLogger(logger), signal },
+        languageModel: modelFrom(config) ?? undefined,
       });
       const { close: closeToolbox } = toolbox;
       const executor = await startExecutor({

@@ -1,23 +1,9 @@
-import type { Json, JsonObject } from '@countersign/shared';
+import type { Json } from '@countersign/shared';
 import { z } from 'zod';
+import { answerSchema, compileAnswerSchema } from '../answer-schema.ts';
 import { defineTool } from '../define-tool.ts';
 import { effectsOr, quoted, textOf } from '../effect-words.ts';
-import { compileSchema } from '../json-schema.ts';
 import { ToolError } from '../tool.ts';
-
-const answerSchema = z.record(z.string(), z.json()) as z.ZodType<JsonObject>;
-
-const compile = (schema: JsonObject) => compileSchema(schema, { field: 'schema', untrusted: true });
-
-/** An answer that cannot be checked must not be asked for. */
-function schemaProblem(schema: JsonObject): string | null {
-  try {
-    compile(schema);
-    return null;
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
 
 export const humanInput = defineTool({
   name: 'human.input',
@@ -29,10 +15,6 @@ export const humanInput = defineTool({
   input: z.strictObject({
     question: z.string().min(1).max(10_000).describe('What the person is asked.'),
     schema: answerSchema
-      .superRefine((schema, context) => {
-        const message = schemaProblem(schema);
-        if (message !== null) context.addIssue({ code: 'custom', message });
-      })
       .optional()
       .describe('What the answer must be, as a JSON Schema such as {"type": "string"} or {"enum": ["staging", "production"]}.'),
   }),
@@ -57,7 +39,7 @@ export const humanInput = defineTool({
         'invalid_input',
         `nobody answered ${JSON.stringify(question)}: the step needs an approval whose \`data\` is the answer, and it came without`,
       );
-    const problem = schema === undefined ? null : compile(schema).problem(approvalData);
+    const problem = schema === undefined ? null : compileAnswerSchema(schema).problem(approvalData);
     if (problem === null) return approvalData;
     throw new ToolError('invalid_input', `the answer to ${JSON.stringify(question)} does not fit the step's schema: ${problem}`);
   },
