@@ -10,7 +10,7 @@ import {
 import { Fleet } from './fleet.ts';
 
 export interface ScriptedModel {
-  /** a planner's settings for it */
+  /** settings for it, of a planner or an executor */
   env: Record<string, string>;
   /** From now on it answers in this way, and counts its requests from 0 again. */
   script(behaviour: ModelBehaviour): void;
@@ -21,7 +21,7 @@ export interface ScriptedModel {
   close: ModelServer['close'];
 }
 
-async function startScriptedModel(): Promise<ScriptedModel> {
+export async function startScriptedModel(): Promise<ScriptedModel> {
   let behaviour: ModelBehaviour = [];
   let since = 0;
   const server = await startModelServer((request, number) => {
