@@ -32,7 +32,8 @@ export function outputOf(result: CallToolResult, { output, ...named }: Named & {
     const text = textOf(content).slice(0, LIMITS.textLength);
     throw new ToolError('tool_error', text === '' ? `${describe(named)} failed and did not say why` : text);
   }
-  if (result.structuredContent !== undefined || output !== null) return structured(result.structuredContent, output, named);
+  // Where there is a schema, the library has made sure that there is structured content.
+  if (result.structuredContent !== undefined) return structured(result.structuredContent, output, named);
   let room = MAX_DATA_LENGTH;
   const others: JsonObject[] = [];
   for (const block of content) {
@@ -45,12 +46,9 @@ export function outputOf(result: CallToolResult, { output, ...named }: Named & {
 }
 
 function structured(value: unknown, output: SchemaCheck | null, named: Named): Json {
-  const refuse = (what: string): never => {
-    throw new ToolError('tool_error', `${describe(named)} ${what}`, { retryable: false });
-  };
-  if (value === undefined) refuse('has an output schema, but gave no structured content');
   const problem = output?.problem(value) ?? null;
-  return problem === null ? (value as Json) : refuse(`gave what its output schema rules out: ${problem}`);
+  if (problem === null) return value as Json;
+  throw new ToolError('tool_error', `${describe(named)} gave what its output schema rules out: ${problem}`, { retryable: false });
 }
 
 const describe = ({ server, tool }: Named): string => `\`${tool}\` of the MCP server \`${server}\``;
