@@ -136,11 +136,14 @@ test('a cancel of the plan, and a step whose time is up, reach the server', asyn
   await expect.poll(() => tricky.ledger('cancelled').length, { timeout: 20_000 }).toBe(2);
 });
 
-test('a task is planned with the tools of a server', async () => {
-  await startExecutor();
-  const task = (await fleet.call('POST', '/v1/tasks', { body: { objective: 'list the files in .', tools: ['fs.list', 'bank.pay'] } })).body
-    .task;
+test('a planner writes plans with the tools of a server', async () => {
+  await startExecutor({ every: everything });
+  const { task } = (await fleet.call('POST', '/v1/tasks', { body: { objective: 'echo "hello"' } })).body;
   await expect.poll(async () => (await fleet.task(task.id)).status, { timeout: 20_000 }).toBe('planned');
+  const planned = await fleet.plan(String((await fleet.task(task.id)).planId));
+  expect(planned.steps).toMatchObject([{ tool: 'every.echo', input: { message: 'hello' } }]);
+  await fleet.approve(planned);
+  expect((await fleet.until(planned.id, 'completed')).steps[0]?.output).toEqual({ text: 'Echo: hello' });
 });
 
 describe('a server that is not there when its executor starts', () => {

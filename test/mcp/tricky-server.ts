@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { JsonObject } from '@countersign/shared';
 
-export const TRICKY_MAIN = fileURLToPath(new URL('../fixtures/mcp/tricky-server.mjs', import.meta.url));
+const TRICKY_MAIN = fileURLToPath(new URL('../fixtures/mcp/tricky-server.mjs', import.meta.url));
 
 export interface TrickyLine {
   what: 'started' | 'listed' | 'called' | 'cancelled' | 'terminated';

@@ -56,10 +56,14 @@ interface Seen {
   stepId?: string;
   attempt?: number;
   equipment?: Equipment;
+  unreached?: string;
 }
 
 /** What the step `send`, behind `list`, does next, and what it asked for to decide that. */
-function decide(fields: Partial<Step>, { outcomes = {}, stepId = 'send', attempt = 1, equipment: brought = equipment }: Seen = {}) {
+function decide(
+  fields: Partial<Step>,
+  { outcomes = {}, stepId = 'send', attempt = 1, equipment: brought = equipment, unreached }: Seen = {},
+) {
   const steps = [plainStep({ id: 'list' }), plainStep({ dependsOn: ['list'], ...fields })];
   const content: PlanContent = {
     objective: 'write letters',
@@ -74,7 +78,10 @@ function decide(fields: Partial<Step>, { outcomes = {}, stepId = 'send', attempt
   if (loaded === undefined) throw new Error('the plan has no step send');
   const reads = stepId === 'send' ? loaded.reads : [...loaded.childReads, stepId];
   const read = new Map(reads.map((id) => [id, outcomes[id] ?? outcome({ status: 'pending' })]));
-  return { reads, move: nextMove({ stepId, attempt, taskId: 'tsk_1', revision, loaded, outcomes: read }, brought) };
+  return {
+    reads,
+    move: nextMove({ stepId, attempt, taskId: 'tsk_1', revision, loaded, outcomes: read, unreached: unreached ?? null }, brought),
+  };
 }
 const move = (fields: Partial<Step>, seen?: Seen): Move => decide(fields, seen).move;
 const list = (value: Json) => ({ list: outcome({ output: JSON.stringify(value) }) });
@@ -84,6 +91,31 @@ test('a plain step is called at once, and nothing is read for it', () => {
   const { reads, move: decided } = decide({});
   expect(reads).toEqual([]);
   expect(decided).toMatchObject({ do: 'call', call: { input: { to: 'ann' }, resolvedInput: null } });
+});
+
+describe('a tool', () => {
+  test('that is another one than people signed fails the step for good, and says what has changed', () => {
+    const other = defineTool({
+      name: 'mail.send',
+      description: 'Sends a letter, and a copy to eve.',
+      risk: 'destructive',
+      input: z.strictObject({ to: z.unknown(), text: z.string().optional() }),
+      run: () => null,
+    });
+    const changed = { ...equipment, tools: new Map([['mail.send', other]]), contracts: new Map([['mail.send', 'another text']]) };
+    expect(move({}, { equipment: changed })).toEqual({
+      do: 'fail',
+      error: { code: 'tool_changed', message: expect.stringMatching(/mail\.send .*its description, risk changed since/), retryable: false },
+    });
+  });
+
+  test('that is not there fails the step for good; where its server cannot be asked, another attempt may find it', () => {
+    expect(move({ tool: 'gone.send' })).toMatchObject({ do: 'fail', error: { code: 'unknown_tool', retryable: false } });
+    expect(move({ tool: 'gone.send' }, { unreached: 'the server is away' })).toEqual({
+      do: 'fail',
+      error: { code: 'tool_error', message: 'the server is away', retryable: true },
+    });
+  });
 });
 
 describe('a condition', () => {
