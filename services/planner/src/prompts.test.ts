@@ -7,7 +7,7 @@ import { replySchema, SUMMARY_SCHEMA } from './reply.ts';
 
 /** Each version of the prompts, with the digest of all their words and schemas. */
 const DIGESTS: Readonly<Record<string, string>> = {
-  '2026-11-1': 'sha256:81d48e298123310b95804c6f6b9531ece749575ee5640b8bb4bbc9874f437b28',
+  '2026-11-1': 'sha256:94e46755bed8561eebc13407acd558e459d6534bf73102ca86668ee6365955bd',
 };
 
 const tool = (name: string, inputSchema: JsonObject, outputSchema: JsonObject | null): ToolContract => ({
@@ -23,7 +23,23 @@ const tool = (name: string, inputSchema: JsonObject, outputSchema: JsonObject | 
   examples: [{ text: `Use ${name}`, input: {} }],
 });
 const TOOLS = [
-  tool('count', { type: 'object', properties: { n: { type: 'integer', minimum: 1, default: 2 } } }, null),
+  tool(
+    'count',
+    {
+      type: 'object',
+      properties: {
+        kind: { const: 'files' },
+        n: { type: 'integer', minimum: 1, default: 2 },
+        paths: {
+          type: 'array',
+          items: { anyOf: [{ enum: ['.', '..'] }, { type: 'object', properties: { of: { type: 'string' } } }] },
+          maxItems: 9,
+        },
+      },
+      required: ['kind'],
+    },
+    null,
+  ),
   tool('free', { type: 'object' }, { type: 'string' }),
 ];
 
