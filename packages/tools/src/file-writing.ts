@@ -47,7 +47,7 @@ export async function refuseExisting(place: Place): Promise<void> {
     throw new ToolError('invalid_input', `${JSON.stringify(place.path)} exists; set overwrite: true to replace it`);
 }
 
-export const writtenFile = (place: Place, signal: AbortSignal): Promise<WrittenFile> =>
+const writtenFile = (place: Place, signal: AbortSignal): Promise<WrittenFile> =>
   withFile(place, async (file) => {
     const hash = createHash('sha256');
     let bytes = 0;

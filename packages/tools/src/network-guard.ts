@@ -2,7 +2,8 @@
 import { lookup as dnsLookup, type LookupAddress, type LookupOptions } from 'node:dns';
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { Agent, buildConnector } from 'undici';
+import { Agent, buildConnector, type Dispatcher } from 'undici';
+import { unpausedResponses } from './unpaused-responses.ts';
 
 /** false: public addresses only; true: any; or the networks, like `10.1.0.0/16`, that are allowed besides. */
 export type PrivateNetworks = boolean | readonly string[];
@@ -79,9 +80,9 @@ export function guardedLookup(isAllowed: AddressCheck, lookup: typeof dnsLookup 
 }
 
 /** An HTTP agent that connects to allowed addresses alone. It keeps no connection: the next one is checked anew. */
-export function guardedAgent(isAllowed: AddressCheck): Agent {
+export function guardedAgent(isAllowed: AddressCheck, { maxBytes }: { maxBytes: number }): Dispatcher {
   const connect = buildConnector({ lookup: guardedLookup(isAllowed) as never });
-  return new Agent({
+  const agent = new Agent({
     pipelining: 0,
     connect(options, callback) {
       const host = options.hostname.replace(/^\[|\]$/g, '');
@@ -90,4 +91,5 @@ export function guardedAgent(isAllowed: AddressCheck): Agent {
       else connect(options, callback);
     },
   });
+  return agent.compose(unpausedResponses(maxBytes));
 }

@@ -4,7 +4,7 @@ import { named, shortened, visible } from './effect-words.ts';
 
 const MASK = '***';
 const SECRET_NAME =
-  /auth(?!or)|api[_-]?key|access[_-]?key|secret|token|passw|pwd|cookie|private[_-]?key|signature|credential|session|^(key|sig|code|jwt|sid)$/i;
+  /auth(?!ors?$)|api[_-]?key|access[_-]?key|secret|token|passw|pwd|cookie|private[_-]?key|signature|credential|session|^(key|sig|code|jwt|sid)$/i;
 /** Long and of letters and digits mixed: nobody wrote it by hand. */
 const LOOKS_RANDOM = /^(?=.*\d)(?=.*[A-Za-z])[A-Za-z0-9_\-.~+/=%]{20,}$/;
 /** Ids of resources are random too; in a path only what also mixes upper and lower case is taken for a secret. */

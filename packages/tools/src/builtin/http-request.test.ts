@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import type { Json, JsonObject } from '@countersign/shared';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { runTool } from '../../test/run-tool.ts';
+import { closeSite, type Handler, openSite, type Site } from '../../test/site.ts';
 import { type WorkspaceFolder, workspaceFolder } from '../../test/workspace-folder.ts';
 import { addressCheck } from '../network-guard.ts';
 import type { Tool } from '../tool.ts';
@@ -16,31 +16,6 @@ interface Answer {
   body: Json;
   bodyEncoding: string;
   url: string;
-}
-
-type Handler = (request: IncomingMessage, response: ServerResponse) => void;
-interface Site {
-  server: Server;
-  origin: string;
-  routes: Map<string, Handler>;
-  /** what arrived, in order */
-  seen: { method: string; url: string; headers: IncomingMessage['headers']; body: string }[];
-}
-
-async function openSite(): Promise<Site> {
-  const routes = new Map<string, Handler>();
-  const seen: Site['seen'] = [];
-  const server = createServer(async (request, response) => {
-    let body = '';
-    for await (const piece of request) body += piece;
-    seen.push({ method: request.method ?? '', url: request.url ?? '', headers: request.headers, body });
-    const handler = routes.get((request.url ?? '').split('?')[0] ?? '');
-    if (handler === undefined) response.writeHead(404).end('no such page');
-    else handler(request, response);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return { server, origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, routes, seen };
 }
 
 let site: Site;
@@ -56,10 +31,7 @@ afterEach(() => {
   }
 });
 afterAll(() => {
-  for (const { server } of [site, other]) {
-    server.closeAllConnections();
-    server.close();
-  }
+  for (const one of [site, other]) closeSite(one);
 });
 
 let folder: WorkspaceFolder;

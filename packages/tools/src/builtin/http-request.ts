@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '@countersign/shared';
-import { type Agent, fetch, type Response } from 'undici';
+import { type Dispatcher, fetch, type Response } from 'undici';
 import { z } from 'zod';
 import { defineTool } from '../define-tool.ts';
 import { counted, effectsOr, isPending, named, textOf } from '../effect-words.ts';
@@ -8,6 +8,7 @@ import { type HttpCall, isRedirect, redirectedCall } from '../http-redirects.ts'
 import { type AddressCheck, AddressRefusedError, guardedAgent } from '../network-guard.ts';
 import { isSecretName, urlWords } from '../secret-words.ts';
 import { abortedError, type Tool, ToolError, throwIfAborted } from '../tool.ts';
+import { AnswerTooLargeError } from '../unpaused-responses.ts';
 import type { Workspace } from '../workspace.ts';
 
 const MAX_HOPS = 5;
@@ -70,7 +71,10 @@ function firstCall({ url, method, headers: given, body }: z.output<typeof input>
   return { url: target, method, headers, body: hasBody ? (typeof body === 'string' ? body : JSON.stringify(body)) : undefined };
 }
 
-async function send({ url, method, headers, body }: HttpCall, { agent, signal }: { agent: Agent; signal: AbortSignal }): Promise<Response> {
+async function send(
+  { url, method, headers, body }: HttpCall,
+  { agent, signal }: { agent: Dispatcher; signal: AbortSignal },
+): Promise<Response> {
   try {
     return await fetch(url, { method, headers: [...headers], body: body ?? null, redirect: 'manual', dispatcher: agent, signal });
   } catch (error) {
@@ -82,6 +86,7 @@ function requestError(error: unknown, url: URL, signal: AbortSignal): ToolError 
   if (error instanceof ToolError) return error;
   if (signal.aborted) return abortedError(signal);
   const cause = (error as { cause?: unknown }).cause ?? error;
+  if (cause instanceof AnswerTooLargeError) return new ToolError('output_too_large', `${url.origin} ${cause.message}`, { cause });
   if (cause instanceof AddressRefusedError) return new ToolError('invalid_input', `${url.origin}: ${cause.message}`, { cause });
   const { code, message } = cause as NodeJS.ErrnoException;
   if (message === 'bad port')
@@ -98,11 +103,7 @@ async function* piecesOf(
   try {
     for await (const piece of response.body ?? []) {
       length += piece.length;
-      if (length > maxBytes)
-        throw new ToolError(
-          'output_too_large',
-          `${url.origin} answers with more than ${maxBytes} bytes, which is the most there may be${maxBytes < MAX_FILE_BYTES ? '; give saveTo, and the body goes into a file' : ''}`,
-        );
+      if (length > maxBytes) throw new AnswerTooLargeError(maxBytes);
       yield piece;
     }
   } catch (error) {
@@ -169,7 +170,7 @@ const effectsIn = (workspace: Workspace) =>
 /** Sends the call and those that its redirects lead to. */
 async function answerTo(
   first: HttpCall,
-  { agent, signal, followRedirects }: { agent: Agent; signal: AbortSignal; followRedirects: boolean },
+  { agent, signal, followRedirects }: { agent: Dispatcher; signal: AbortSignal; followRedirects: boolean },
 ): Promise<{ response: Response; url: URL }> {
   let call = first;
   for (let hops = 0; ; hops++) {
@@ -186,7 +187,7 @@ async function answerTo(
 }
 
 export function httpRequest(isAllowed: AddressCheck, workspace: Workspace): Tool {
-  const agent = guardedAgent(isAllowed);
+  const agent = guardedAgent(isAllowed, { maxBytes: MAX_FILE_BYTES });
   return defineTool({
     name: 'http.request',
     description:
@@ -223,6 +224,8 @@ export function httpRequest(isAllowed: AddressCheck, workspace: Workspace): Tool
       throwIfAborted(signal);
       const { saveTo, overwrite, followRedirects } = request;
       const place = saveTo === undefined ? null : await placeToWrite(workspace, saveTo);
+      // A folder or a pipe in its place is found out before anything is sent.
+      if (place !== null) await fileAt(place);
       // What was changed on the other side can't be asked for again because its answer could not be kept.
       if (place !== null && !overwrite && !READING_METHODS.includes(request.method)) await refuseExisting(place);
       const { response, url } = await answerTo(firstCall(request, idempotencyKey), { agent, signal, followRedirects });
