@@ -16,7 +16,7 @@ afterEach(() => server.close());
 
 describe('the limits hold for every format', () => {
   test('a format further down has its own timeout', async () => {
-    const model = await modelWith((_, index) => (index === 0 ? REFUSED : { hang: 'within body' }), { timeoutMs: 200 });
+    const model = await modelWith((_, index) => (index === 0 ? REFUSED : { hang: 'within body' }), { timeoutMs: 1_500 });
     expect(await model.complete(QUESTION)).toMatchObject({ ok: false, error: { code: 'model_timeout' } });
     expect(server.requests).toHaveLength(2);
   });
