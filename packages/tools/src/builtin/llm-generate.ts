@@ -107,15 +107,18 @@ export const llmGenerate = (model: LanguageModel): Tool =>
     input,
     output,
     examples: [
-      { text: 'summarize the text', input: { prompt: 'Summarize this in three sentences.', data: '{{read.output.text}}' } },
       {
-        text: 'classify the message',
+        text: 'ask the model "Summarize this in three sentences." about the text',
+        input: { prompt: 'Summarize this in three sentences.', data: '{{read.output.text}}' },
+      },
+      {
+        text: 'ask a language model whether it is a question, a complaint or praise',
         input: { prompt: 'What is this message?', data: '{{input.message}}', schema: { enum: ['question', 'complaint', 'praise'] } },
       },
       {
-        text: 'extract the names and dates',
+        text: 'ask the model "List every person who is named, with the date of birth." about the page',
         input: {
-          prompt: 'List every person who is named, each with the date of birth as YYYY-MM-DD, or null where it is not said.',
+          prompt: 'List every person who is named, with the date of birth.',
           data: '{{fetch.output.body}}',
           schema: {
             type: 'object',

@@ -93,7 +93,7 @@ export function fillInput(clause: Clause, match: Match, antecedents: Antecedents
 
 const wordsOf = ({ tokens }: Value): string => tokens.map(({ text }) => text).join(' ');
 
-const describeSlot = ({ name, kind, unit }: Slot): string => {
+const describeSlot = ({ name, kind, unit, own }: Slot): string => {
   const hint: Record<Slot['kind'], string> = {
     url: 'a URL like https://example.com',
     path: 'a path like src/index.ts',
@@ -101,7 +101,7 @@ const describeSlot = ({ name, kind, unit }: Slot): string => {
     number: unit === null ? 'a number' : 'a time like 5 seconds',
     flag: 'yes or no',
     choice: 'one of its values',
-    text: 'text in quotes, or the result of an earlier step',
+    text: own ? 'text in quotes' : 'text in quotes, or the result of an earlier step',
     data: 'the result of an earlier step',
   };
   return `\`${name}\` (${hint[kind]})`;
@@ -263,7 +263,7 @@ function isPlaceAhead(tokens: readonly Token[], preposition: number): boolean {
 function fillResults(slots: readonly Slot[], draft: Draft, antecedents: Antecedents): void {
   const mention = mentionsResult(draft.clause);
   const empty = slots.filter(({ name }) => draft.input[name] === undefined && draft.spread?.name !== name);
-  const needed = empty.filter(({ required }) => required);
+  const needed = empty.filter(({ required, own }) => required && !own);
   // What need not be given is given where the clause speaks of a result, and to one slot: the one that takes most, else a path.
   const rank = ({ kind, types }: Slot): number => (kind === 'path' ? 1_000 : types.size);
   const optional =

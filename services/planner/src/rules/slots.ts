@@ -21,6 +21,8 @@ export interface Slot {
   bare: boolean;
   /** optional, and in none of the tool's examples: its value must be announced by a word of its name */
   unseen: boolean;
+  /** of a text: the examples write it out and give results elsewhere, so that it is the asker's own and no result */
+  own: boolean;
   /** of a pattern: meanings of the words before it in examples where it is just a file's name */
   namesFiles: ReadonlySet<string>;
   /** of a path: every example names a file, none a folder */
@@ -60,6 +62,7 @@ function readSlot(name: string, schema: JsonObject, { tool, required }: { tool: 
     words: wordsOfName(name).map(meaning),
     ...learnCues(name, tool),
     unseen: !required && tool.examples.length > 0 && tool.examples.every(({ input }) => input[name] === undefined),
+    own: kind === 'text' && learnOwn(name, tool),
     namesFiles: kind === 'glob' ? learnFileCues(name, tool) : new Set(),
     filesOnly: kind === 'path' && learnFilesOnly(name, tool),
     unit: UNITS.get(wordsOfName(name).at(-1) ?? '') ?? null,
@@ -128,6 +131,12 @@ function learnFileCues(name: string, { examples }: ToolContract): Set<string> {
 function learnFilesOnly(name: string, { examples }: ToolContract): boolean {
   const paths = examples.map(({ input }) => input[name]).filter((value) => typeof value === 'string' && !value.includes('{{'));
   return paths.length > 0 && paths.every((path) => isFileName(String(path)));
+}
+
+function learnOwn(name: string, { examples }: ToolContract): boolean {
+  const isResult = (value: Json | undefined): boolean => typeof value === 'string' && value.includes('{{');
+  const holdsResult = examples.some(({ input }) => Object.values(input).some(isResult));
+  return holdsResult && examples.every(({ input }) => !isResult(input[name]));
 }
 
 /** A request's body, say, goes with a method: no example has the one without the other. */
