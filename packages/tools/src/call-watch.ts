@@ -30,7 +30,7 @@ for one in $calls; do kill -KILL "-\${one%%:*}"; done
 for round in 1 2 3; do
   for one in $calls; do
     for process in /proc/[0-9]*; do
-      grep -qsa "^${CALL_MARK}=\${one#*:}$" "$process/environ" && kill -KILL "\${process#/proc/}"
+      grep -qsaF "${CALL_MARK}=\${one#*:}" "$process/environ" && kill -KILL "\${process#/proc/}"
     done
   done
 done

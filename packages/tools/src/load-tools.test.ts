@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { toolContractSchema, validatePlan } from '@countersign/shared';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { runTool } from '../test/run-tool.ts';
+import { reviewContext, runTool } from '../test/run-tool.ts';
 import { loadTools, type Toolbox } from './load-tools.ts';
 import type { Tool } from './tool.ts';
 
@@ -147,6 +147,33 @@ describe('a module in the tools folder', () => {
     });
   });
 
+  test('may say what a call will do, try it dry, and that it is idempotent', async () => {
+    const more = `idempotent: true, risk: 'write',
+      effects({ who }) { return this.name + ' greets ' + who; },
+      async dryRun({ who, times }, ctx) { return { would: who.repeat(times), step: ctx.stepId, at: undefined }; }`;
+    const hello = await tool('hello', { 'hello.mjs': `export default ${PLAIN('hello', more)}` });
+    expect(hello.contract).toMatchObject({ risk: 'write', idempotent: true });
+    expect(await hello.effects?.({ who: '{{ask.output}}' }, reviewContext())).toBe('hello greets {{ask.output}}');
+    const checked = hello.check({ who: 'Ann' });
+    expect(checked.ok && (await hello.dryRun?.(checked.value, reviewContext()))).toEqual({ would: 'AnnAnn', step: 'step' });
+  });
+
+  test('is idempotent where it only reads and says nothing else, and has neither words nor dry run unless it brings them', async () => {
+    const tools = await load({
+      'two.mjs': `export const reads = ${PLAIN('reads')}; export const writes = { ...${PLAIN('writes')}, risk: 'write' };`,
+    });
+    expect([tools.get('reads'), tools.get('writes')].map((each) => each?.contract.idempotent)).toEqual([true, false]);
+    expect(tools.get('reads')).not.toHaveProperty('effects');
+    expect(tools.get('reads')).not.toHaveProperty('dryRun');
+  });
+
+  test('whose words fail lets them fail, and its dry run gives only JSON', async () => {
+    const more = `effects: () => { throw new Error('no words'); }, dryRun: () => 10n`;
+    const hello = await tool('hello', { 'hello.mjs': `export default ${PLAIN('hello', more)}` });
+    await expect(hello.effects?.({}, reviewContext())).rejects.toThrow('no words');
+    await expect(hello.dryRun?.({}, reviewContext())).rejects.toMatchObject({ code: 'tool_error', retryable: false });
+  });
+
   test('may be made with defineTool', async () => {
     const source = new URL('./define-tool.ts', import.meta.url).href;
     const zod = import.meta.resolve('zod');
@@ -217,6 +244,9 @@ describe('a wrong module stops the start, naming file and export', () => {
       `export const x = { ...${PLAIN('x')}, inputSchema: { type: 'thing' } }`,
       /export "x": inputSchema is not a JSON Schema/,
     ],
+    ['words that are no function', `export const x = ${PLAIN('x', "effects: 'writes'")}`, /export "x": effects: must be a function/],
+    ['a dry run that is no function', `export const x = ${PLAIN('x', 'dryRun: {}')}`, /export "x": dryRun: must be a function/],
+    ['a bad idempotent', `export const x = ${PLAIN('x', "idempotent: 'yes'")}`, /export "x": idempotent/],
     ['no function', `export const x = { ...${PLAIN('x')}, run: 1 }`, /export "x": run: must be a function/],
     ['a built-in name', `export default ${PLAIN('fs.read')}`, /export "default": the name `fs\.read` is taken by a built-in tool/],
     ['a queue that no executor can serve', `export const x = ${PLAIN('x', "queue: 'Mail room'")}`, /export "x": .*queue/],

@@ -43,6 +43,18 @@ test.each(['Mail room', 'steps,maintenance'])('EXECUTOR_QUEUES=%s names what is 
   expect(problems({ EXECUTOR_QUEUES: names })).toEqual([expect.stringMatching(/^EXECUTOR_QUEUES: .*(queue's name|Countersign's own)/)]);
 });
 
+test('SHELL_COMMANDS is where each program is, and names every one that cannot be found', () => {
+  expect(configOf({ SHELL_COMMANDS: `sh, ${process.execPath}` }).SHELL_COMMANDS).toEqual({
+    sh: expect.stringMatching(/^\/.*\/sh$/),
+    node: process.execPath,
+  });
+  expect(configOf({})).not.toHaveProperty('SHELL_COMMANDS');
+  expect(problems({ SHELL_COMMANDS: 'gone-one,sh,gone-two' })).toEqual([
+    expect.stringMatching(/^SHELL_COMMANDS: .*"gone-one" can't be found/),
+    expect.stringMatching(/^SHELL_COMMANDS: .*"gone-two" can't be found/),
+  ]);
+});
+
 test.each(['49', '60001', 'often'])('CLOCK_EVERY_MS=%s is refused', (text) => {
   expect(problems({ CLOCK_EVERY_MS: text })).toEqual([expect.stringContaining('CLOCK_EVERY_MS')]);
 });
