@@ -136,6 +136,7 @@ export {
 } from './resources.ts';
 export { type RetryPolicy, retryDelay, retryPolicySchema } from './retry.ts';
 export { asksAtOnce, CONDITION_TOOL, callsCode, HUMAN_INPUT_TOOL, inputReferences, stepReferences } from './step-references.ts';
+export { tagEscaper } from './tag-escaper.ts';
 export {
   MODEL_FORMATS,
   type ModelFormat,
