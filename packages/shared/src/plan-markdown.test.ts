@@ -156,7 +156,7 @@ describe('a plan as Markdown', () => {
     expect(text).not.toMatch(/^#+ Approved/m);
     expect(text).not.toContain('<b>');
     expect(cells(rows(text)[0] as string)[4]).not.toMatch(/(?<!\\)[*`|]/);
-    expect(cells(rows(text)[1] as string)[4]?.trim().length).toBe(160);
+    expect(cells(rows(text)[1] as string)[4]?.trim().length).toBe(200);
   });
 
   it('keeps a table row in one piece whatever the input, the reason and the ids hold', () => {

@@ -6,7 +6,7 @@ import { branchLines, conditionLines, gateLines, listLines } from './plan-rules-
 
 const INPUT_LENGTH = 80;
 const OUTPUT_LENGTH = 300;
-const EFFECTS_LENGTH = 160;
+const EFFECTS_LENGTH = 200;
 const OPTION_LENGTH = 100;
 
 /** How many steps do what: `4 reads, 2 writes, 0 destructive`. */

@@ -9,6 +9,11 @@ type Run = (input: unknown, ctx: ToolContext) => unknown;
 type Effects = (input: JsonObject, ctx: ReviewContext) => unknown;
 type DryRun = (input: unknown, ctx: ReviewContext) => unknown;
 
+function words(said: unknown, toolName: string): string {
+  if (typeof said === 'string') return said;
+  throw new Error(`the effects of \`${toolName}\` are ${said === null ? 'null' : `a value of type ${typeof said}`}; they must be a text`);
+}
+
 const plainTool = z.strictObject({
   name: z.string(),
   description: z.string(),
@@ -50,7 +55,7 @@ export function plainToolFrom(value: unknown): Tool {
       const problem = inputSchema.problem(copy);
       return problem === null ? { ok: true, value: copy } : { ok: false, message: problem };
     },
-    ...(effects === undefined ? {} : { effects: async (input, ctx) => String(await effects.call(value, input, ctx)) }),
+    ...(effects === undefined ? {} : { effects: async (input, ctx) => words(await effects.call(value, input, ctx), contract.name) }),
     ...(dryRun === undefined ? {} : { dryRun: async (input, ctx) => outputJson(await dryRun.call(value, input, ctx), contract.name) }),
     async run(input, ctx) {
       // Called as a method, so that the object's other members are there as `this`.

@@ -1,6 +1,6 @@
 import type { Json } from '@countersign/shared';
 import { expect, test } from 'vitest';
-import { contextWith, runTool } from '../../test/run-tool.ts';
+import { contextWith, reviewContext, runTool } from '../../test/run-tool.ts';
 import { runJsonata } from '../jsonata-query.ts';
 import { dataQuery } from './data-query.ts';
 
@@ -72,3 +72,10 @@ test('a query that eats memory fails alone', async () => {
 test('a query sees no environment of the executor', async () => {
   await expect(query('$eval("process.env")')).resolves.toBeNull();
 });
+
+test.each([
+  [{ query: '$sum(items.price)', data: {} }, 'works out "$sum(items.price)" and changes nothing'],
+  [{ query: '(\n $a := 1;\n $a\n)', data: {} }, 'works out a query of 17 characters and changes nothing'],
+  [{ query: `$count(${'x'.repeat(1_200)})`, data: {} }, 'works out a query of 1,208 characters and changes nothing'],
+  [{ query: 7, data: {} }, 'works on data and changes nothing'],
+])('what it says before it is run: %j', async (input, words) => expect(await dataQuery.effects?.(input, reviewContext())).toBe(words));

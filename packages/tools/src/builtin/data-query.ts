@@ -1,10 +1,12 @@
 import type { Json } from '@countersign/shared';
 import { z } from 'zod';
 import { defineTool } from '../define-tool.ts';
-import { effectsOr, quoted, textOf } from '../effect-words.ts';
+import { counted, effectsOr, quoted, textOf } from '../effect-words.ts';
 import { runJsonata } from '../jsonata-query.ts';
 import { trialOutput } from '../trial-output.ts';
 
+/** A longer query, or one of several lines, is a program: it is better read where it stands. */
+const SHOWN_LENGTH = 100;
 /** Others wait for their reviews meanwhile. */
 const TRIAL_LIMIT_MS = 3_000;
 /** Far beyond what a query over 1 MB of data needs. */
@@ -31,7 +33,9 @@ export const dataQuery = defineTool({
   ],
   effects: effectsOr('works on data and changes nothing', ({ query }) => {
     const text = textOf(query);
-    return text === null ? 'works on data and changes nothing' : `works out ${quoted(text, 140)} and changes nothing`;
+    if (text === null) return 'works on data and changes nothing';
+    const isShown = text.length <= SHOWN_LENGTH && !text.includes('\n');
+    return `works out ${isShown ? quoted(text, 140) : `a query of ${counted(text.length, 'character')}`} and changes nothing`;
   }),
   // It has no effects: what it will give is what it gives.
   async dryRun({ query, data }, { signal }) {
