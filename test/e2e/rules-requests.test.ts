@@ -53,7 +53,7 @@ test('feedback with "instead" replaces the steps', async () => {
 });
 
 test('feedback that they do not understand changes nothing, and the error says what they do', async () => {
-  const plan = await planned('count the lines in docs');
+  const plan = await fleet.reviewed((await planned('count the lines in docs')).id);
   await ask(plan, 'make it nicer');
   const { planning, ...same } = await answered(plan, 'failed');
   expect(planning).toMatchObject({

@@ -251,6 +251,26 @@ describe('a plan of 10,000 steps', () => {
     expect(lines).toContainEqual({ planId, revision: 1, steps: 10_000, found: 1, message: 'a review was cut short' });
   });
 
+  test('whose tools answer at once lets the process turn to other things in between', async () => {
+    let turns = 0;
+    const count = setInterval(() => turns++, 0);
+    const turnsAt: number[] = [];
+    words = Object.fromEntries(
+      many.map(({ id }) => [
+        id,
+        () => {
+          turnsAt.push(turns);
+          return '';
+        },
+      ]),
+    );
+    const planId = await create(many);
+    review();
+    await reviewed(planId);
+    clearInterval(count);
+    expect(new Set(turnsAt).size).toBeGreaterThan(10);
+  });
+
   test('whose tools say much is kept within its bytes', async () => {
     const planId = await create(many);
     words = Object.fromEntries(many.map(({ id }) => [id, () => 'word '.repeat(100)]));
