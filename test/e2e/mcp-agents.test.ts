@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Plan } from '@countersign/shared';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Agent, connectAgent, PROTOCOLS, type ToolReply } from './agent.ts';
+import { type Agent, connectAgent, PROTOCOLS, type ProtocolVersion } from './agent.ts';
 import { gated, NOTHING_MENDED } from './deciding.ts';
 import { Fleet } from './fleet.ts';
 import { recordStep } from './record-step.ts';
@@ -19,7 +19,7 @@ afterAll(async () => {
   await fleet?.close();
 });
 
-async function connect(protocol?: (typeof PROTOCOLS)[number], actor = 'agent'): Promise<Agent> {
+async function connect(protocol?: ProtocolVersion, actor = 'agent'): Promise<Agent> {
   const agent = await connectAgent({ url: `${fleet.url}/mcp`, headers: { 'X-Actor': actor } }, protocol);
   agents.push(agent);
   return agent;
@@ -235,35 +235,36 @@ test('the tools of steps are listed by name and part of it, and shown one by one
   expect((await agent.call('get_tool', { name: 'fs.eat' })).data.code).toBe('not_found');
 });
 
-/** A watch of a plan that waits for people, once the API has taken it up; `over` ends it. */
-async function watchInVain(agent: Agent, signal?: AbortSignal): Promise<{ plan: Plan; answer: Promise<ToolReply>; requestId: unknown }> {
+/** A watch of a plan that waits for people, once the API has taken it up, by a client whose requests have a name in the log. */
+async function watchInVain({ protocol, signal }: { protocol?: ProtocolVersion; signal?: AbortSignal } = {}) {
+  const agent = await connect();
   const plan = await agent.submit({ objective: 'watched in vain', steps: [recordStep('a')] });
   const { after } = (await agent.get('watch_plan', { planId: plan.id })).data;
-  const calls = () => (fleet.api?.log() ?? []).filter(({ tool }) => tool === 'watch_plan');
-  const before = calls().length;
-  const answer = agent.call('watch_plan', { planId: plan.id, after, timeoutMs: 300_000 }, { ...(signal !== undefined && { signal }) });
+  const requestId = `watch-of-${plan.id}`;
+  const watcher = await connectAgent({ url: `${fleet.url}/mcp`, headers: { 'X-Actor': 'agent', 'X-Request-Id': requestId } }, protocol);
+  agents.push(watcher);
+  const options = signal === undefined ? {} : { signal };
+  const answer = watcher.call('watch_plan', { planId: plan.id, after, timeoutMs: 300_000 }, options);
   answer.catch(() => {});
-  await expect.poll(() => calls().length, { timeout: 10_000, interval: 10 }).toBe(before + 1);
-  return { plan, answer, requestId: calls().at(-1)?.requestId };
+  await fleet.api?.logged((line) => line.requestId === requestId && line.tool === 'watch_plan');
+  const cutOff = () => fleet.api?.logged((line) => line.requestId === requestId && line.message === 'request' && line.aborted === true);
+  return { plan, watcher, answer, cutOff };
 }
-const cutOff = (requestId: unknown) =>
-  fleet.api?.logged((line) => line.message === 'request' && line.requestId === requestId && line.aborted === true);
 
 test('a watch that its client cancels ends at once; the plan is not touched', async () => {
   const enough = new AbortController();
-  const { plan, answer, requestId } = await watchInVain(await connect(), enough.signal);
+  const { plan, answer, cutOff } = await watchInVain({ signal: enough.signal });
   enough.abort(new Error('enough'));
   await expect(answer).rejects.toThrow();
-  expect(await cutOff(requestId)).toMatchObject({ route: '/mcp', tools: ['watch_plan'], actor: 'agent' });
+  expect(await cutOff()).toMatchObject({ route: '/mcp', tools: ['watch_plan'], actor: 'agent' });
   expect((await fleet.plan(plan.id)).status).toBe('pending_approval');
 });
 
 test.each(PROTOCOLS)('a watch whose client goes away ends at once, with protocol %s', async (protocol) => {
-  const agent = await connect(protocol);
-  const { answer, requestId } = await watchInVain(agent);
-  await agent.client.close();
+  const { watcher, answer, cutOff } = await watchInVain({ protocol });
+  await watcher.client.close();
   await expect(answer).rejects.toThrow();
-  expect(await cutOff(requestId)).toMatchObject({ tools: ['watch_plan'] });
+  expect(await cutOff()).toMatchObject({ tools: ['watch_plan'] });
 });
 
 test('a watch whose time is up says how the plan stands and where to go on', async () => {
@@ -316,7 +317,7 @@ test('who connects is told how to go about it', async () => {
 });
 
 test('a process that is asked to end answers its watchers first', async () => {
-  const { answer } = await watchInVain(await connect());
+  const { answer } = await watchInVain();
   expect(await fleet.api?.end('SIGTERM')).toBe(0);
   expect((await answer).data).toMatchObject({ reason: 'shutting_down', plan: { status: 'pending_approval' } });
 });
