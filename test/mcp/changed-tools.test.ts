@@ -144,6 +144,14 @@ test('the configuration chooses tools, their risk, time and queue', async () => 
   expect(opened.lines).toContainEqual(expect.objectContaining({ level: 'warn', tool: 'gone' }));
 });
 
+test('what a call will do names the server and the tool, with the beginning of the input', async () => {
+  const { tool, toolbox } = await open();
+  const review = { signal: new AbortController().signal, planId: 'pln_1', stepId: 'pay', logger: console };
+  expect(await tool('bank.pay').effects?.({ to: 'bob' }, review)).toBe('calls pay of the MCP server bank with {"to":"bob"}');
+  const long = await toolbox.tools.get('bank.pay')?.effects?.({ to: 'x'.repeat(10_000) }, review);
+  expect(long).toMatch(/^calls pay of the MCP server bank with \{"to":"x{193}\.\.\.$/);
+});
+
 test('a tool whose schemas cannot be checked is left out, and the log says why', async () => {
   tricky.list(
     listed('fine'),
