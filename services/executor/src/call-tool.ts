@@ -25,7 +25,11 @@ function outputText(value: Json): CallOutcome {
   if (bytes <= LIMITS.outputBytes) return { kind: 'completed', output: text };
   return {
     kind: 'failed',
-    error: { code: 'output_too_large', message: `the output has ${bytes} bytes; at most ${LIMITS.outputBytes} are kept`, retryable: false },
+    error: {
+      code: 'output_too_large',
+      message: `the output has ${bytes} bytes; at most ${LIMITS.outputBytes} are kept. Write it to a file, where the tool can, and give its path`,
+      retryable: false,
+    },
   };
 }
 

@@ -185,6 +185,21 @@ describe('nothing that a command started is left', () => {
     expect(await readFile(folder.at('cleaned'), 'utf8')).toBe('cleaned\n');
   });
 
+  test('by the process that watches over commands, which is started again when it goes away', async () => {
+    const watches = () =>
+      processesWith('COUNTERSIGN_CALL=').filter((pid) => readFileSync(`/proc/${pid}/stat`, 'utf8').includes(`) S ${process.pid} `));
+    const controller = new AbortController();
+    const running = sh('touch ready; while :; do sleep 1; done', {}, controller.signal);
+    const refused = expect(running).rejects.toMatchObject({ code: 'aborted' });
+    await begun();
+    const [first = ''] = watches();
+    process.kill(Number(first), 'SIGKILL');
+    await expect.poll(() => watches().filter((pid) => pid !== first)).toHaveLength(1);
+    controller.abort();
+    await refused;
+    expect((await sh('echo still')).stdout).toBe('still\n');
+  });
+
   test('and nothing is started once the step is aborted', async () => {
     await expect(sh('touch ran', {}, AbortSignal.abort())).rejects.toMatchObject({ code: 'aborted' });
     expect(readdirSync(folder.at('.'))).toEqual(['docs']);
