@@ -387,6 +387,7 @@ steps:
     }
     const [plain = '', hostile = ''] = prompts;
     expect(outsideData(hostile)).toBe(outsideData(plain));
+    expect(tagsIn(hostile)).toEqual(tagsIn(plain));
     expect(hostile).not.toContain(END);
   } finally {
     await own.close();

@@ -1,5 +1,5 @@
 /**
- * The grammar of the rules planner.
+ * The grammar of the rules planner, in short; docs/rules-planner.md has it in full.
  *
  *     objective  = stage { sequencer stage }       sequencer = "then" | "after that" | "finally" | ... | ";" | end of sentence or line
  *     stage      = clause { joiner clause }        joiner    = "and" | "," | "at the same time" | ...
