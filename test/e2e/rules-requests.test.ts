@@ -34,7 +34,8 @@ test('feedback that the rules understand adds to the plan, and what is approved 
   expect([asked.status, asked.body.plan.planning.kind]).toEqual([202, 'revise']);
   const revised = await answered(plan, 'done');
   expect(revised.steps.map(({ tool }) => tool)).toEqual(['fs.stats', 'fs.write']);
-  expect(revised.steps[0]).toEqual(plan.steps[0]);
+  // Its tool may have been asked about the older revision already.
+  expect({ ...revised.steps[0], effects: null }).toEqual({ ...plan.steps[0], effects: null });
   expect((await fleet.call('GET', `/v1/plans/${plan.id}/revisions`)).body.items[1]).toMatchObject({ origin: 'rules', createdBy: 'ann' });
   await fleet.approve(revised);
   await fleet.until(plan.id, 'completed');
