@@ -69,6 +69,13 @@ describe('no text', () => {
     expect(JSON.stringify(answer)).not.toContain(KEY);
   });
 
+  test('comes without the key where an answer quotes it, too', async () => {
+    const model = await modelWith([{ status: 200, body: { error: { message: `bad key ${KEY}` } } }], { apiKey: KEY });
+    const message = expect.stringContaining('bad key [key]');
+    expect(await model.write({ messages })).toMatchObject({ ok: false, error: { code: 'model_error', message } });
+    expect(await model.complete(QUESTION)).toMatchObject({ ok: false, error: { code: 'model_error', message } });
+  });
+
   test('comes of a call that was aborted, whose connection is closed', async () => {
     const model = await modelWith([{ hang: 'before headers' }]);
     const controller = new AbortController();
