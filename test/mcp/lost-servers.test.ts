@@ -26,10 +26,15 @@ describe('a call', () => {
   test('passes on the key of its step, and reports what the server reports', async () => {
     const { call } = await open();
     const reports: unknown[] = [];
-    const progress = (fraction: number | null, message?: string): void => void reports.push([fraction, message]);
+    const progress = (fraction: number | null, message?: string): void => {
+      if (reports.push([fraction, message]) === 2) tricky.release();
+    };
     await call('tricky.steps', {}, { idempotencyKey: 'pln_7.pay.2', progress });
     expect(tricky.ledger('called')).toMatchObject([{ name: 'steps', key: 'pln_7.pay.2' }]);
-    expect(reports[0]).toEqual([0.5, 'part 1']);
+    expect(reports).toEqual([
+      [0.5, 'part 1'],
+      [1, 'part 2'],
+    ]);
   });
 
   test('that is stopped is cancelled on the server', async () => {
