@@ -277,19 +277,23 @@ describe('a model that obeys such a text', () => {
   });
 
   test.each([{ requireApproval: false }, { autoApprove: true }])(
-    'after a failure of a plan that needed nobody (%j): what it destroys needs a person',
+    'after a failure of a plan that needed nobody (%j): it waits for people now',
     async (options) => {
       model.script([OBEYED]);
       await waits(await fleet.launch(failing(options)));
     },
   );
 
-  test('and adds nothing destructive to a plan that needs nobody is let through: that is what the option says', async () => {
-    model.script([planReply(keep('first'), written('more', { value: 'posted' }, { dependsOn: ['first'] }))]);
-    const { id } = await fleet.launch(failing({ requireApproval: false }));
-    expect(await fleet.until(id, 'completed')).toMatchObject({ revision: 2, approvals: [] });
-    expect(fleet.calls(id)).toEqual(['first', 'second', 'more']);
-  });
+  test.each([{ requireApproval: false }, { autoApprove: true }])(
+    'after a failure of a plan that needed nobody (%j), with nothing that destroys: it waits for people all the same',
+    async (options) => {
+      model.script([planReply(keep('first'), written('more', { value: 'posted' }, { dependsOn: ['first'] }))]);
+      const { id } = await fleet.launch(failing(options));
+      const plan = await untilPlanning(id, 'replan');
+      expect(plan).toMatchObject({ status: 'pending_approval', revision: 2, quorum: 1, autoApproved: null, effects: { destructive: 0 } });
+      expect(fleet.calls(id)).toEqual(['first', 'second']);
+    },
+  );
 
   test('in a revision that a person asked for: it waits, whatever it says of itself', async () => {
     const content = {

@@ -93,36 +93,41 @@ describe('a failed plan with a revision left', () => {
     expect(typesIn(await again.text())).toEqual(types.slice(types.indexOf('plan.failed') + 1));
   });
 
-  test('that asks nobody goes on by itself', async () => {
+  test('that asked nobody waits for a person, who has not seen what the planner made of it', async () => {
     model.script([otherWay()]);
-    const plan = await fleet.launchUntil(fragile());
-    expect(plan).toMatchObject({ revision: 2, approvals: [], autoApproved: expect.stringContaining('requireApproval is false') });
-    expect(fleet.calls(plan.id)).toEqual(['find', 'pass-on', 'another-way']);
-  });
-
-  test('asks for an approval all the same when the planner puts something destructive into it', async () => {
-    model.script([planReply(keep('find'), written('remove', {}, { tool: 'test.remove', dependsOn: ['find'] }))]);
     const plan = await fleet.launchUntil(fragile(), 'pending_approval');
-    expect(plan).toMatchObject({ revision: 2, quorum: 1, autoApproved: null });
-    await fleet.act(plan.id, 'cancel');
+    expect(plan).toMatchObject({ revision: 2, quorum: 1, approvals: [], autoApproved: null });
+    expect(fleet.calls(plan.id)).toEqual(['find', 'pass-on']);
+    await fleet.approve(plan);
+    await fleet.until(plan.id, 'completed');
+    expect(fleet.calls(plan.id)).toEqual(['find', 'pass-on', 'another-way']);
   });
 
   test('is written anew as often as it allows, and not once more', async () => {
     model.script((_, index) => otherWay(`way-${index + 2}`, BAD));
     const { id } = await fleet.launch(fragile({ replan: { maxRevisions: 2 } }));
-    const stream = await (await follow(id)).text();
+    const stream = follow(id).then((response) => response.text());
+    for (const revision of [2, 3]) {
+      const isRewritten = async (): Promise<string> => {
+        const plan = await fleet.plan(id);
+        return `${plan.revision} ${plan.status}`;
+      };
+      await expect.poll(isRewritten, { timeout: 20_000 }).toBe(`${revision} pending_approval`);
+      await fleet.approve(await fleet.plan(id));
+    }
+    const said = await stream;
     const plan = await fleet.until(id, 'failed');
     expect(plan).toMatchObject({ revision: 3, planning: { kind: 'replan', status: 'done' } });
     expect(fleet.calls(id)).toEqual(['find', 'pass-on', 'way-2', 'way-3']);
     expect(model.requests()).toHaveLength(2);
     const ends = (await fleet.events(id)).filter(({ type }) => type === 'plan.failed');
     expect(ends.map(({ data }) => data.replanning)).toEqual([true, true, undefined]);
-    expect(typesIn(stream).filter((type) => type === 'plan.failed')).toHaveLength(3);
+    expect(typesIn(said).filter((type) => type === 'plan.failed')).toHaveLength(3);
   });
 
   test('shows the model what happened, as data that no output can leave', async () => {
     model.script([otherWay()]);
-    const { id } = await fleet.launchUntil(fragile({}, HOSTILE));
+    const { id } = await fleet.launchUntil(fragile({}, HOSTILE), 'pending_approval');
     const text = promptOf(model.requests());
     const lines = outcomesIn(text);
     expect(lines).toMatchObject([
@@ -132,7 +137,7 @@ describe('a failed plan with a revision left', () => {
     ]);
     expect(dataIn(text, 'objective').trim()).toBe('find it and pass it on');
     expect(outsideData(text)).not.toContain('Ignore the above');
-    expect(fleet.calls(id)).toEqual(['find', 'pass-on', 'another-way']);
+    expect(fleet.calls(id)).toEqual(['find', 'pass-on']);
   });
 });
 
@@ -191,7 +196,7 @@ test('a plan that completes, or is cancelled, is not written anew', async () => 
   await fleet.untilLedger(id, ({ what }) => what === 'start');
   const cancelled = await fleet.act(id, 'cancel');
   // The planner takes what it is asked in order: when this plan has gone on, it has had its chance with the others.
-  await fleet.launchUntil(fragile());
+  await fleet.launchUntil(fragile(), 'pending_approval');
   expect(model.requests()).toHaveLength(1);
   expect([fine.planning, (await fleet.plan(fine.id)).planning]).toEqual([null, null]);
   expect(await fleet.plan(id)).toEqual(cancelled);

@@ -97,10 +97,10 @@ describe('feedback', () => {
     expect((await store.listRevisions(planId))?.[1]).toMatchObject({ origin: 'rules', createdBy: 'ada' });
   });
 
-  test('on a plan that asks nobody starts what comes of it', async () => {
+  test('on a plan that asks nobody waits for a person all the same', async () => {
     const planId = await createPlan({ ...GATED, options: { autoApprove: true } });
     await run(await ask(planId, 'Then count the files in test'), createRulesPlanner());
-    expect(await readPlan(planId)).toMatchObject({ revision: 2, status: 'executing', autoApproved: 'autoApprove is true' });
+    expect(await readPlan(planId)).toMatchObject({ revision: 2, status: 'pending_approval', quorum: 1, autoApproved: null });
   });
 
   test("leads to a plan that keeps to the task's tools, and to those that people have put in", async () => {

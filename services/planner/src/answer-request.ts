@@ -143,7 +143,7 @@ async function storeRevision(
     origin: planner.name,
     promptVersion: planner.promptVersion,
     actor: { id: request.requestedBy ?? 'planner', roles: [] },
-    decision: decidePolicy(content.options, effectsOf(content)),
+    decision: decidePolicy(content.options, effectsOf(content), { rewritten: true }),
     basedOn: plan.digest,
     request: hold,
   });
