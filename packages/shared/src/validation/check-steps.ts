@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { findCycles } from '../graph.ts';
 import { isObject, type JsonObject } from '../json.ts';
 import type { ValidationContext } from './context.ts';
+import { withLinearPatterns } from './linear-patterns.ts';
 import { hasReferences } from './read-references.ts';
 import type { Candidate } from './read-step.ts';
 import type { Path, Report } from './reading.ts';
@@ -57,8 +58,10 @@ export function checkInputs(candidates: readonly Candidate[], { tools }: Validat
 }
 
 function compileSchema(schema: JsonObject): z.ZodType | null {
+  const checkable = withLinearPatterns(schema);
+  if (checkable === null) return null;
   try {
-    return z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0]);
+    return z.fromJSONSchema(checkable as Parameters<typeof z.fromJSONSchema>[0]);
   } catch {
     // A schema with a keyword that can't be checked here is checked by the executor, with the values known.
     return null;
