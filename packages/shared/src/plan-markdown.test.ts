@@ -120,6 +120,19 @@ describe('a plan as Markdown', () => {
     ]);
   });
 
+  it('shows the input that the steps refer to, and says how much of it is left out', () => {
+    const inputs = (input: Plan['input']) =>
+      /\n## Input\n\n((?:- .*\n)*)/
+        .exec(planMarkdown(plan({ input })))?.[1]
+        ?.trimEnd()
+        .split('\n');
+    expect(inputs({})).toBeUndefined();
+    expect(inputs({ root: 'src', '`# x': ['<b>|', 7] })).toEqual(['- `root`: `"src"`', '- `\'# x`: `["\\u003cb>|",7]`']);
+    expect(inputs({ text: 'x'.repeat(5_000) })?.[0]?.length).toBeLessThan(400);
+    const many = inputs(Object.fromEntries(Array.from({ length: 60 }, (_, at) => [`name${at}`, at])));
+    expect([many?.length, many?.at(-1)]).toEqual([51, '- and 10 more']);
+  });
+
   it('counts effects in the plural where there is not one', () => {
     expect(effectsText({ read: 4, write: 2, destructive: 0 })).toBe('4 reads, 2 writes, 0 destructive');
     expect(effectsText({ read: 1, write: 0, destructive: 1 })).toBe('1 read, 0 writes, 1 destructive');

@@ -6,6 +6,9 @@ import { branchLines, conditionLines, gateLines, listLines } from './plan-rules-
 
 const INPUT_LENGTH = 80;
 const OUTPUT_LENGTH = 300;
+/** Of a value of the plan's input, and how many of these are shown. */
+const INPUT_VALUE_LENGTH = 300;
+const MOST_INPUTS = 50;
 const EFFECTS_LENGTH = 200;
 const OPTION_LENGTH = 100;
 
@@ -89,10 +92,17 @@ function stepRow(step: StepView, position: number, withEffects: boolean): string
   return `| ${cells.join(' | ')} |`;
 }
 
+/** What `{{input...}}` in the steps stands for. */
+function inputLines(input: Plan['input']): string[] {
+  const entries = Object.entries(input);
+  const lines = entries.slice(0, MOST_INPUTS).map(([name, value]) => `- ${code(name)}: ${json(value, INPUT_VALUE_LENGTH)}`);
+  return entries.length > MOST_INPUTS ? [...lines, `- and ${entries.length - MOST_INPUTS} more`] : lines;
+}
+
 const section = (title: string, lines: readonly string[]): string[] => (lines.length === 0 ? [] : ['', `## ${title}`, '', ...lines]);
 
 /**
- * A plan as a person wants to read it: what it is for, where it stands, its effects, a table of its steps and what tools say
+ * A plan as a person wants to read it: what it is for, where it stands, its effects, its input, a table of its steps and what tools say
  * that they will do, what decides whether they run, then errors, outputs and the response. Long inputs and outputs are
  * shortened. `firstPosition` is how many steps stand before those of `plan.steps`, where these are only a part.
  */
@@ -110,6 +120,7 @@ export function planMarkdown(plan: Plan, { firstPosition = 0 }: { firstPosition?
     '',
     ...facts(plan),
     ...(plan.description === '' ? [] : ['', ...quote(plan.description)]),
+    ...section('Input', inputLines(plan.input)),
     ...section('Steps', [
       `| # | Step | Tool | Risk |${withEffects ? ' What it will do |' : ''} After | Input | Status |`,
       `|---:|---|---|---|${withEffects ? '---|' : ''}---|---|---|`,
