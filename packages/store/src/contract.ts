@@ -242,6 +242,8 @@ export interface EventLog {
 /** What the fleet's executors can do. Executors announce their tools; the API and planners read them. */
 export interface ToolCatalogue {
   announceTools(contracts: readonly ToolContract[]): Promise<void>;
+  /** Tools that an executor had and has no more, by name. Another executor that still has one announces it again with its next change. */
+  retractTools(names: readonly string[]): Promise<void>;
   listTools(): Promise<ToolContract[]>;
   /** The names of the conditions that executors have in code. */
   announceConditions(names: readonly string[]): Promise<void>;

@@ -26,7 +26,7 @@
  *   events                 stream  w: every command            capped at about 10,000 entries, by reference
  *   idem:<hash>            hash    w: commands of people       24 hours; a minute for calls without an Idempotency-Key
  *   reconcile              hash    w: the reconciler           for good: where its next sweep of each index goes on
- *   tools                  hash    w: executors at start       a contract stays until an executor announces another of its name
+ *   tools                  hash    w: executors at start       a contract stays until an executor announces another of its name, or loses the tool while it runs
  *   conditions             set     w: executors at start       for good: the names of conditions in code
  *   bull:<queue>:*                 w: BullMQ, and its own scripts inside ours   finished jobs: the last 1,000 of each queue
  * Channel halt: a plan's running steps are to abort.

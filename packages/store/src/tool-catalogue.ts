@@ -10,6 +10,9 @@ export function toolCatalogue(connection: StoreConnection): ToolCatalogue {
       if (contracts.length === 0) return;
       await connection.attempt(() => redis.hset(keys.tools, ...contracts.flatMap((contract) => [contract.name, JSON.stringify(contract)])));
     },
+    async retractTools(names) {
+      if (names.length > 0) await connection.attempt(() => redis.hdel(keys.tools, ...names));
+    },
     async announceConditions(names) {
       if (names.length > 0) await connection.attempt(() => redis.sadd(keys.conditions, ...names));
     },

@@ -52,3 +52,14 @@ test('tools are announced at once, and again when they change; of many changes t
   expect(await announced()).toEqual(['change 49']);
   expect(listening).toBe(false);
 });
+
+test('a tool that is gone is taken back, and announced again when it comes again; those of other executors stay', async () => {
+  const other = defineTool({ name: 'other.tool', description: 'of another', risk: 'read', input: z.object({}), run: () => null });
+  await store.announceTools([other.contract]);
+  tools.delete('mail.send');
+  changed();
+  await expect.poll(announced).toEqual(['of another']);
+  change('again');
+  await expect.poll(announced).toEqual(['again', 'of another']);
+  await announcement.stop();
+});

@@ -9,14 +9,26 @@ export interface Announcement {
   stop(): Promise<void>;
 }
 
-/** Announces all tools, then again each time that some change; resolves after the first time. */
+/** Announces all tools, then again each time that some change, and takes back those that are gone; resolves after the first time. */
 export async function announceTools(
   toolbox: Toolbox,
-  { store, persistence, logger }: { store: Pick<ToolCatalogue, 'announceTools'>; persistence: Persistence; logger: StepLogger },
+  {
+    store,
+    persistence,
+    logger,
+  }: { store: Pick<ToolCatalogue, 'announceTools' | 'retractTools'>; persistence: Persistence; logger: StepLogger },
 ): Promise<Announcement> {
   let isStale = false;
   let announcing: Promise<void> | null = null;
-  const announce = (): Promise<void> => store.announceTools([...toolbox.tools.values()].map(({ contract }) => contract));
+  /** the names that the fleet was told */
+  let announced: ReadonlySet<string> = new Set();
+  const announce = async (): Promise<void> => {
+    const contracts = [...toolbox.tools.values()].map(({ contract }) => contract);
+    const names = new Set(contracts.map(({ name }) => name));
+    await store.announceTools(contracts);
+    await store.retractTools([...announced].filter((name) => !names.has(name)));
+    announced = names;
+  };
 
   /** One at a time, so that an older state is never announced after a newer one. */
   const announceAll = async (): Promise<void> => {
