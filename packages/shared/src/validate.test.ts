@@ -189,3 +189,10 @@ describe('limits', () => {
     expect(issues(steps({ id: 'a', tool: 'any', input: { deep } }))).toEqual([' limit_exceeded']);
   });
 });
+
+test('of millions of issues twenty thousand are listed, and the others counted', () => {
+  const fields = Object.fromEntries(Array.from({ length: 30_000 }, (_, at) => [`field${at}`, 1]));
+  const { issues } = validatePlan({ objective: 'x', steps: [fields] }, context);
+  expect(issues).toHaveLength(20_001);
+  expect(issues.at(-1)).toEqual({ path: '', code: 'limit_exceeded', message: 'there are 10002 more issues than these' });
+});

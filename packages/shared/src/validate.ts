@@ -18,10 +18,26 @@ export type ValidationResult = { valid: true; content: PlanContent; issues: [] }
 
 const PLAN_FIELDS = ['objective', 'description', 'input', 'steps', 'options'];
 
-/** Validates a plan as written. The issues are all there are, not only the first. */
-export function validatePlan(draft: unknown, context: ValidationContext): ValidationResult {
+/** More than this is no plan that somebody could mend by its issues: a body of 4 MB can hold millions of them. */
+const MOST_ISSUES = 20_000;
+
+function collectIssues(): { report: Report; hasIssues(): boolean; listed(): Issue[] } {
   const issues: Issue[] = [];
-  const report: Report = (path, code, message) => issues.push({ path: pathText(path), code, message });
+  let more = 0;
+  return {
+    report(path, code, message) {
+      if (issues.length < MOST_ISSUES) issues.push({ path: pathText(path), code, message });
+      else more++;
+    },
+    hasIssues: () => issues.length > 0,
+    listed: () =>
+      more === 0 ? issues : [...issues, { path: '', code: 'limit_exceeded', message: `there are ${more} more issues than these` }],
+  };
+}
+
+/** Validates a plan as written. The issues are all there are (but for those beyond `MOST_ISSUES`, which are counted), not only the first. */
+export function validatePlan(draft: unknown, context: ValidationContext): ValidationResult {
+  const { report, hasIssues, listed } = collectIssues();
   if (!isObject(draft))
     return { valid: false, issues: [{ path: '', code: 'bad_input', message: `a plan must be an object, got ${typeName(draft)}` }] };
   if (jsonDepth(draft, LIMITS.jsonDepth) > LIMITS.jsonDepth) {
@@ -43,12 +59,12 @@ export function validatePlan(draft: unknown, context: ValidationContext): Valida
   const rawSteps = draft.steps;
   if (!Array.isArray(rawSteps)) {
     report(['steps'], 'bad_input', `must be a list of steps, got ${typeName(rawSteps)}`);
-    return { valid: false, issues };
+    return { valid: false, issues: listed() };
   }
   if (rawSteps.length === 0) report(['steps'], 'limit_exceeded', 'a plan has at least 1 step');
   if (rawSteps.length > LIMITS.steps) {
     report(['steps'], 'limit_exceeded', `a plan has at most ${LIMITS.steps} steps, this one has ${rawSteps.length}`);
-    return { valid: false, issues };
+    return { valid: false, issues: listed() };
   }
   const defaults: StepDefaults = { options, written: isObject(draft.options) ? draft.options : {}, context };
   const candidates = rawSteps
@@ -62,7 +78,7 @@ export function validatePlan(draft: unknown, context: ValidationContext): Valida
   const inputBytes = byteLength(JSON.stringify([input, ...candidates.map(({ step }) => [step.input, step.forEach])]));
   if (inputBytes > LIMITS.inputBytes)
     report(['steps'], 'limit_exceeded', `all inputs together may have ${LIMITS.inputBytes} bytes, these have ${inputBytes}`);
-  if (issues.length > 0) return { valid: false, issues };
+  if (hasIssues()) return { valid: false, issues: listed() };
 
   const steps = candidates.map(({ step }) => step);
   const used = [...new Set(steps.map(({ tool }) => tool))].sort();
@@ -73,7 +89,7 @@ export function validatePlan(draft: unknown, context: ValidationContext): Valida
 
 /** Checks options alone, as a task carries them for its plan. Paths start with `options`. */
 export function validateOptions(options: unknown): Issue[] {
-  const issues: Issue[] = [];
-  readOptions(options, (path, code, message) => issues.push({ path: pathText(path), code, message }));
-  return issues;
+  const { report, listed } = collectIssues();
+  readOptions(options, report);
+  return listed();
 }
