@@ -1,13 +1,20 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Fleet } from './fleet.ts';
 import { startService } from './processes.ts';
 
 let fleet: Fleet;
+/** An executor that is killed leaves its commands' empty home folders behind. */
+const TMPDIR = mkdtempSync(join(tmpdir(), 'countersign-homes-'));
 beforeAll(async () => {
-  fleet = await Fleet.start({ executors: 1, env: { SHELL_COMMANDS: 'sh,echo', OPENAI_API_KEY: 'executor-secret' } });
+  fleet = await Fleet.start({ executors: 1, env: { SHELL_COMMANDS: 'sh,echo', OPENAI_API_KEY: 'executor-secret', TMPDIR } });
 });
-afterAll(() => fleet?.close());
+afterAll(async () => {
+  await fleet?.close();
+  rmSync(TMPDIR, { recursive: true, force: true });
+});
 
 /** The processes with a text in their command line. */
 const processesWith = (text: string): string[] =>

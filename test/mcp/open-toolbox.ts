@@ -28,7 +28,11 @@ export async function openToolbox(mcpServers: Record<string, unknown>, { aborted
       void lines.push({ level, message, ...fields });
   const logger = { debug: into('debug'), info: into('info'), warn: into('warn'), error: into('error') };
   const signal = aborted ? AbortSignal.abort() : new AbortController().signal;
-  const toolbox = await loadTools({ workspaceRoot: folder, mcp: { servers: reading.servers, logger, signal } });
+  const settings = { workspaceRoot: folder, mcp: { servers: reading.servers, logger, signal } };
+  const toolbox = await loadTools(settings).catch((error: unknown) => {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  });
   const tool = (name: string): Tool => {
     const found = toolbox.tools.get(name);
     if (found === undefined) throw new Error(`there is no tool ${name}; there are ${[...toolbox.tools.keys()].join(', ')}`);
