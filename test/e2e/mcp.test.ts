@@ -1,7 +1,7 @@
 /** The tools of MCP servers in plans, through the whole stack. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { JsonObject, Plan, PlanDraft, StepDraft } from '@countersign/shared';
+import type { JsonObject, Plan, PlanDraft, StepDraft, ToolContract } from '@countersign/shared';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { everything } from '../mcp/everything.ts';
 import { childrenOf, isRunning, listed, TrickyFolder } from '../mcp/tricky-server.ts';
@@ -37,7 +37,7 @@ const draft = (steps: StepDraft[], options: PlanDraft['options'] = {}): PlanDraf
 });
 const called = (): unknown[] => tricky.ledger('called').map(({ name }) => name);
 const untilCalled = (count: number) => expect.poll(() => tricky.ledger('called').length, { timeout: 45_000 }).toBe(count);
-const untilAnnounced = (fits: (tool: { name: string; description: string }) => boolean) =>
+const untilAnnounced = (fits: (tool: ToolContract) => boolean) =>
   expect.poll(async () => (await fleet.call('GET', '/v1/tools')).body.items.some(fits), { timeout: 45_000 }).toBe(true);
 
 test('a plan calls tools of a server, one with what the other gave; people see what they sign', async () => {
@@ -68,7 +68,12 @@ test('input that a server’s schema rules out is an issue before anybody is ask
 });
 
 describe('a tool that changes between the approval and the run is not called', () => {
+  /** As the server of this test lists it: what the one before it had changed is known for a moment longer. */
+  const isUnchanged = ({ name, description, inputSchema, risk }: ToolContract): boolean =>
+    name === 'bank.pay' && description === 'Does pay.' && inputSchema.properties === undefined && risk === 'write';
+
   async function approveThenChange(change: () => Promise<unknown>): Promise<Plan> {
+    await untilAnnounced(isUnchanged);
     const created = await fleet.createPlan(draft([{ id: 'pay', tool: 'bank.pay', input: {}, retry: { maxAttempts: 3, delayMs: 10 } }]));
     await change();
     await fleet.approve(created);
