@@ -51,7 +51,7 @@ function overdueGate({ state, now }: Change): { stepId: string; deadline: number
 
 export function pause(state: PlanState, { actor }: CommandOf<'pause'>, now: number): Applied {
   if (state.status !== 'executing') return wrongState(state, state);
-  const timeLeft = state.timeoutAt === null ? null : state.timeoutAt - now;
+  const timeLeft = state.timeoutAt === null ? null : Math.max(0, state.timeoutAt - now);
   const paused = movePlan(unchanged(state, now), 'paused', { type: 'plan.paused', actor, data: {} });
   return done(patchPlan(paused, { timeoutAt: null, timeLeft }));
 }

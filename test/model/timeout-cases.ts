@@ -98,6 +98,13 @@ export const TIMEOUT_CASES: readonly EdgeCase[] = [
     ends: { plan: 'failed', steps: { a: 'cancelled' }, reasons: { a: 'plan_timeout' } },
   },
   {
+    name: 'timeout: a pause after the time was up leaves none, so that a gate that expired meanwhile comes first',
+    steps: [{ id: 'gate', approval: GATE, onError: 'continue' }, { id: 'b' }],
+    options: { planTimeoutMs: 1_000, approvalTimeoutMs: 2_000 },
+    calls: [1_500, [pause, 'ok'], 600, [resume, 'ok'], [tick, 'ok gate plan_timed_out']],
+    ends: { plan: 'failed', steps: { gate: 'failed', b: 'cancelled' } },
+  },
+  {
     name: 'timeout: it counts from the start, not from the approval',
     steps: [{ id: 'a' }],
     quorum: 1,
