@@ -1,7 +1,8 @@
 /**
  * No process that a command starts outlives its call. The processes of a call are its process group, and whatever left the
  * group but carries the call's mark in its environment. A small process beside this one, the watch, ends them where this one
- * is gone before it could: the kernel closes the watch's input then.
+ * is gone before it could: the kernel closes the watch's input then. The watch is told of a call before its first process is
+ * started, because this one may go at any moment after that.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
@@ -16,7 +17,13 @@ export interface MarkedGroup {
   mark: string;
 }
 
-/** Ends a group, and by /proc those that left it. It ignores SIGTERM, which service managers send to every process at once. */
+/** In place of the group of a call whose first process is being started. */
+const NO_GROUP = 'none';
+
+/**
+ * Ends groups, and by /proc those that left them or were being started; again a moment later, because a process that is
+ * being started carries its mark only then. It ignores SIGTERM, which service managers send to every process at once.
+ */
 const WATCH_SCRIPT = `
 trap '' TERM INT HUP
 calls=
@@ -26,8 +33,10 @@ while read -r word call; do
     ended) left=; for one in $calls; do [ "$one" = "$call" ] || left="$left $one"; done; calls=$left ;;
   esac
 done
-for one in $calls; do kill -KILL "-\${one%%:*}"; done
+[ -n "$calls" ] || exit 0
+for one in $calls; do [ "\${one%%:*}" = ${NO_GROUP} ] || kill -KILL "-\${one%%:*}"; done
 for round in 1 2 3; do
+  [ $round = 1 ] || sleep 1
   for one in $calls; do
     for process in /proc/[0-9]*; do
       grep -qsaF "${CALL_MARK}=\${one#*:}" "$process/environ" && kill -KILL "\${process#/proc/}"
@@ -37,6 +46,7 @@ done
 `;
 
 const entry = ({ group, mark }: MarkedGroup): string => `${group}:${mark}`;
+const unstarted = (mark: string): string => `${NO_GROUP}:${mark}`;
 
 interface Watch {
   child: ChildProcess;
@@ -45,6 +55,10 @@ interface Watch {
 
 let watch: Watch | null = null;
 const running = new Map<number, MarkedGroup>();
+/** the marks of calls whose first process is being started */
+const starting = new Set<string>();
+
+const tell = (word: 'began' | 'ended', call: string): void => void watch?.child.stdin?.write(`${word} ${call}\n`);
 
 function startWatch(): Watch {
   const child = spawn('/bin/sh', ['-c', WATCH_SCRIPT], { cwd: '/', detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
@@ -59,12 +73,12 @@ function startWatch(): Watch {
   child.stdin?.on('error', () => {});
   child.once('exit', () => {
     if (watch === started) watch = null;
-    if (running.size > 0 && watch === null) watch = startWatch();
+    if (running.size + starting.size > 0 && watch === null) watch = startWatch();
   });
   // It must not keep this process alive, which it only exists for.
   child.unref();
   (child.stdin as unknown as { unref?(): void } | null)?.unref?.();
-  for (const call of running.values()) child.stdin?.write(`began ${entry(call)}\n`);
+  for (const call of [...[...running.values()].map(entry), ...[...starting].map(unstarted)]) child.stdin?.write(`began ${call}\n`);
   return started;
 }
 
@@ -80,14 +94,27 @@ export async function readyToWatch(): Promise<void> {
   }
 }
 
-export function watchCall(call: MarkedGroup): void {
-  running.set(call.group, call);
-  watch?.child.stdin?.write(`began ${entry(call)}\n`);
+/** Starts a call's first process, watched over from its first moment on. `start` gives its id, or undefined where there is none. */
+export function startWatched<Started extends { pid?: number | undefined }>(mark: string, start: () => Started): Started {
+  starting.add(mark);
+  tell('began', unstarted(mark));
+  try {
+    const started = start();
+    if (started.pid !== undefined) {
+      const call = { group: started.pid, mark };
+      running.set(call.group, call);
+      tell('began', entry(call));
+    }
+    return started;
+  } finally {
+    starting.delete(mark);
+    tell('ended', unstarted(mark));
+  }
 }
 
 export function unwatchCall(call: MarkedGroup): void {
   running.delete(call.group);
-  watch?.child.stdin?.write(`ended ${entry(call)}\n`);
+  tell('ended', entry(call));
 }
 
 /** Signals every process of a group. False where none is left. */

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, pipeline, type Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { CALL_MARK, endCall, isGoneWithin, type MarkedGroup, readyToWatch, signalGroup, unwatchCall, watchCall } from './call-watch.ts';
+import { CALL_MARK, endCall, isGoneWithin, type MarkedGroup, readyToWatch, signalGroup, startWatched, unwatchCall } from './call-watch.ts';
 import { ToolError, throwIfAborted } from './tool.ts';
 
 export interface Command {
@@ -81,7 +81,7 @@ export const runCommand = (command: Command): Promise<CommandEnd> =>
     }
     throwIfAborted(command.signal);
     const mark = randomUUID();
-    const child = start(command, environment(home, mark, command.env));
+    const child = startWatched(mark, () => start(command, environment(home, mark, command.env)));
     const exited = new Promise<CommandEnd>((resolve, reject) => {
       child.once('error', (cause) => reject(startError(command, cause)));
       child.once('exit', (exitCode, signal) => resolve({ exitCode, signal }));
@@ -91,7 +91,6 @@ export const runCommand = (command: Command): Promise<CommandEnd> =>
     child.stdin.end(command.stdin);
     if (child.pid === undefined) return exited;
     const call: MarkedGroup = { group: child.pid, mark };
-    watchCall(call);
     let killAt = Number.POSITIVE_INFINITY;
     let killer: NodeJS.Timeout | undefined;
     const stop = (): void => {
