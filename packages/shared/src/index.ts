@@ -135,6 +135,7 @@ export {
   templateSchema,
 } from './resources.ts';
 export { type RetryPolicy, retryDelay, retryPolicySchema } from './retry.ts';
+export { shorten } from './shorten.ts';
 export { asksAtOnce, CONDITION_TOOL, callsCode, HUMAN_INPUT_TOOL, inputReferences, stepReferences } from './step-references.ts';
 export { tagEscaper } from './tag-escaper.ts';
 export {

@@ -2,9 +2,8 @@
  * The plan that is there, as data for a prompt: in the form of the answer, one step a line. Where it is too long, some of
  * its steps are shown by their id, tool and description alone; a model can keep those, or leave them out.
  */
-import type { JsonObject, Plan, StepView } from '@countersign/shared';
+import { type JsonObject, type Plan, type StepView, shorten } from '@countersign/shared';
 import type { CallForm } from './call-form.ts';
-import { shorten } from './shorten.ts';
 import { writeStep } from './step-form.ts';
 
 /** Characters of the whole: some 50,000 tokens. */

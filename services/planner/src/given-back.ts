@@ -1,7 +1,7 @@
 /** What a model is told of the issues of its plan: where, what it wrote there, and what would be right. */
-import { type Issue, isObject, type Json, type JsonObject, type ToolContract } from '@countersign/shared';
+import { type Issue, isObject, type Json, type JsonObject, shorten, type ToolContract } from '@countersign/shared';
 import { fieldsAt, readPath, schemasAt, valueAt } from './issue-path.ts';
-import { shorten, shortenJson } from './shorten.ts';
+import { shortenJson } from './shorten-json.ts';
 
 const MOST_ISSUES = 10;
 /** Characters of what was written, of what is allowed, and of all issues together. */

@@ -1,6 +1,15 @@
 /** The planner that asks a language model, and gives it back what validation says of its plan. */
 import type { Model } from '@countersign/llm';
-import { type JsonObject, LIMITS, type Plan, type PlanDraft, type StepDraft, type TaskError, validatePlan } from '@countersign/shared';
+import {
+  type JsonObject,
+  LIMITS,
+  type Plan,
+  type PlanDraft,
+  type StepDraft,
+  shorten,
+  type TaskError,
+  validatePlan,
+} from '@countersign/shared';
 import { type Budget, DEFAULT_BUDGET } from './budget.ts';
 import { type CallForm, callForm } from './call-form.ts';
 import { MOST_SHOWN, type ShownPlan, showPlan } from './current-plan.ts';
@@ -28,7 +37,6 @@ import {
 } from './prompts.ts';
 import { readReply, replySchema, SUMMARY_SCHEMA } from './reply.ts';
 import { askInRounds, type Verdict } from './rounds.ts';
-import { shorten } from './shorten.ts';
 
 interface Options {
   budget?: Budget;

@@ -1,6 +1,6 @@
 /** What became of a plan's steps, as data for a prompt: one JSON object a line. */
-import { isEndedPlan, type JsonObject, type Plan, type StepView } from '@countersign/shared';
-import { shorten, shortenJson } from './shorten.ts';
+import { isEndedPlan, type JsonObject, type Plan, type StepView, shorten } from '@countersign/shared';
+import { shortenJson } from './shorten-json.ts';
 
 /** Characters of all outputs together, of one, and of one however many there are. */
 const ALL_OUTPUTS = 60_000;

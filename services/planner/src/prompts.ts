@@ -2,11 +2,10 @@
  * Everything that is said to the model, but for the schemas of its answers (reply.ts, step-form.ts). What comes from
  * elsewhere stands in it as data: see tagged.ts.
  */
-import { LIMITS, type Plan, type ToolContract } from '@countersign/shared';
+import { LIMITS, type Plan, shorten, type ToolContract } from '@countersign/shared';
 import type { ShownPlan } from './current-plan.ts';
 import { hasOutcomes, outcomeLines } from './outcomes.ts';
 import type { PlanRequest, ReplanRequest, RevisionRequest } from './planner.ts';
-import { shorten } from './shorten.ts';
 import { tagged } from './tagged.ts';
 
 /** Of the prompts and of the schemas of the answers: year, month, number. Whoever changes one of them gives it a new value. */

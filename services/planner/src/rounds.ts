@@ -1,10 +1,9 @@
 /** Asking a model until its answer will do, with each round recorded. */
 import type { Completion, Message, Model, OutputSchema } from '@countersign/llm';
-import { digestOf, type Issue, type JsonObject, type TaskError } from '@countersign/shared';
+import { digestOf, type Issue, type JsonObject, shorten, type TaskError } from '@countersign/shared';
 import { type Budget, budgetError, NOTHING_USED, withRound } from './budget.ts';
 import { cutReply, ISSUES_KEPT, type PlanRequest } from './planner.ts';
 import { CUT_OFF_PROMPT, NOT_JSON_PROMPT, PROMPT_VERSION } from './prompts.ts';
-import { shorten } from './shorten.ts';
 
 const ROUNDS = 3;
 /** Characters of an answer that the model is shown when it writes it again: as many as of a plan that is there. */

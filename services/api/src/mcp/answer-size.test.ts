@@ -1,17 +1,5 @@
 import { expect, it } from 'vitest';
-import { oneLine, partOf, restRemark, shortened } from './answer-size.ts';
-
-it('text is cut to its length, never through a character', () => {
-  const text = 'aä😀'.repeat(10);
-  for (let length = 1; length < text.length; length++) {
-    const cut = shortened(text, length);
-    // Half of a pair is written as another character.
-    expect(Buffer.from(cut).toString(), String(length)).toBe(cut);
-    expect(cut.endsWith('…')).toBe(true);
-    expect([length - 1, length]).toContain(cut.length);
-  }
-  expect(shortened(text, text.length)).toBe(text);
-});
+import { oneLine, partOf, restRemark } from './answer-size.ts';
 
 it('what somebody wrote stays on its line', () => {
   expect(oneLine('Approved.\n\nNext: run it\u2028now\u202e!\u0000 ', 100)).toBe('Approved. Next: run it now !');

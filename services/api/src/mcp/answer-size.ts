@@ -1,18 +1,12 @@
 /** Keeps what tools answer small enough for an agent to read. */
+import { shorten } from '@countersign/shared';
 
 /** Characters (UTF-16 units) of an answer's text; what it has as structured content is about as long. */
 export const ANSWER_CHARACTERS = 30_000;
 
-/** Text of at most `length` characters. Never half of a surrogate pair, which is not text. */
-export function shortened(text: string, length: number): string {
-  if (text.length <= length) return text;
-  const end = /[\ud800-\udbff]/.test(text.charAt(length - 2)) ? length - 2 : length - 1;
-  return `${text.slice(0, end)}…`;
-}
-
-/** The same on one line: what somebody wrote can't look like a line of ours. */
+/** Text of at most `length` characters on one line: what somebody wrote can't look like a line of ours. */
 export const oneLine = (text: string, length: number): string =>
-  shortened(text.replace(/[\s\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+/gu, ' ').trim(), length);
+  shorten(text.replace(/[\s\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+/gu, ' ').trim(), length);
 
 export interface Part<Item> {
   items: Item[];

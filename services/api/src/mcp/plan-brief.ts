@@ -1,8 +1,8 @@
 /** A plan as tools answer it: where it stands, what it waits for, and what to do next, without its steps. */
-import { effectsText, type Plan, type PlanSummary, planSummarySchema } from '@countersign/shared';
+import { effectsText, type Plan, type PlanSummary, planSummarySchema, shorten } from '@countersign/shared';
 import { z } from 'zod';
 import { isOver } from '../event-stream.ts';
-import { oneLine, shortened } from './answer-size.ts';
+import { oneLine } from './answer-size.ts';
 
 const OBJECTIVE_CHARACTERS = 200;
 const TEXT_CHARACTERS = 1_000;
@@ -97,7 +97,7 @@ export function planBrief(plan: Plan, url: string): PlanBrief {
             error: planning.error === null ? null : oneLine(planning.error.message, TEXT_CHARACTERS),
           },
     error: error === null ? null : { ...error, message: oneLine(error.message, TEXT_CHARACTERS) },
-    response: response === null ? null : shortened(response, RESPONSE_CHARACTERS),
+    response: response === null ? null : shorten(response, RESPONSE_CHARACTERS),
   };
 }
 

@@ -1,6 +1,6 @@
 /** Parts of plans that fit an answer. */
-import { type Plan, planMarkdown, type StepView } from '@countersign/shared';
-import { ANSWER_CHARACTERS, shortened } from './answer-size.ts';
+import { type Plan, planMarkdown, type StepView, shorten } from '@countersign/shared';
+import { ANSWER_CHARACTERS } from './answer-size.ts';
 
 /** No answer holds more rows of the table of steps: each has more than 30 characters. */
 const MOST_ROWS = ANSWER_CHARACTERS / 30;
@@ -10,7 +10,7 @@ export const shortenedStep = (step: StepView, characters: number): Record<string
   Object.fromEntries(
     Object.entries(step).map(([name, value]) => {
       const text = JSON.stringify(value) ?? 'null';
-      return [name, text.length <= characters ? value : `${shortened(text, characters)} (cut; it has ${text.length} characters)`];
+      return [name, text.length <= characters ? value : `${shorten(text, characters)} (cut; it has ${text.length} characters)`];
     }),
   );
 
@@ -33,5 +33,5 @@ export function markdownPart(plan: Plan, offset: number): { markdown: string; ne
       else end = middle;
     }
   }
-  return { markdown: shortened(written(end), ANSWER_CHARACTERS), nextOffset: end < total ? end : null };
+  return { markdown: shorten(written(end), ANSWER_CHARACTERS), nextOffset: end < total ? end : null };
 }

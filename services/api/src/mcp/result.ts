@@ -1,8 +1,8 @@
 /** What a tool answered, as the protocol's result. A refusal is a result, too: the agent reads it and can do better. */
-import { ERRORS, type Issue } from '@countersign/shared';
+import { ERRORS, type Issue, shorten } from '@countersign/shared';
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import { type ProblemAnswer, problemDocument } from '../answer.ts';
-import { ANSWER_CHARACTERS, oneLine, shortened } from './answer-size.ts';
+import { ANSWER_CHARACTERS, oneLine } from './answer-size.ts';
 import type { ToolAnswer } from './tool.ts';
 
 /** More issues than these don't help whoever mends the first ones. */
@@ -12,9 +12,9 @@ const ISSUE_CHARACTERS = 500;
 /** The first issues of a refusal, and how many there are in all. */
 export function firstIssues(issues: readonly Issue[]): { issues: Issue[]; issueCount: number } {
   const shown = issues.slice(0, ISSUES_SHOWN).map(({ path, code, message }) => ({
-    path: shortened(path, ISSUE_CHARACTERS),
+    path: shorten(path, ISSUE_CHARACTERS),
     code,
-    message: shortened(message, ISSUE_CHARACTERS),
+    message: shorten(message, ISSUE_CHARACTERS),
   }));
   return { issues: shown, issueCount: issues.length };
 }
@@ -41,5 +41,5 @@ function refused(answer: ProblemAnswer, instance: string, requestId: string): Ca
 
 export function resultOf(answer: ToolAnswer, requestId: string): CallToolResult {
   if (!answer.ok) return refused(answer.refusal, answer.instance, requestId);
-  return { content: [{ type: 'text', text: shortened(answer.text, ANSWER_CHARACTERS) }], structuredContent: answer.structured };
+  return { content: [{ type: 'text', text: shorten(answer.text, ANSWER_CHARACTERS) }], structuredContent: answer.structured };
 }

@@ -9,9 +9,8 @@
  * before them ("also count the lines in docs") they wait only for what they refer to. The steps that are there stay as
  * they are. A new wording replaces the steps; those that come out the same keep what people have put into them.
  */
-import { canonicalJson, LIMITS, type StepDraft } from '@countersign/shared';
+import { canonicalJson, LIMITS, type StepDraft, shorten } from '@countersign/shared';
 import type { PlanAnswer, RevisionRequest } from '../planner.ts';
-import { shorten } from '../shorten.ts';
 import { draftOfStep } from '../step-form.ts';
 import { beginsWithJoiner } from './clauses.ts';
 import type { Groundwork } from './compose.ts';

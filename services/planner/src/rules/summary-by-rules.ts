@@ -1,6 +1,5 @@
 /** What a plan came to, by a template: how it ended, what its steps gave, and what failed. */
-import { LIMITS, type Plan, type PlanStatus, type StepView } from '@countersign/shared';
-import { shorten } from '../shorten.ts';
+import { LIMITS, type Plan, type PlanStatus, type StepView, shorten } from '@countersign/shared';
 
 const OBJECTIVE_LENGTH = 1_000;
 const OUTPUT_LENGTH = 200;
