@@ -4,7 +4,7 @@
  */
 import { isObject, type Json, type JsonObject, type ToolContract } from '@countersign/shared';
 import { add, fitsOneEnum, isWithin, type SchemaSize, STRICT_LIMITS, sizeOf } from './schema-size.ts';
-import { type StrictForm, strictForm } from './strict-schema.ts';
+import { type StrictForm, strictForm } from './strict-form.ts';
 
 export interface CallForm {
   schema: JsonObject;

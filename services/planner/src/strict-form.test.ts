@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '@countersign/shared';
 import { describe, expect, test } from 'vitest';
-import { strictForm } from './strict-schema.ts';
+import { strictForm } from './strict-form.ts';
 
 const PLACEHOLDER = { type: 'string', description: '{{...}}' };
 const NULL = { type: 'null' };
