@@ -1,18 +1,16 @@
 --[[
-  Adds a job of the planner with BullMQ's own script; see jobs.lua. Adding one again needs another number, because BullMQ
-  keeps the record of a finished job and adds no second one of its id.
+  Adds a job of the planner. Adding one again needs another number, because BullMQ keeps the record of a finished job and
+  adds no second one of its id.
 ]]
+--- include standard-job
+
 local function planningJobId(id, number)
   return number == 1 and id or id .. '.' .. number
 end
 
 -- `data` is JSON text. A planner's job fails only while Redis can't be written: it is tried again until it can.
 local function addPlanningJob(jobId, name, data)
-  local base = prefix .. ':bull:planning:'
-  addStandardJob(
-    { base .. 'wait', base .. 'paused', base .. 'meta', base .. 'id', base .. 'completed', base .. 'delayed', base .. 'active', base .. 'events', base .. 'marker' },
-    { cmsgpack.pack({ base, jobId, name, time() }), data, cmsgpack.pack({ attempts = 1000000, backoff = { type = 'fixed', delay = 1000 } }) }
-  )
+  addJob('planning', jobId, { name = name, data = data, options = { attempts = 1000000, backoff = { type = 'fixed', delay = 1000 } } })
 end
 
 local function addTaskJob(taskId, number)
