@@ -5,6 +5,7 @@ import type { Json, JsonObject } from '@countersign/shared';
 import { loadTools, type Tool, type ToolContext } from '@countersign/tools';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type ModelBehaviour, type ModelReply, type ModelServer, startModelServer } from '../model-server/model-server.ts';
+import { toolContext } from '../tool-call/tool-context.ts';
 
 const KEY = 'sk-secret-0123456789';
 const NAMES: JsonObject = {
@@ -24,22 +25,10 @@ async function toolWith(behaviour: ModelBehaviour, options: Partial<ModelOptions
 }
 afterEach(() => server?.close());
 
-const silent = { debug() {}, info() {}, warn() {}, error() {} };
-
 async function run(tool: Tool, input: Json, fields: Partial<ToolContext> = {}): Promise<Json> {
   const checked = tool.check(input);
   if (!checked.ok) throw new Error(`the input is refused: ${checked.message}`);
-  return tool.run(checked.value, {
-    signal: new AbortController().signal,
-    idempotencyKey: 'pln_1.step.1',
-    planId: 'pln_1',
-    stepId: 'step',
-    attempt: 1,
-    logger: silent,
-    progress() {},
-    evaluate: () => false,
-    ...fields,
-  });
+  return tool.run(checked.value, toolContext(fields));
 }
 
 const said = (index = 0) => server.requests[index]?.body.messages ?? [];
@@ -263,7 +252,7 @@ describe('a server that gives no answer', () => {
 
 test('reviewers are told the model, what it is asked, and with what', async () => {
   const tool = await toolWith([]);
-  const context = { signal: new AbortController().signal, planId: 'pln_1', stepId: 'step', logger: silent };
+  const context = toolContext();
   const words = (input: JsonObject) => tool.effects?.(input, context);
   expect(await words({ prompt: 'Who?', data: '{{read.output.text}}' })).toBe('asks the model tiny: "Who?", with "{{read.output.text}}"');
   expect(await words({ prompt: 'Who?', data: [1, 2] })).toBe('asks the model tiny: "Who?", with 5 characters of data');

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Json } from '@countersign/shared';
 import { loadMcpConfig, loadTools, type Tool, type Toolbox, type ToolContext, ToolError } from '@countersign/tools';
+import { toolContext } from '../tool-call/tool-context.ts';
 
 export interface OpenToolbox {
   toolbox: Toolbox;
@@ -47,17 +48,7 @@ export async function openToolbox(mcpServers: Record<string, unknown>, { aborted
       const called = tool(name);
       const checked = called.check(input);
       if (!checked.ok) throw new ToolError('invalid_input', checked.message);
-      return called.run(checked.value, {
-        signal: new AbortController().signal,
-        idempotencyKey: 'pln_1.step.1',
-        planId: 'pln_1',
-        stepId: 'step',
-        attempt: 1,
-        logger,
-        progress() {},
-        evaluate: () => false,
-        ...context,
-      });
+      return called.run(checked.value, toolContext({ logger, ...context }));
     },
     async close() {
       await toolbox.close?.();

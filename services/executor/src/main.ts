@@ -2,19 +2,12 @@
 import { modelFrom } from '@countersign/llm';
 import { ConfigError, runService } from '@countersign/service';
 import { openStore } from '@countersign/store';
-import { loadMcpConfig, loadTools, type Toolbox, type ToolLogger } from '@countersign/tools';
+import { loadMcpConfig, loadTools, type Toolbox } from '@countersign/tools';
 import { configSchema } from './config.ts';
 import { startDuties } from './duties.ts';
 import { startExecutor } from './executor.ts';
 import { startReviews } from './review.ts';
-import type { StepLogger } from './step-log.ts';
-
-const toolLogger = (logger: StepLogger): ToolLogger => ({
-  debug: (message, fields = {}) => logger.debug(fields, message),
-  info: (message, fields = {}) => logger.info(fields, message),
-  warn: (message, fields = {}) => logger.warn(fields, message),
-  error: (message, fields = {}) => logger.error(fields, message),
-});
+import { toolLogger } from './step-log.ts';
 
 await runService({
   name: 'executor',
@@ -32,7 +25,10 @@ await runService({
         toolsDir: config.TOOLS_DIR,
         allowPrivateNetworks: config.HTTP_ALLOW_PRIVATE,
         shellCommands: config.SHELL_COMMANDS,
-        mcp: mcp === null ? undefined : { servers: mcp.servers, logger: toolLogger(logger), signal },
+        mcp:
+          mcp === null
+            ? undefined
+            : { servers: mcp.servers, logger: toolLogger((level, message, fields = {}) => logger[level](fields, message)), signal },
         languageModel: modelFrom(config) ?? undefined,
       });
       const { close: closeToolbox } = toolbox;

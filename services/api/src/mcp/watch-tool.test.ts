@@ -1,4 +1,4 @@
-import type { Json, Plan } from '@countersign/shared';
+import type { Issue, Json, Plan } from '@countersign/shared';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { callTool } from '../../test/mcp-call.ts';
 import { completeSteps, createPlan, useApi, whenPlan } from '../../test/running-api.ts';
@@ -15,8 +15,15 @@ beforeEach(() => {
   };
 });
 
-// biome-ignore lint/suspicious/noExplicitAny: answers are looked at field by field, which is what the tests are about
-async function watch(plan: Pick<Plan, 'id'>, args: Record<string, Json> = {}): Promise<any> {
+/** A plan's state, or the problem where the call is refused. */
+interface Watched {
+  after: string;
+  plan: Pick<Plan, 'digest' | 'revision'>;
+  reason?: string;
+  issues?: Issue[];
+}
+
+async function watch(plan: Pick<Plan, 'id'>, args: Record<string, Json> = {}): Promise<Watched> {
   const { body } = await callTool(api.url, 'watch_plan', { planId: plan.id, ...args });
   return body.result.structuredContent;
 }

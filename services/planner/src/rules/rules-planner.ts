@@ -1,6 +1,7 @@
 /** The planner without a model: recipes first, then the grammar. The same words and tools give the same plan. */
 import type { TaskError } from '@countersign/shared';
 import { cutReply, type PlanAnswer, type Planner, type PlanRequest, type ReplanRequest } from '../planner.ts';
+import { roundWithoutModel } from '../round-without-model.ts';
 import { readObjective } from './read-objective.ts';
 import { reviseByRules } from './revise-by-rules.ts';
 import { summaryByRules } from './summary-by-rules.ts';
@@ -13,20 +14,8 @@ export function createRulesPlanner(now: () => number = Date.now): Planner {
   ): Promise<Given> {
     const startedAt = now();
     const { answer, reply } = work();
-    await onRound({
-      round: 1,
-      planner: 'rules',
-      model: null,
-      format: null,
-      promptVersion: null,
-      promptHash: null,
-      startedAt: new Date(startedAt).toISOString(),
-      durationMs: Math.max(0, Math.round(now() - startedAt)),
-      reply: cutReply(reply),
-      issues: [],
-      error: answer.ok ? null : `${answer.error.code}: ${answer.error.message}`,
-      usage: null,
-    });
+    const error = answer.ok ? null : `${answer.error.code}: ${answer.error.message}`;
+    await onRound(roundWithoutModel('rules', { startedAt, endedAt: now() }, { reply: cutReply(reply), issues: [], error }));
     return answer;
   }
   return {
