@@ -31,6 +31,13 @@ const OWNERS: Record<string, string> = {
   express: 'services/api',
   openai: 'packages/llm',
   pino: 'packages/service',
+  'prom-client': 'packages/service',
+  yaml: 'packages/service',
+  'rate-limiter-flexible': 'packages/store',
+  'bullmq-otel': 'packages/store',
+  jose: 'services/api',
+  helmet: 'services/api',
+  standardwebhooks: 'services/executor',
 };
 const SHARED_LIBRARIES = ['zod', 'vitest'];
 const KIND_NAMES = /^(utils?|helpers?|common|types?|interfaces?)$/;

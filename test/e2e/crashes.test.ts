@@ -130,7 +130,7 @@ test('executors killed and the queue of steps obliterated: what ran is handed ou
   await Promise.all(fleet.executors.map((executor) => executor.end('SIGKILL')));
   fleet.executors = [];
   const redis = new Redis(fleet.redis.url, { maxRetriesPerRequest: null });
-  const queue = new Queue(STEPS_QUEUE, { connection: redis, prefix: '{cs}:bull' });
+  const queue = new Queue(STEPS_QUEUE, { connection: redis, prefix: '{cs0}:bull' });
   await queue.obliterate({ force: true });
   await queue.close();
   redis.disconnect();

@@ -184,7 +184,7 @@ describe('executors that come and go', () => {
     const next = await fleet.createPlan(draft(foretold('b', { value: 1 })));
     expect(wordsIn(await fleet.reviewed(next.id))).toEqual({ b: 'destroys 1' });
     const redis = new Redis(fleet.redis.url, { maxRetriesPerRequest: null });
-    const reviews = new Queue(REVIEWS_QUEUE, { connection: redis, prefix: '{cs}:bull' });
+    const reviews = new Queue(REVIEWS_QUEUE, { connection: redis, prefix: '{cs0}:bull' });
     try {
       await expect.poll(() => reviews.getJobState(`${id}.1`), { timeout: 30_000 }).toBe('failed');
     } finally {

@@ -70,10 +70,10 @@ async function createPlans(store, tools, { plans, steps }) {
 }
 
 async function runPlans(store, redis, plans) {
-  const before = await redis.zcard('{cs}:plans:completed');
+  const before = await redis.zcard('{cs0}:plans:completed');
   const start = performance.now();
   await Promise.all(plans.map(({ id, digest }) => store.approvePlan(id, { actor, digest })));
-  await until(async () => (await redis.zcard('{cs}:plans:completed')) - before === plans.length);
+  await until(async () => (await redis.zcard('{cs0}:plans:completed')) - before === plans.length);
   return performance.now() - start;
 }
 
@@ -91,7 +91,7 @@ async function runRaw(queue, redis, count) {
 async function memoryPerStep(redis, plans, stepsOfEach) {
   let bytes = 0;
   for (const { id } of plans)
-    for (const key of await redis.keys(`{cs}:plan:${id}*`)) bytes += await redis.memory('USAGE', key, 'SAMPLES', 0);
+    for (const key of await redis.keys(`{cs0}:plan:${id}*`)) bytes += await redis.memory('USAGE', key, 'SAMPLES', 0);
   return bytes / (plans.length * stepsOfEach);
 }
 
@@ -107,7 +107,7 @@ async function main() {
     return child;
   };
   const redis = new Redis(server.url);
-  const store = openStore({ redisUrl: server.url });
+  const store = openStore({ redis: { url: server.url } });
   const queue = new Queue('raw', { connection: redis, prefix: '{raw}:bull' });
   try {
     const executor = fileURLToPath(new URL('../../services/executor/dist/main.js', import.meta.url));

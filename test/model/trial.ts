@@ -13,7 +13,7 @@ export interface Trial {
 export async function openTrial(): Promise<Trial> {
   const redis = await startTestRedis();
   const clock: Clock = { now: START };
-  const store = openStore({ redisUrl: redis.url, clock: () => clock.now });
+  const store = openStore({ redis: { url: redis.url }, clock: () => clock.now });
   return {
     store,
     clock,

@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis.stop());
 beforeEach(async () => {
-  store = openStore({ redisUrl: redis.url, prefix: `{a${++tests}}` });
+  store = openStore({ redis: { url: redis.url }, prefix: `{a${++tests}}` });
   await store.announceTools(TOOLS);
 });
 afterEach(async () => {

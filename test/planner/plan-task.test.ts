@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis.stop());
 beforeEach(async () => {
-  store = openStore({ redisUrl: redis.url, prefix: `{t${++tests}}` });
+  store = openStore({ redis: { url: redis.url }, prefix: `{t${++tests}}` });
   await store.announceTools([COUNT]);
 });
 afterEach(async () => {
@@ -261,7 +261,7 @@ describe('what goes wrong is recorded on the task', () => {
   });
 
   test('that no executor has announced anything', async () => {
-    const bare = openStore({ redisUrl: redis.url, prefix: `{bare${tests}}` });
+    const bare = openStore({ redis: { url: redis.url }, prefix: `{bare${tests}}` });
     const created = await bare.createTask({
       request: { objective: 'Count', input: {}, options: {}, tools: null, template: null },
       actor: ACTOR,
@@ -395,7 +395,7 @@ describe('two planners', () => {
 
 test('a store that goes away while the model works is thrown, so that the job is delivered again', async () => {
   const own = await startEmbeddedRedis();
-  const away = openStore({ redisUrl: own.url, commandTimeoutMs: 500 });
+  const away = openStore({ redis: { url: own.url }, commandTimeoutMs: 500 });
   await away.announceTools([COUNT]);
   const created = await away.createTask({
     request: { objective: 'Count', input: {}, options: {}, tools: null, template: null },

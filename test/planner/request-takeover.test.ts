@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis.stop());
 beforeEach(async () => {
-  store = openStore({ redisUrl: redis.url, prefix: `{a${++tests}}` });
+  store = openStore({ redis: { url: redis.url }, prefix: `{a${++tests}}` });
   await store.announceTools(TOOLS);
 });
 afterEach(() => store.close());
@@ -81,7 +81,7 @@ describe('two planners', () => {
 test('a store that goes away while the model works is thrown, so that the job is delivered again', async () => {
   const own = await startEmbeddedRedis();
   const outer = store;
-  store = openStore({ redisUrl: own.url, commandTimeoutMs: 500 });
+  store = openStore({ redis: { url: own.url }, commandTimeoutMs: 500 });
   await store.announceTools(TOOLS);
   const job = await askRevision(store, await createPlan(store, GATED), 'Then count the files in test');
   const planner = plannerThat(async () => {

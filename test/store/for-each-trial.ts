@@ -35,7 +35,7 @@ export function useForEachTrial(): ForEachTrial {
   let plan: PlanByHand | null;
   beforeEach(() => {
     clock.now = Date.UTC(2026, 0, 1);
-    store = openStore({ redisUrl: server.url, clock: () => clock.now });
+    store = openStore({ redis: { url: server.url }, clock: () => clock.now });
     redis = new Redis(server.url, { maxRetriesPerRequest: null });
     plan = null;
   });

@@ -15,7 +15,7 @@ import type { Redis } from 'ioredis';
 import { expect } from 'vitest';
 import { createCommand, reviseCommand } from '../model/submission.ts';
 
-export const PREFIX = '{cs}:bull';
+export const PREFIX = '{cs0}:bull';
 export const ANN = { id: 'ann', roles: ['admin' as const] };
 export const BROKEN: StepError = { code: 'tool_error', message: 'broken', retryable: true };
 export const FATAL: StepError = { ...BROKEN, retryable: false };

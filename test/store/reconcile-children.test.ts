@@ -63,7 +63,7 @@ describe('a child that is', () => {
   test('ready, the ready set lost: queued when there is room, in its order', async () => {
     const plan = await start([each(), step('later')], { maxParallelSteps: 1 });
     await plan.expand('each', [0, 1, 2]);
-    await plan.redis.del(`{cs}:plan:${plan.planId}:ready`);
+    await plan.redis.del(`{cs0}:plan:${plan.planId}:ready`);
     expect(await reconciled(plan.store)).toEqual([...['each[1]', 'each[2]', 'later'].map((id) => `step_readied ${id} not_in_ready_set`)]);
     await completes(plan, ...children(3), 'later');
   });

@@ -13,7 +13,7 @@ let store: Store;
 let redis: Redis;
 let planning: Queue;
 beforeEach(() => {
-  store = openStore({ redisUrl: server.url });
+  store = openStore({ redis: { url: server.url } });
   redis = new Redis(server.url, { maxRetriesPerRequest: null });
   planning = new Queue(PLANNING_QUEUE, { connection: redis, prefix: PREFIX });
 });

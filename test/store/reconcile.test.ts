@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCommand, TOOL } from '../model/submission.ts';
 import { useTestRedis } from '../redis/test-redis.ts';
 
-const PREFIX = '{cs}:bull';
+const PREFIX = '{cs0}:bull';
 const ANN = { id: 'ann', roles: ['admin' as const] };
 const BROKEN: StepError = { code: 'tool_error', message: 'broken', retryable: true };
 
@@ -19,7 +19,7 @@ let planning: Queue;
 const cleanUps: (() => Promise<unknown>)[] = [];
 
 beforeEach(() => {
-  store = openStore({ redisUrl: server.url });
+  store = openStore({ redis: { url: server.url } });
   redis = new Redis(server.url, { maxRetriesPerRequest: null });
   steps = new Queue(STEPS_QUEUE, { connection: redis, prefix: PREFIX });
   planning = new Queue('planning', { connection: redis, prefix: PREFIX });
@@ -104,7 +104,7 @@ async function completes(planId: string): Promise<Plan> {
   const plan = await planOf(planId);
   const recorded = (await store.readEvents(planId)).filter(({ type }) => type === 'step.completed').map(({ stepId }) => stepId);
   expect(recorded.sort()).toEqual(plan.steps.map(({ id }) => id).sort());
-  const [, , , , , inflight, ready, running] = ((await redis.hget(`{cs}:plan:${planId}:steps`, '@')) ?? '').split('|');
+  const [, , , , , inflight, ready, running] = ((await redis.hget(`{cs0}:plan:${planId}:steps`, '@')) ?? '').split('|');
   expect({ inflight, ready, running }, 'the counts of an ended plan').toEqual({ inflight: '0', ready: '0', running: '0' });
   return plan;
 }
@@ -171,7 +171,7 @@ const CASES: Case[] = [
       await claim(planId, 'a');
       await store.failStep(holdOf(planId, 'a'), { error: BROKEN, delayMs: 1 });
       await claim(planId, 'b');
-      await redis.zrem(`{cs}:plan:${planId}:ready`, 'c');
+      await redis.zrem(`{cs0}:plan:${planId}:ready`, 'c');
       await steps.obliterate({ force: true });
       await expect.poll(async () => Date.parse(String((await planOf(planId)).steps[0]?.reason?.detail.until)) < Date.now()).toBe(true);
     },
@@ -195,7 +195,7 @@ const CASES: Case[] = [
     steps: [step('a'), step('b'), step('c')],
     cap: 1,
     async break(planId) {
-      await redis.del(`{cs}:plan:${planId}:ready`);
+      await redis.del(`{cs0}:plan:${planId}:ready`);
     },
     mended: ['step_readied b not_in_ready_set', 'step_readied c not_in_ready_set'],
     events: [],
@@ -205,8 +205,8 @@ const CASES: Case[] = [
     steps: [step('a'), step('b'), step('c')],
     cap: 1,
     async break(planId) {
-      const state = (await redis.hget(`{cs}:plan:${planId}:steps`, '@')) ?? '';
-      await redis.hset(`{cs}:plan:${planId}:steps`, '@', state.replace('executing||1|1|', 'executing||1|2|'));
+      const state = (await redis.hget(`{cs0}:plan:${planId}:steps`, '@')) ?? '';
+      await redis.hset(`{cs0}:plan:${planId}:steps`, '@', state.replace('executing||1|1|', 'executing||1|2|'));
     },
     mended: ['steps_admitted room_under_cap'],
     events: ['step.queued b 1'],
@@ -227,10 +227,10 @@ const CASES: Case[] = [
 /** As if the plan's end had not been recorded. */
 async function setBack(planId: string): Promise<void> {
   const { status } = await planOf(planId);
-  const state = (await redis.hget(`{cs}:plan:${planId}:steps`, '@')) ?? '';
-  await redis.hset(`{cs}:plan:${planId}:steps`, '@', state.replace(status, 'executing'));
-  await redis.zrem(`{cs}:plans:${status}`, planId);
-  await redis.zadd('{cs}:plans:executing', 0, planId);
+  const state = (await redis.hget(`{cs0}:plan:${planId}:steps`, '@')) ?? '';
+  await redis.hset(`{cs0}:plan:${planId}:steps`, '@', state.replace(status, 'executing'));
+  await redis.zrem(`{cs0}:plans:${status}`, planId);
+  await redis.zadd('{cs0}:plans:executing', 0, planId);
 }
 
 const shown = async (planId: string): Promise<string[]> =>
@@ -252,7 +252,7 @@ describe('a step or plan that is', () => {
   test.each(CASES)('$name; mended by two at once, it is mended once', async (each) => {
     const planId = await startPlan(each.steps, { maxParallelSteps: each.cap ?? 5 });
     await each.break(planId);
-    const other = openStore({ redisUrl: server.url });
+    const other = openStore({ redis: { url: server.url } });
     cleanUps.push(() => other.close());
     const runs = await Promise.all([reconcile(), reconcile(0, other), reconcile(), reconcile(0, other)]);
     expect(said(runs.flat())).toEqual(each.mended);

@@ -7,7 +7,7 @@ import { useTestRedis } from '../redis/test-redis.ts';
 const server = useTestRedis();
 let store: Store;
 beforeEach(() => {
-  store = openStore({ redisUrl: server.url });
+  store = openStore({ redis: { url: server.url } });
 });
 afterEach(() => store.close());
 

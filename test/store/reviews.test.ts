@@ -13,7 +13,7 @@ let store: Store;
 let redis: Redis;
 let reviews: Queue<ReviewJob>;
 beforeEach(() => {
-  store = openStore({ redisUrl: server.url });
+  store = openStore({ redis: { url: server.url } });
   redis = new Redis(server.url, { maxRetriesPerRequest: null });
   reviews = new Queue(REVIEWS_QUEUE, { connection: redis, prefix: PREFIX });
 });

@@ -9,7 +9,7 @@ import { ANN, planOf } from './plan-by-hand.ts';
 const server = useTestRedis();
 let store: Store;
 beforeEach(() => {
-  store = openStore({ redisUrl: server.url });
+  store = openStore({ redis: { url: server.url } });
 });
 afterEach(() => store.close());
 

@@ -57,7 +57,7 @@ async function waitFor(what: string, ready: () => Promise<boolean>, signal: Abor
 
 /** Without tools no plan can be made. They are read from the store, because the API may want a key. */
 async function waitForTools(redisUrl: string, signal: AbortSignal): Promise<void> {
-  const store = openStore({ redisUrl });
+  const store = openStore({ redis: { url: redisUrl } });
   try {
     await waitFor('no executor had announced its tools', async () => (await store.listTools()).length > 0, signal);
   } finally {

@@ -1,13 +1,13 @@
 /** The store's connections, and what every command of it goes through. */
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { StoreUnavailableError } from './contract.ts';
 import { type Keys, keysOf } from './keys.ts';
+import { openBlockingClient, openCommandClient, type RedisTarget } from './redis-clients.ts';
 import { loadScripts, runScript, type Script, type ScriptReply } from './scripts.ts';
 import { StreamTail } from './stream-tail.ts';
 
 export interface ConnectionOptions {
-  /** redis:// or rediss:// */
-  redisUrl: string;
+  redis: RedisTarget;
   /** the keys' prefix with its hash tag */
   prefix: string;
   /** ms; absent: Redis's own clock, which is one for the whole fleet */
@@ -41,29 +41,20 @@ export class StoreConnection {
     this.#options = options;
     this.#scripts = loadScripts();
     this.keys = keysOf(options.prefix);
-    this.redis = new Redis(options.redisUrl, {
-      // Commands that are sent in the same turn of the loop share one write and one read.
-      enableAutoPipelining: true,
-      commandTimeout: options.commandTimeoutMs,
-      maxRetriesPerRequest: 3,
-      retryStrategy: (times) => Math.min(50 * 2 ** times, 1_000),
-    });
+    this.redis = openCommandClient(options.redis, { timeoutMs: options.commandTimeoutMs });
     this.redis.on('error', options.onError);
     this.tail = new StreamTail(() => this.#openBlocking(), this.redis);
   }
 
   /** A connection whose commands wait for as long as it takes. */
   #openBlocking(): Redis {
-    const redis = new Redis(this.#options.redisUrl, {
-      maxRetriesPerRequest: null,
-      retryStrategy: (times) => Math.min(50 * 2 ** times, 1_000),
-    });
+    const redis = openBlockingClient(this.#options.redis);
     redis.on('error', this.#options.onError);
     return redis;
   }
 
-  get redisUrl(): string {
-    return this.#options.redisUrl;
+  get target(): RedisTarget {
+    return this.#options.redis;
   }
 
   /** A call of Redis; connection and capacity faults come as StoreUnavailableError. */

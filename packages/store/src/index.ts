@@ -40,4 +40,6 @@ export { type EmbeddedRedis, type EmbeddedRedisOptions, startEmbeddedRedis } fro
 export { type OpenStoreOptions, openStore, type Store } from './open-store.ts';
 export type { ConsumeOptions, Consumer, ConsumeStepsOptions, Lease, StepHandler, StepVerdict } from './queues.ts';
 export { checkRedis, type RedisCheck, type RedisCheckLogger, type RedisFinding } from './redis-check.ts';
+export type { RedisTarget } from './redis-clients.ts';
+export { redisFrom, type StoreSettings, storeSettings } from './settings.ts';
 export type { Completion, EarlyClaim } from './step-worker.ts';

@@ -2,7 +2,7 @@
  * Every key of the store. All of them share one hash tag, so that one script may touch them on a cluster; the tag is a
  * parameter, so that a second shard is a second set of keys.
  *
- * Under `{cs}:` (w: written by, life: how long it lives):
+ * Under `{cs0}:` (w: written by, life: how long it lives):
  *   task:<id>              hash    w: task commands            life: until retention removes the task
  *   task:<id>:rounds       list    w: record-round             with its task
  *   task:<id>:events       stream  w: task commands            with its task
@@ -51,7 +51,7 @@ export interface Keys {
   haltChannel: string;
 }
 
-export const DEFAULT_PREFIX = '{cs}';
+export const DEFAULT_PREFIX = '{cs0}';
 
 export function keysOf(prefix: string): Keys {
   return {

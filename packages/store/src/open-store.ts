@@ -33,6 +33,7 @@ import {
 } from './queues.ts';
 import { reconciler } from './reconciler.ts';
 import type { RedisCheck, RedisCheckLogger } from './redis-check.ts';
+import type { RedisTarget } from './redis-clients.ts';
 import { waitAndCheck } from './redis-wait.ts';
 import { reviewStore } from './reviews.ts';
 import { stepStore } from './step-store.ts';
@@ -40,9 +41,8 @@ import { taskStore } from './task-store.ts';
 import { toolCatalogue } from './tool-catalogue.ts';
 
 export interface OpenStoreOptions {
-  /** redis:// or rediss:// */
-  redisUrl: string;
-  /** the keys' prefix with its hash tag; `{cs}` when absent */
+  redis: RedisTarget;
+  /** the keys' prefix with its hash tag; `{cs0}` when absent */
   prefix?: string;
   /** ms since 1970; absent: Redis's own clock, which is one for the whole fleet */
   clock?: () => number;
@@ -85,13 +85,13 @@ export interface Store
 
 /** Opens the store. Throws a BullMqMismatchError when the installed BullMQ isn't the one that it was built for. */
 export function openStore({
-  redisUrl,
+  redis,
   prefix = DEFAULT_PREFIX,
   clock,
   commandTimeoutMs = 5_000,
   onError = () => {},
 }: OpenStoreOptions): Store {
-  const connection = new StoreConnection({ redisUrl, prefix, clock, commandTimeoutMs, onError });
+  const connection = new StoreConnection({ redis, prefix, clock, commandTimeoutMs, onError });
   const events = eventLog(connection);
   const plans = planStore(connection, events);
   const steps = stepStore(connection);

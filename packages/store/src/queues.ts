@@ -13,8 +13,8 @@ import {
   type StepJob,
 } from '@countersign/shared';
 import { type BackendFactory, createRedisBackend, type Job, Queue, type RedisQueueBackend, Worker } from 'bullmq';
-import { Redis } from 'ioredis';
 import type { StoreConnection } from './connection.ts';
+import { openWorkerClient } from './redis-clients.ts';
 import { type Completion, type EarlyClaim, StepWorker, type StepWorkerOptions } from './step-worker.ts';
 
 export interface ConsumeOptions {
@@ -60,11 +60,7 @@ function consume<Data>(
   connection: StoreConnection,
   { queue, process, options, backendFactory = createRedisBackend, crashes = NEVER_GIVE_UP }: Consumption<Data>,
 ): Consumer {
-  const redis = new Redis(connection.redisUrl, {
-    enableAutoPipelining: true,
-    maxRetriesPerRequest: null,
-    retryStrategy: (times) => Math.min(50 * 2 ** times, 1_000),
-  });
+  const redis = openWorkerClient(connection.target);
   redis.on('error', options.onError);
   const lost = new Map<string, () => void>();
   const worker = new Worker<Data>(

@@ -1,8 +1,8 @@
 /** Reads a request's body: JSON, in UTF-8, of limited size and depth. */
 import type { IncomingMessage } from 'node:http';
+import { jsonErrorOffset, lineAndColumn } from '@countersign/service';
 import { type Json, jsonDepth, LIMITS } from '@countersign/shared';
 import { type Answer, problem } from './answer.ts';
-import { jsonErrorOffset, lineAndColumn } from './json-position.ts';
 
 export type BodyReading = { ok: true; value: Json | undefined } | { ok: false; answer: Answer };
 

@@ -1,4 +1,5 @@
 /** The settings of the API. */
+import { storeSettings } from '@countersign/store';
 import { z } from 'zod';
 import { type ApiKey, parseApiKeys } from './api-keys.ts';
 import { isLoopback } from './loopback.ts';
@@ -12,10 +13,7 @@ const apiKeys = z.string().transform((text, context): ApiKey[] => {
 
 export const apiConfigSchema = z
   .object({
-    REDIS_URL: z
-      .string()
-      .regex(/^rediss?:\/\/.+/, 'must be a URL like redis://127.0.0.1:6379 or rediss://user:password@host:6380')
-      .default('redis://127.0.0.1:6379'),
+    ...storeSettings,
     PORT: z.coerce
       .number('must be a port number; 0 picks a free one')
       .int('must be a whole port number')

@@ -33,7 +33,7 @@ const atPointer = (pointer: string): unknown =>
 
 describe('the OpenAPI document', () => {
   it('lists exactly what the router serves', async () => {
-    const store = openStore({ redisUrl: redis.url });
+    const store = openStore({ redis: { url: redis.url } });
     const app = createApp({ store, logger: collectingLogger().logger, keys: null, draining: new AbortController().signal });
     await store.close();
     const routes = (app.router as Router).stack.flatMap(({ route }) =>

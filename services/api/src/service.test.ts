@@ -130,7 +130,7 @@ describe('the dashboard', () => {
 async function startOwn() {
   const redis = await startEmbeddedRedis();
   cleanUps.push(() => redis.stop());
-  const store = openStore({ redisUrl: redis.url, commandTimeoutMs: 1_000 });
+  const store = openStore({ redis: { url: redis.url }, commandTimeoutMs: 1_000 });
   cleanUps.push(() => store.close());
   const { logger, lines } = collectingLogger();
   const running = await startApi({ store, logger, keys: null, host: '127.0.0.1', port: 0 });

@@ -1,6 +1,6 @@
 /** The API as a service: its settings, its start and its end. */
 import { ConfigError, type ServiceDefinition } from '@countersign/service';
-import { openStore } from '@countersign/store';
+import { openStore, redisFrom } from '@countersign/store';
 import { type ApiConfig, apiConfigSchema } from './config.ts';
 import { type RunningApi, startApi } from './server.ts';
 import { loadTemplates, type Templates } from './templates/load-templates.ts';
@@ -8,11 +8,12 @@ import { loadTemplates, type Templates } from './templates/load-templates.ts';
 export const apiService: ServiceDefinition<ApiConfig> = {
   name: 'api',
   schema: apiConfigSchema,
-  async start({ REDIS_URL, HOST, PORT, API_KEYS, TEMPLATES_DIR }, logger, signal) {
+  async start(config, logger, signal) {
+    const { HOST, PORT, API_KEYS, TEMPLATES_DIR } = config;
     const templates: Templates = TEMPLATES_DIR === undefined ? new Map() : await loadTemplates(TEMPLATES_DIR);
     if (templates.size > 0) logger.info({ templates: [...templates.keys()] }, 'templates loaded');
     const store = openStore({
-      redisUrl: REDIS_URL,
+      redis: redisFrom(config),
       onError: (error) => logger.warn({ err: error }, 'the connection to Redis has a problem'),
     });
     const keys = API_KEYS ?? null;

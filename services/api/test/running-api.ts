@@ -153,7 +153,7 @@ export function useApi(options: { keys?: string; heartbeatMs?: number; templates
   };
   beforeEach(async () => {
     const { logger, lines } = collectingLogger();
-    const store = openStore({ redisUrl: redis.url });
+    const store = openStore({ redis: { url: redis.url } });
     await store.announceTools(TOOLS);
     const parsed = options.keys === undefined ? null : parseApiKeys(options.keys);
     if (parsed?.ok === false) throw new Error(parsed.problems.join('\n'));

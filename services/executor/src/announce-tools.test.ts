@@ -19,7 +19,7 @@ let tools: Map<string, Tool>;
 let changed: () => void;
 let listening: boolean;
 beforeEach(async () => {
-  store = openStore({ redisUrl: redis.url });
+  store = openStore({ redis: { url: redis.url } });
   tools = new Map([['mail.send', tool('first')]]);
   const toolbox = {
     tools,

@@ -1,6 +1,7 @@
 /** The executor's settings. */
 import { hostname } from 'node:os';
 import { checkModelSettings, modelSettings } from '@countersign/llm';
+import { storeSettings } from '@countersign/store';
 import { findShellCommands, stepQueueProblem } from '@countersign/tools';
 import { z } from 'zod';
 import { queueLimits } from './queue-limits.ts';
@@ -28,10 +29,7 @@ const shellCommands = list.transform((names, context) => {
 });
 
 const settings = z.object({
-  REDIS_URL: z
-    .string()
-    .regex(/^rediss?:\/\/.+/, 'must be a URL like redis://127.0.0.1:6379 or rediss://user:password@host:6380')
-    .default('redis://127.0.0.1:6379'),
+  ...storeSettings,
   /** steps that this process runs at the same time */
   EXECUTOR_CONCURRENCY: z.coerce.number().int().min(1).max(1_000).default(10),
   /** the queues that it serves; absent: `steps` and those that its tools name */

@@ -22,7 +22,7 @@ const toolbox = { tools: new Map([[echo.contract.name, echo]]), conditions: new 
 let store: Store;
 const cleanUps: (() => Promise<unknown>)[] = [];
 beforeEach(() => {
-  store = openStore({ redisUrl: redis.url });
+  store = openStore({ redis: { url: redis.url } });
 });
 afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
@@ -98,7 +98,7 @@ test('each duty has one schedule, however many executors lay it down, and it com
 
 test('a tick that fails is told of, and a later one does its work', async () => {
   const planId = await startPlan([{ id: 'a', tool: 'test.echo', input: {} }]);
-  await send(redis.url, 'SET {cs}:reconcile broken');
+  await send(redis.url, 'SET {cs0}:reconcile broken');
   const { lines, logger } = collectingLogger();
   const duties = await startDuties({ store, logger, everyMs: { reconcile: 100, clock: HOUR_MS } });
   cleanUps.push(() => duties.close());
@@ -108,7 +108,7 @@ test('a tick that fails is told of, and a later one does its work', async () => 
     error: expect.stringContaining('WRONGTYPE'),
     message: 'a duty was not finished: its next tick goes on',
   });
-  await send(redis.url, 'DEL {cs}:reconcile');
+  await send(redis.url, 'DEL {cs0}:reconcile');
   await (await queueNamed(STEPS_QUEUE).getJob(stepJobId(planId, 'a', 1)))?.remove();
   await expect.poll(() => lines.at(-1), { timeout: 20_000 }).toMatchObject({ planId, what: 'step_queued' });
 });

@@ -60,7 +60,7 @@ beforeEach(async () => {
   calls = [];
   behaviour = {};
   most = running = 0;
-  store = openStore({ redisUrl: redis.url });
+  store = openStore({ redis: { url: redis.url } });
   cleanUps = [() => store.close()];
   const executor = await startExecutor({
     store,

@@ -1,7 +1,7 @@
 /** The executor as a process. */
 import { modelFrom } from '@countersign/llm';
 import { ConfigError, runService } from '@countersign/service';
-import { openStore } from '@countersign/store';
+import { openStore, redisFrom } from '@countersign/store';
 import { loadMcpConfig, loadTools, type Toolbox } from '@countersign/tools';
 import { configSchema } from './config.ts';
 import { startDuties } from './duties.ts';
@@ -16,7 +16,7 @@ await runService({
     const mcp = config.MCP_CONFIG === undefined ? null : await loadMcpConfig(config.MCP_CONFIG, process.env);
     if (mcp?.ok === false) throw new ConfigError(mcp.problems.map((problem) => `MCP_CONFIG: ${problem}`));
     let toolbox: Toolbox | null = null;
-    const store = openStore({ redisUrl: config.REDIS_URL, onError: (error) => logger.warn({ error: error.message }, 'Redis connection') });
+    const store = openStore({ redis: redisFrom(config), onError: (error) => logger.warn({ error: error.message }, 'Redis connection') });
     try {
       const redis = await store.check(logger, signal);
       if (!redis.ok) throw new ConfigError(redis.refusals.map((refusal) => `REDIS_URL: ${refusal}`));

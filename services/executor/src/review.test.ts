@@ -57,7 +57,7 @@ beforeEach(() => {
   words = {};
   results = {};
   lines = [];
-  store = openStore({ redisUrl: redis.url });
+  store = openStore({ redis: { url: redis.url } });
   cleanUps = [];
 });
 afterEach(async () => {

@@ -1,11 +1,12 @@
 /** The settings of the planner service. */
 import { checkModelSettings, modelSettings } from '@countersign/llm';
+import { storeSettings } from '@countersign/store';
 import { z } from 'zod';
 import { DEFAULT_BUDGET } from './budget.ts';
 
 export const plannerConfigSchema = z
   .object({
-    REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a URL like redis://127.0.0.1:6379' }).default('redis://127.0.0.1:6379'),
+    ...storeSettings,
     /** default: openai when a key or a base URL is set, else rules */
     PLANNER: z.enum(['openai', 'rules']).optional(),
     ...modelSettings,

@@ -24,7 +24,7 @@ let redis: EmbeddedRedis;
 let store: Store;
 beforeAll(async () => {
   redis = await startEmbeddedRedis();
-  store = openStore({ redisUrl: redis.url });
+  store = openStore({ redis: { url: redis.url } });
   await store.announceTools([COUNT]);
 });
 afterAll(async () => {

@@ -1,7 +1,7 @@
 /** The planner's process. */
 import { modelFrom } from '@countersign/llm';
 import { ConfigError, type RunningService, runService } from '@countersign/service';
-import { openStore } from '@countersign/store';
+import { openStore, redisFrom } from '@countersign/store';
 import { type PlannerConfig, plannerConfigSchema } from './config.ts';
 import { handleJob } from './handle-job.ts';
 import { createOpenaiPlanner } from './openai-planner.ts';
@@ -27,7 +27,7 @@ await runService({
   async start(config, logger, signal): Promise<RunningService> {
     const planner = createPlanner(config);
     const onError = (error: Error): void => logger.warn({ err: error }, 'no connection to Redis; trying again');
-    const store = openStore({ redisUrl: config.REDIS_URL, onError });
+    const store = openStore({ redis: redisFrom(config), onError });
     try {
       const redis = await store.check(logger, signal);
       if (!redis.ok) throw new ConfigError(redis.refusals.map((refusal) => `REDIS_URL: ${refusal}`));

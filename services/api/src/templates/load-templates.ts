@@ -1,10 +1,9 @@
 /** The templates of a folder: all of them right, or every problem of every file at once. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join, parse, resolve } from 'node:path';
-import { ConfigError } from '@countersign/service';
+import { ConfigError, type PlacedDocument, type PlacedProblem, readDocument } from '@countersign/service';
 import { digestOf, type Template } from '@countersign/shared';
 import type { SchemaCheck } from '@countersign/tools';
-import { type PlacedDocument, type PlacedProblem, readDocument } from './placed-document.ts';
 import { readTemplate } from './read-template.ts';
 
 /** A template with its parameters' schema, ready to check an input. */

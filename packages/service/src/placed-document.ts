@@ -1,7 +1,7 @@
 /** YAML and JSON read with the places of what stands in them. */
 import { isObject, type Json, parseReference, pathText } from '@countersign/shared';
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml';
-import { jsonErrorOffset } from '../json-position.ts';
+import { jsonErrorOffset } from './json-position.ts';
 
 /** Both count from 1. */
 export interface Place {
