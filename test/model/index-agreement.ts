@@ -1,8 +1,8 @@
 /** The store's lists of plans, held against where a plan stands. */
 import { type ApprovalItem, PLAN_STATUSES } from '@countersign/shared';
-import type { Store } from '@countersign/store';
 import { expect } from 'vitest';
 import type { PlanState } from './plan-state.ts';
+import type { Trial } from './trial.ts';
 
 type Waiting = Pick<ApprovalItem, 'kind' | 'stepId' | 'digest' | 'deadline'> & { count: number; have: number };
 
@@ -11,15 +11,19 @@ export const indexedOf = (state: PlanState | null): string => JSON.stringify([st
 
 /**
  * Expects the plan in the list of its own status alone, and among the approvals once while people must decide on it and
- * once for each of its gates that asks.
+ * once for each of its gates that asks; and among what has ended, by when it did, once it has.
  */
-export async function expectIndexesAgree(store: Store, planId: string, state: PlanState | null): Promise<void> {
+export async function expectIndexesAgree({ store, redis }: Trial, planId: string, state: PlanState | null): Promise<void> {
   const lists = await Promise.all(PLAN_STATUSES.map((status) => store.listPlans({ status, limit: 10 })));
   const listedAs = PLAN_STATUSES.filter((_status, at) => lists[at]?.items.some(({ id }) => id === planId));
   expect(listedAs, 'the statuses that the plan is listed under').toEqual(state === null ? [] : [state.status]);
 
   const all = await store.listPlans({ limit: 10 });
   expect(all.items.filter(({ id }) => id === planId).length, 'how often the plan is listed').toBe(state === null ? 0 : 1);
+
+  const endedAt = await redis.zscore('{cs0}:plans:ended', planId);
+  const finishedAt = (await store.getPlan(planId))?.finishedAt ?? null;
+  expect(endedAt === null ? null : Number(endedAt), 'when it ended').toBe(finishedAt === null ? null : Date.parse(finishedAt));
 
   const items = (await store.listApprovals()).filter((item) => item.planId === planId);
   const seen = items.map(

@@ -103,7 +103,7 @@ async function expectAgreement(
   const state = model.state();
   const after = await real.plan();
   expect(after, 'the plan').toEqual(await model.plan());
-  if (indexedOf(state) !== indexedOf(before)) await expectIndexesAgree(trial.store, real.planId, state);
+  if (indexedOf(state) !== indexedOf(before)) await expectIndexesAgree(trial, real.planId, state);
   if (state === null || after === null) {
     expect(await trial.store.readEvents(real.planId), 'what is left of the events of a deleted plan').toEqual([]);
     return;

@@ -1,5 +1,6 @@
 /** What both tests of the model share: a Redis with a store whose clock they set. */
 import { openStore, type Store } from '@countersign/store';
+import { Redis } from 'ioredis';
 import { startTestRedis } from '../redis/test-redis.ts';
 import { START } from './generators.ts';
 import type { Clock } from './sides.ts';
@@ -7,19 +8,24 @@ import type { Clock } from './sides.ts';
 export interface Trial {
   store: Store;
   clock: Clock;
+  /** to look past the store */
+  redis: Redis;
   close(): Promise<void>;
 }
 
 export async function openTrial(): Promise<Trial> {
-  const redis = await startTestRedis();
+  const server = await startTestRedis();
   const clock: Clock = { now: START };
-  const store = openStore({ redis: { url: redis.url }, clock: () => clock.now });
+  const store = openStore({ redis: { url: server.url }, clock: () => clock.now });
+  const redis = new Redis(server.url);
   return {
     store,
     clock,
+    redis,
     async close() {
+      redis.disconnect();
       await store.close();
-      await redis.stop();
+      await server.stop();
     },
   };
 }

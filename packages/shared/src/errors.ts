@@ -32,6 +32,7 @@ export const ERRORS = {
   rate_limited: { status: 429, retryable: true, meaning: 'Too many calls by this actor; Retry-After says when to go on.' },
   internal: { status: 500, retryable: false, meaning: 'A fault in Countersign; the request id finds it in the log.' },
   store_unavailable: { status: 503, retryable: true, meaning: 'Redis cannot be reached or refuses to write; nothing was changed.' },
+  migrating: { status: 503, retryable: true, meaning: "What lies in Redis is being brought to this release's layout." },
   shutting_down: { status: 503, retryable: true, meaning: 'This process is shutting down; another one answers.' },
 } as const satisfies Record<string, { status: number; retryable: boolean; meaning: string }>;
 

@@ -8,13 +8,13 @@
 --- include plan
 
 if not loadPlan() then return { 'not_found' } end
-local ended = { completed = true, partial = true, failed = true, rejected = true, expired = true, cancelled = true }
-if not ended[plan.status] then return { 'wrong_state', plan.status } end
+if not ENDED[plan.status] then return { 'wrong_state', plan.status } end
 for revision = 1, tonumber(plan.revision) do
   redis.call('DEL', planKey .. ':rev:' .. revision, planKey .. ':graph:' .. revision)
 end
 redis.call('DEL', planKey, eventsKey, planKey .. ':steps', planKey .. ':waits', planKey .. ':ready', planKey .. ':votes', planKey .. ':rounds', planKey .. ':review')
 redis.call('ZREM', prefix .. ':plans', planId)
 redis.call('ZREM', prefix .. ':plans:asking', planId)
+redis.call('ZREM', prefix .. ':plans:ended', planId)
 redis.call('ZREM', prefix .. ':plans:' .. plan.status, planId)
 return { 'ok' }

@@ -1,7 +1,8 @@
 /** The store's connections, and what every command of it goes through. */
 import type { Redis } from 'ioredis';
-import { StoreUnavailableError } from './contract.ts';
+import { type Readiness, StoreUnavailableError, StoreUnpreparedError } from './contract.ts';
 import { type Keys, keysOf } from './keys.ts';
+import { connectionName } from './layout-clients.ts';
 import { openBlockingClient, openCommandClient, type RedisTarget } from './redis-clients.ts';
 import { loadScripts, runScript, type Script, type ScriptReply } from './scripts.ts';
 import { StreamTail } from './stream-tail.ts';
@@ -17,6 +18,12 @@ export interface ConnectionOptions {
   onError: (error: Error) => void;
 }
 
+interface ScriptInput {
+  keys: string[];
+  id: string;
+  args?: (string | number | Buffer)[];
+}
+
 /** Whether Redis could not do it, as opposed to our having asked wrongly. */
 function isUnavailable(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
@@ -30,8 +37,12 @@ function isUnavailable(error: unknown): error is Error {
 export class StoreConnection {
   readonly redis: Redis;
   readonly keys: Keys;
+  /** of each of its connections, as CLIENT LIST shows it */
+  readonly name: string;
   /** wakes readers of streams */
   readonly tail: StreamTail;
+  /** why nothing may be asked of the store yet; null: it may */
+  unprepared: Extract<Readiness, { ready: false }> | null = null;
   readonly #options: ConnectionOptions;
   readonly #scripts: ReadonlyMap<string, Script>;
   readonly #handlers = new Map<string, Set<(message: string) => void>>();
@@ -41,14 +52,15 @@ export class StoreConnection {
     this.#options = options;
     this.#scripts = loadScripts();
     this.keys = keysOf(options.prefix);
-    this.redis = openCommandClient(options.redis, { timeoutMs: options.commandTimeoutMs });
+    this.name = connectionName(options.prefix);
+    this.redis = openCommandClient(options.redis, { name: this.name, timeoutMs: options.commandTimeoutMs });
     this.redis.on('error', options.onError);
     this.tail = new StreamTail(() => this.#openBlocking(), this.redis);
   }
 
   /** A connection whose commands wait for as long as it takes. */
   #openBlocking(): Redis {
-    const redis = openBlockingClient(this.#options.redis);
+    const redis = openBlockingClient(this.#options.redis, this);
     redis.on('error', this.#options.onError);
     return redis;
   }
@@ -57,8 +69,14 @@ export class StoreConnection {
     return this.#options.redis;
   }
 
-  /** A call of Redis; connection and capacity faults come as StoreUnavailableError. */
+  /** A call of Redis; connection and capacity faults come as StoreUnavailableError, and so does a store that is not prepared. */
   async attempt<Value>(call: () => Promise<Value>): Promise<Value> {
+    if (this.unprepared !== null) throw new StoreUnpreparedError(this.unprepared.reason);
+    return this.reach(call);
+  }
+
+  /** A call of Redis by what prepares the store. */
+  async reach<Value>(call: () => Promise<Value>): Promise<Value> {
     try {
       return await call();
     } catch (error) {
@@ -68,13 +86,20 @@ export class StoreConnection {
   }
 
   /** Runs the Lua command of that name with the arguments that every command takes before its own. */
-  run(name: string, input: { keys: string[]; id: string; args?: (string | number | Buffer)[] }): Promise<ScriptReply> {
+  run(name: string, input: ScriptInput): Promise<ScriptReply> {
+    return this.attempt(() => this.#run(name, input));
+  }
+
+  /** `run` by what prepares the store. */
+  reachScript(name: string, input: ScriptInput): Promise<ScriptReply> {
+    return this.reach(() => this.#run(name, input));
+  }
+
+  #run(name: string, { keys, id, args = [] }: ScriptInput): Promise<ScriptReply> {
     const script = this.#scripts.get(name);
     if (script === undefined) throw new Error(`there is no script ${name}`);
     const now = this.#options.clock === undefined ? '' : this.#options.clock();
-    return this.attempt(() =>
-      runScript(this.redis, script, { keys: input.keys, args: [this.keys.prefix, now, input.id, ...(input.args ?? [])] }),
-    );
+    return runScript(this.redis, script, { keys, args: [this.keys.prefix, now, id, ...args] });
   }
 
   /** Calls `handler` for each message on the channel until the returned function is called. A lost message is not repeated. */

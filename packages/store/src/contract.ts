@@ -262,6 +262,12 @@ export class StoreUnavailableError extends Error {
   override readonly name = 'StoreUnavailableError';
 }
 
+/** The store is not to be used yet: it is still being prepared. The message says why, for the caller. */
+export class StoreUnpreparedError extends StoreUnavailableError {}
+
+/** Whether the store can be used, and if not, why, in a word and for a person. */
+export type Readiness = { ready: true } | { ready: false; code: Extract<ErrorCode, 'store_unavailable' | 'migrating'>; reason: string };
+
 /** One delivery of a step by the queue. */
 export interface Delivery {
   planId: string;

@@ -27,6 +27,8 @@ export interface EmbeddedRedisOptions {
   /** default: a free one */
   port?: number;
   appendfsync?: 'always' | 'everysec' | 'no';
+  /** further settings of the server, by their names in redis.conf; they win over those that it has by itself */
+  settings?: Readonly<Record<string, string>>;
   /** is told in one line when a server has to be installed first */
   log?: (line: string) => void;
 }
@@ -122,7 +124,13 @@ async function waitUntilReady(child: ChildProcess, port: number): Promise<boolea
   }
 }
 
-async function launch(program: string, dataDir: string, options: { port: number; appendfsync: string }): Promise<ChildProcess | null> {
+interface LaunchOptions {
+  port: number;
+  appendfsync: string;
+  settings: Readonly<Record<string, string>>;
+}
+
+async function launch(program: string, dataDir: string, options: LaunchOptions): Promise<ChildProcess | null> {
   const settings = {
     port: String(options.port),
     bind: HOST,
@@ -132,6 +140,7 @@ async function launch(program: string, dataDir: string, options: { port: number;
     'maxmemory-policy': 'noeviction',
     save: '',
     daemonize: 'no',
+    ...options.settings,
   };
   const log = openSync(join(dataDir, LOG_FILE), 'a');
   // Detached: a Ctrl-C in the terminal is for the process that owns this one, which stops it last.
@@ -182,7 +191,7 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions = {}): Pr
   // Between finding a free port and using it somebody else may take it.
   for (let tries = 0; child === null && tries < (options.port === undefined ? PORT_TRIES : 1); tries++) {
     port = options.port ?? (await freePort());
-    child = await launch(program, dataDir, { port, appendfsync: options.appendfsync ?? 'everysec' });
+    child = await launch(program, dataDir, { port, appendfsync: options.appendfsync ?? 'everysec', settings: options.settings ?? {} });
   }
   if (child?.pid === undefined) {
     const reason = lastLines(dataDir);

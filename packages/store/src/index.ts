@@ -23,6 +23,7 @@ export {
   type PlanningRequests,
   type PlanReview,
   type PlanStore,
+  type Readiness,
   type Reconciler,
   type RecordRefusal,
   type RecordReply,
@@ -33,11 +34,13 @@ export {
   type StepOutcome,
   type StepStore,
   StoreUnavailableError,
+  StoreUnpreparedError,
   type TaskStore,
   type ToolCatalogue,
 } from './contract.ts';
 export { type EmbeddedRedis, type EmbeddedRedisOptions, startEmbeddedRedis } from './embedded-redis.ts';
 export { type OpenStoreOptions, openStore, type Store } from './open-store.ts';
+export type { Preparation, PrepareLogger } from './prepare.ts';
 export type { ConsumeOptions, Consumer, ConsumeStepsOptions, Lease, StepHandler, StepVerdict } from './queues.ts';
 export { checkRedis, type RedisCheck, type RedisCheckLogger, type RedisFinding } from './redis-check.ts';
 export type { RedisTarget } from './redis-clients.ts';

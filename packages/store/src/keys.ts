@@ -4,6 +4,9 @@
  *
  * Under `{cs0}:` (w: written by, life: how long it lives):
  *   task:<id>              hash    w: task commands            life: until retention removes the task
+ *   layout                 hash    w: prepare, migrations      for good: the number of the layout, and who brought it there; how far
+ *                                                           a migration under way is
+ *   layout:lock            string  w: whoever migrates         while it does; 15 s after it was killed
  *   task:<id>:rounds       list    w: record-round             with its task
  *   task:<id>:events       stream  w: task commands            with its task
  *   tasks, tasks:<status>  zset    w: task commands            entries go with their task
@@ -17,6 +20,7 @@
  *   plan:<id>:votes        list    w: approve-plan             until the next revision, or delete-plan
  *   plan:<id>:events       stream  w: every plan and step command   until delete-plan; never trimmed, it is the record
  *   plans, plans:<status>  zset    w: plan commands            entries go with their plan
+ *   plans:ended, tasks:ended zset  w: plan and task commands   an id and when it ended (ms); goes when it is opened again or deleted
  *   plan:<id>:rounds       list    w: record-request-round     until the plan asks something else of the planner, or delete-plan
  *   plan:<id>:review       hash    w: record-review            until the next revision, or delete-plan
  *   plans:asking           zset    w: plan and planner commands   while a plan asks something of the planner
@@ -34,12 +38,17 @@
 export interface Keys {
   prefix: string;
   bullPrefix: string;
+  layout: string;
+  layoutLock: string;
   task(id: string): string;
   tasks(status?: string): string;
   plan(id: string): string;
   planSteps(id: string): string;
   planEvents(id: string): string;
   plans(status?: string): string;
+  /** plans by the time at which they ended */
+  plansEnded: string;
+  tasksEnded: string;
   /** plans that ask something of the planner */
   plansAsking: string;
   approvals: string;
@@ -63,6 +72,10 @@ export function keysOf(prefix: string): Keys {
     planSteps: (id) => `${prefix}:plan:${id}:steps`,
     planEvents: (id) => `${prefix}:plan:${id}:events`,
     plans: (status) => (status === undefined ? `${prefix}:plans` : `${prefix}:plans:${status}`),
+    layout: `${prefix}:layout`,
+    layoutLock: `${prefix}:layout:lock`,
+    plansEnded: `${prefix}:plans:ended`,
+    tasksEnded: `${prefix}:tasks:ended`,
     plansAsking: `${prefix}:plans:asking`,
     approvals: `${prefix}:approvals`,
     due: `${prefix}:due`,

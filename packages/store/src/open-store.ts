@@ -20,6 +20,7 @@ import { eventLog } from './event-log.ts';
 import { DEFAULT_PREFIX } from './keys.ts';
 import { planStore } from './plan-store.ts';
 import { planningRequests } from './planning-requests.ts';
+import { type Preparing, preparing } from './prepare.ts';
 import {
   type ConsumeOptions,
   type Consumer,
@@ -32,9 +33,7 @@ import {
   type StepHandler,
 } from './queues.ts';
 import { reconciler } from './reconciler.ts';
-import type { RedisCheck, RedisCheckLogger } from './redis-check.ts';
 import type { RedisTarget } from './redis-clients.ts';
-import { waitAndCheck } from './redis-wait.ts';
 import { reviewStore } from './reviews.ts';
 import { stepStore } from './step-store.ts';
 import { taskStore } from './task-store.ts';
@@ -62,14 +61,10 @@ export interface Store
     ToolCatalogue,
     Answers,
     Reconciler,
-    Clock {
+    Clock,
+    Preparing {
   /** Resolves when Redis answers; else StoreUnavailableError. */
   ping(): Promise<void>;
-  /**
-   * Waits until Redis answers and looks at what it is, before anything is entrusted to it; logs what it finds. With `ok`
-   * false the service must not start. Rejects with the signal's reason when that aborts first.
-   */
-  check(logger: RedisCheckLogger, signal: AbortSignal): Promise<RedisCheck>;
   /** BullMQ's queues, for the dashboard: those that there always are, and those that are named (by tools). */
   queues(named?: readonly string[]): readonly Queue[];
   /** What a queue lets through over the whole fleet, from now on; what is left out has no limit. */
@@ -107,10 +102,10 @@ export function openStore({
     ...storedAnswers(connection),
     ...reconciler(connection),
     ...clockDuties(connection),
+    ...preparing(connection),
     async ping() {
       await connection.attempt(() => connection.redis.ping());
     },
-    check: (logger, signal) => waitAndCheck(connection, logger, signal),
     queues: (named) => queues.list(named),
     limitQueue: (queue, limits) => connection.attempt(() => queues.limit(queue, limits)),
     scheduleDuty: (duty, everyMs) => connection.attempt(() => queues.scheduleDuty(duty, everyMs)),

@@ -60,7 +60,7 @@ function consume<Data>(
   connection: StoreConnection,
   { queue, process, options, backendFactory = createRedisBackend, crashes = NEVER_GIVE_UP }: Consumption<Data>,
 ): Consumer {
-  const redis = openWorkerClient(connection.target);
+  const redis = openWorkerClient(connection.target, connection);
   redis.on('error', options.onError);
   const lost = new Map<string, () => void>();
   const worker = new Worker<Data>(

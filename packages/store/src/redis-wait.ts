@@ -13,7 +13,7 @@ export async function waitAndCheck(connection: StoreConnection, logger: RedisChe
   let saidAt = Number.NEGATIVE_INFINITY;
   for (;;) {
     try {
-      return await connection.attempt(() => checkRedis(connection.redis, logger));
+      return await connection.reach(() => checkRedis(connection.redis, logger));
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;
       signal.throwIfAborted();

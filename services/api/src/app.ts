@@ -29,8 +29,6 @@ export interface AppOptions {
   keys: readonly ApiKey[] | null;
   /** aborts when the process is asked to end: it is no longer ready, and event streams end */
   draining: AbortSignal;
-  /** whether Redis has been looked at and found fit; when absent it is taken to be */
-  checked?: () => boolean;
   /** when absent there are none */
   templates?: Templates;
   heartbeatMs?: number;
@@ -69,14 +67,13 @@ const failed: ErrorRequestHandler = (error: unknown, request, response, _next) =
 
 /** Makes the application. Nothing of it touches the store before the first request. */
 export function createApp(options: AppOptions): Express {
-  const { store, logger, keys, draining, checked = () => true, templates = new Map(), heartbeatMs = HEARTBEAT_MS } = options;
+  const { store, logger, keys, draining, templates = new Map(), heartbeatMs = HEARTBEAT_MS } = options;
   const document = openapiDocument(OPERATIONS);
   const context: ApiContext = {
     store,
     tools: knownTools(store),
     templates,
     draining,
-    checked,
     heartbeatMs,
     document: { json: document, ...docsPage(document) },
   };

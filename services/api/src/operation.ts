@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '@countersign/service';
 import type { Actor, ErrorCode, Json } from '@countersign/shared';
-import type { Answers, EventLog, Idempotency, PlanStore, TaskStore, ToolCatalogue } from '@countersign/store';
+import type { Answers, EventLog, Idempotency, PlanStore, Store, TaskStore, ToolCatalogue } from '@countersign/store';
 import type { z } from 'zod';
 import type { Access } from './access.ts';
 import type { Answer } from './answer.ts';
@@ -10,7 +10,7 @@ import type { KnownTools } from './known-tools.ts';
 import type { Templates } from './templates/load-templates.ts';
 
 /** What the API needs of the store. */
-export type ApiStore = TaskStore & PlanStore & EventLog & ToolCatalogue & Answers & { ping(): Promise<void> };
+export type ApiStore = TaskStore & PlanStore & EventLog & ToolCatalogue & Answers & Pick<Store, 'ping' | 'readiness'>;
 
 /** What every call can reach. */
 export interface ApiContext {
@@ -19,8 +19,6 @@ export interface ApiContext {
   templates: Templates;
   /** aborts when the process is asked to end */
   draining: AbortSignal;
-  /** whether Redis has been looked at and found fit */
-  checked(): boolean;
   /** milliseconds between two comments on a silent event stream */
   heartbeatMs: number;
   /** the OpenAPI document and the page made from it */

@@ -101,7 +101,7 @@ async function run(definition: Operation, context: ApiContext, invocation: Invoc
 export function faultAnswer(error: unknown, log: Logger): ProblemAnswer {
   if (isStoreFailure(error)) {
     log.warn({ err: error }, 'the store is unavailable');
-    return storeUnavailable();
+    return storeUnavailable(error);
   }
   log.error({ err: error }, 'a call failed unexpectedly');
   return problem('internal', 'something went wrong here; the header X-Request-Id of this answer finds it in the log');

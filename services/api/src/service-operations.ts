@@ -5,7 +5,6 @@ import { json, problem } from './answer.ts';
 import { itemsOf, jsonContent } from './documented.ts';
 import { approvalItemExample, gateItemExample, toolExample } from './examples.ts';
 import { type Operation, operation } from './operation.ts';
-import { isStoreFailure } from './refusals.ts';
 
 export const serviceOperations: readonly Operation[] = [
   operation({
@@ -52,22 +51,16 @@ export const serviceOperations: readonly Operation[] = [
     path: '/readyz',
     id: 'readiness',
     tag: 'service',
-    summary: 'Whether calls can be answered: Redis answers, was found fit at the start, and the process is not shutting down',
+    summary: 'Whether calls can be answered: Redis answers, is fit, holds the layout of this release, and the process is not shutting down',
     access: 'open',
     answers: {
       200: { description: 'They can.', content: jsonContent(z.strictObject({ status: z.literal('ready') }), { status: 'ready' }) },
     },
-    errors: ['store_unavailable', 'shutting_down'],
-    handle: async ({ context, log }) => {
+    errors: ['store_unavailable', 'migrating', 'shutting_down'],
+    handle: async ({ context }) => {
       if (context.draining.aborted) return problem('shutting_down', 'this process is shutting down; another one answers');
-      try {
-        await context.store.ping();
-        if (!context.checked()) return problem('store_unavailable', 'Redis has not been looked at yet');
-        return json(200, { status: 'ready' });
-      } catch (error) {
-        if (!isStoreFailure(error)) log.error({ err: error }, 'the check of Redis failed unexpectedly');
-        return problem('store_unavailable', 'Redis does not answer');
-      }
+      const readiness = await context.store.readiness();
+      return readiness.ready ? json(200, { status: 'ready' }) : problem(readiness.code, readiness.reason);
     },
   }),
   operation({

@@ -4,6 +4,7 @@ import { type AddressInfo, connect } from 'node:net';
 import type { Plan, Problem, Task, ToolContract } from '@countersign/shared';
 import { openStore, startEmbeddedRedis } from '@countersign/store';
 import { afterEach, describe, expect, it } from 'vitest';
+import { send } from '../../../test/redis/test-redis.ts';
 import { readEventStream } from '../test/event-reader.ts';
 import { callApi, collectingLogger, createPlan, TOOLS, twoSteps, useApi } from '../test/running-api.ts';
 import { createApp } from './app.ts';
@@ -168,18 +169,30 @@ describe('without Redis', () => {
   });
 });
 
-describe('before Redis has been looked at', () => {
-  it('is alive, but not ready, also when Redis answers already', async () => {
-    const { store } = await startOwn();
-    let checked = false;
-    const options = { store, logger: collectingLogger().logger, keys: null, host: '127.0.0.1', port: 0 };
-    const running = await startApi({ ...options, checked: () => checked });
-    cleanUps.push(() => running.close());
-    const { status, body } = await callApi<Problem>(running.url, '/readyz');
-    expect([status, body.code]).toEqual([503, 'store_unavailable']);
-    expect((await callApi(running.url, '/healthz')).status).toBe(200);
-    checked = true;
-    expect((await callApi(running.url, '/readyz')).status).toBe(200);
+describe('before the store is prepared', () => {
+  it('is alive, but not ready and answers no call, and says how far another process is', async () => {
+    const { redis, store, running } = await startOwn();
+    const { logger } = collectingLogger();
+    for (const command of ['HSET {cs0}:layout number 0 migrating 1 done 40 total 100', 'SET {cs0}:layout:lock another'])
+      await send(redis.url, command);
+    const prepared = store.prepare(logger, AbortSignal.timeout(30_000));
+    const call = (path: string) => callApi<Problem>(running.url, path);
+    await expect.poll(async () => (await call('/readyz')).body.code).toBe('migrating');
+    const { status, body } = await call('/readyz');
+    expect([status, body.detail]).toEqual([503, 'another process brings what lies in Redis to layout 1: 40 of 100']);
+    expect((await call('/healthz')).status).toBe(200);
+    const refused = await call('/v1/plans');
+    expect([refused.status, refused.body.code, refused.body.detail]).toEqual([
+      503,
+      'store_unavailable',
+      `${body.detail}; try again in a moment`,
+    ]);
+    expect((await call('/admin/queues/api/queues')).status).toBe(503);
+
+    await send(redis.url, 'DEL {cs0}:layout:lock');
+    expect(await prepared).toEqual({ ok: true });
+    expect((await call('/readyz')).status).toBe(200);
+    expect((await call('/v1/plans')).status).toBe(200);
   });
 });
 

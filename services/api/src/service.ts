@@ -26,12 +26,13 @@ export const apiService: ServiceDefinition<ApiConfig> = {
     };
     try {
       // It listens while Redis may still be starting, so that whoever watches it sees that it is alive and not ready.
-      let checked = false;
-      api = await startApi({ store, logger, keys, templates, host: HOST, port: PORT, checked: () => checked });
+      const preparing = store.prepare(logger, signal);
+      // It is waited for below; until then its failure is nobody's.
+      preparing.catch(() => {});
+      api = await startApi({ store, logger, keys, templates, host: HOST, port: PORT });
       logger.info({ url: api.url, docs: `${api.url}/docs`, dashboard: `${api.url}/admin/queues` }, 'listening');
-      const redis = await store.check(logger, signal);
-      if (!redis.ok) throw new ConfigError(redis.refusals.map((refusal) => `REDIS_URL: ${refusal}`));
-      checked = true;
+      const prepared = await preparing;
+      if (!prepared.ok) throw new ConfigError(prepared.problems);
       return { close };
     } catch (error) {
       await close();

@@ -18,8 +18,8 @@ await runService({
     let toolbox: Toolbox | null = null;
     const store = openStore({ redis: redisFrom(config), onError: (error) => logger.warn({ error: error.message }, 'Redis connection') });
     try {
-      const redis = await store.check(logger, signal);
-      if (!redis.ok) throw new ConfigError(redis.refusals.map((refusal) => `REDIS_URL: ${refusal}`));
+      const prepared = await store.prepare(logger, signal);
+      if (!prepared.ok) throw new ConfigError(prepared.problems);
       toolbox = await loadTools({
         workspaceRoot: config.WORKSPACE_ROOT,
         toolsDir: config.TOOLS_DIR,

@@ -29,8 +29,8 @@ await runService({
     const onError = (error: Error): void => logger.warn({ err: error }, 'no connection to Redis; trying again');
     const store = openStore({ redis: redisFrom(config), onError });
     try {
-      const redis = await store.check(logger, signal);
-      if (!redis.ok) throw new ConfigError(redis.refusals.map((refusal) => `REDIS_URL: ${refusal}`));
+      const prepared = await store.prepare(logger, signal);
+      if (!prepared.ok) throw new ConfigError(prepared.problems);
     } catch (error) {
       await store.close();
       throw error;

@@ -87,8 +87,16 @@ local LEAVING = {
   executing = function() clearDue('stop') end,
 }
 
--- The indexes by status hold ids with score 0: ids sort by age, so paging goes by id.
+local ENDED = { completed = true, partial = true, failed = true, rejected = true, expired = true, cancelled = true }
+
+-- The indexes by status hold ids with score 0: ids sort by age, so paging goes by id. What has ended stands, by when, in
+-- an index of its own.
 local function movePlan(status)
+  if ENDED[status] then
+    redis.call('ZADD', prefix .. ':plans:ended', time(), planId)
+  elseif ENDED[plan.status] then
+    redis.call('ZREM', prefix .. ':plans:ended', planId)
+  end
   redis.call('ZREM', prefix .. ':plans:' .. plan.status, planId)
   redis.call('ZADD', prefix .. ':plans:' .. status, 0, planId)
   if LEAVING[plan.status] then LEAVING[plan.status]() end
