@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis.stop());
 beforeEach(async () => {
-  store = openStore({ redis: { url: redis.url }, prefix: `{a${++tests}}` });
+  store = openStore({ redis: { url: redis.url }, tag: `a${++tests}-` });
   await store.announceTools(TOOLS);
 });
 afterEach(async () => {

@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis.stop());
 beforeEach(async () => {
-  store = openStore({ redis: { url: redis.url }, prefix: `{t${++tests}}` });
+  store = openStore({ redis: { url: redis.url }, tag: `t${++tests}-` });
   await store.announceTools([COUNT]);
 });
 afterEach(async () => {
@@ -261,7 +261,7 @@ describe('what goes wrong is recorded on the task', () => {
   });
 
   test('that no executor has announced anything', async () => {
-    const bare = openStore({ redis: { url: redis.url }, prefix: `{bare${tests}}` });
+    const bare = openStore({ redis: { url: redis.url }, tag: `bare${tests}-` });
     const created = await bare.createTask({
       request: { objective: 'Count', input: {}, options: {}, tools: null, template: null },
       actor: ACTOR,

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis.stop());
 beforeEach(async () => {
-  store = openStore({ redis: { url: redis.url }, prefix: `{a${++tests}}` });
+  store = openStore({ redis: { url: redis.url }, tag: `a${++tests}-` });
   await store.announceTools(TOOLS);
 });
 afterEach(() => store.close());

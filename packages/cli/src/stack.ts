@@ -2,7 +2,7 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type EmbeddedRedis, openStore, startEmbeddedRedis } from '@countersign/store';
+import { type EmbeddedRedis, openStore, startEmbeddedRedis, storeFromEnv } from '@countersign/store';
 import { type ChildService, keepRunning, lastLogLines } from './child-service.ts';
 import { availablePort } from './ports.ts';
 
@@ -56,8 +56,8 @@ async function waitFor(what: string, ready: () => Promise<boolean>, signal: Abor
 }
 
 /** Without tools no plan can be made. They are read from the store, because the API may want a key. */
-async function waitForTools(redisUrl: string, signal: AbortSignal): Promise<void> {
-  const store = openStore({ redis: { url: redisUrl } });
+async function waitForTools(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<void> {
+  const store = openStore(storeFromEnv(env));
   try {
     await waitFor('no executor had announced its tools', async () => (await store.listTools()).length > 0, signal);
   } finally {
@@ -165,7 +165,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     for (let number = 1; number <= options.executors; number++) services.executors.push(launch(`executor-${number}`, mainOf('executor')));
     const ready = waitFor('the API was not ready', async () => (await fetch(`${url}/readyz`, { signal: waiting })).ok, waiting);
     await Promise.race([ready, failed]);
-    await Promise.race([waitForTools(redis.url, waiting), failed]);
+    await Promise.race([waitForTools(env, waiting), failed]);
   } catch (error) {
     over.abort();
     await stop();

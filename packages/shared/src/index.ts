@@ -43,7 +43,7 @@ export {
   stepStatusAfter,
   TASK_EVENT_TYPES,
 } from './events.ts';
-export { newId, PLAN_ID, RESERVED_STEP_IDS, STEP_ID, stepIdempotencyKey, stepJobId, TASK_ID } from './ids.ts';
+export { newId, PLAN_ID, RESERVED_STEP_IDS, STEP_ID, shardOf, stepIdempotencyKey, stepJobId, TASK_ID } from './ids.ts';
 export { ISSUE_CODES, type Issue, type IssueCode, pathText } from './issue.ts';
 export { byteLength, canonicalJson, digestOf, isObject, type Json, type JsonObject, jsonDepth } from './json.ts';
 export { isKnownBeforeStart, type KnownScope, resolveKnown } from './known-references.ts';

@@ -6,7 +6,7 @@
           7 the plan's fields, JSON list of names and values   8 the revision's fields, likewise
           9 the graph, likewise   10 how many dependencies each step waits for, likewise
           11 '1' for a draft   12 why nobody has to approve, JSON text   13 the plan's state
-  Replies ok | replay id answer | idempotency_conflict | task_not_found | task_<status> | stale_token
+  Replies ok | replay id answer | elsewhere shard | idempotency_conflict | task_not_found | task_<status> | stale_token
   A plan that people have yet to look at gets a job of the queue `reviews`.
   Events  plan.created, plan.submitted, plan.approved, plan.started, step.ready, step.queued; task.planned
 ]]

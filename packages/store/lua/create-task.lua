@@ -3,7 +3,7 @@
   KEYS[1] the task's hash   KEYS[2] the idempotency record
   ARGV    1 prefix   2 now   3 the task's id   4 fingerprint   5 seconds the record lives   6 actor
           7 the task's fields, JSON list of names and values
-  Replies ok | replay id answer | idempotency_conflict
+  Replies ok | replay id answer | elsewhere shard | idempotency_conflict
   Events  task.queued
 ]]
 --- include context

@@ -7,7 +7,7 @@ import { isoTime } from './time.ts';
 /** How many are listed at the most: the oldest. */
 const MOST = 1_000;
 
-type Load = (planId: string, whole: boolean) => Promise<StoredPlan | null>;
+export type Load = (planId: string, whole: boolean) => Promise<StoredPlan | null>;
 
 function planItem(stored: StoredPlan, since: string): ApprovalItem {
   const { id, digest, objective, effects, quorum, approvals } = readSummary(stored);
@@ -43,22 +43,43 @@ function gateItem(stored: StoredPlan, stepId: string): ApprovalItem | null {
   };
 }
 
-export async function listApprovals(connection: StoreConnection, load: Load): Promise<ApprovalItem[]> {
-  const { keys, redis } = connection;
-  const flat = await connection.attempt(() => redis.zrange(keys.approvals, '0', String(MOST - 1), 'WITHSCORES'));
-  const waiting: { planId: string; stepId: string | undefined; since: number }[] = [];
-  for (let i = 0; i < flat.length; i += 2) {
-    const [planId = '', stepId] = (flat[i] as string).split(':');
-    waiting.push({ planId, stepId, since: Number(flat[i + 1]) });
-  }
+/** A plan or a gate that waits. */
+export interface Waiting {
+  planId: string;
+  stepId: string | null;
+  /** ms since 1970 */
+  since: number;
+}
+
+const textOf = ({ planId, stepId }: Waiting): string => (stepId === null ? planId : `${planId}:${stepId}`);
+
+/** The oldest of what each shard has, oldest first. */
+export function oldestWaiting(lists: readonly (readonly Waiting[])[]): Waiting[] {
+  const [only = []] = lists;
+  if (lists.length === 1) return [...only];
+  const order = (a: Waiting, b: Waiting): number => a.since - b.since || (textOf(a) < textOf(b) ? -1 : 1);
+  return lists.flat().sort(order).slice(0, MOST);
+}
+
+/** What waits in one shard, oldest first. */
+export async function readWaiting({ attempt, keys, redis }: StoreConnection): Promise<Waiting[]> {
+  const flat = await attempt(() => redis.zrange(keys.approvals, '0', String(MOST - 1), 'WITHSCORES'));
+  return Array.from({ length: flat.length / 2 }, (_, at) => {
+    const [planId = '', stepId = null] = (flat[2 * at] as string).split(':');
+    return { planId, stepId, since: Number(flat[2 * at + 1]) };
+  });
+}
+
+/** What people are shown of them. What has been decided in the meantime is left out. */
+export async function approvalItems(waiting: readonly Waiting[], load: Load): Promise<ApprovalItem[]> {
   // A plan with many gates is read once.
-  const whole = new Set(waiting.flatMap(({ planId, stepId }) => (stepId === undefined ? [] : [planId])));
+  const whole = new Set(waiting.flatMap(({ planId, stepId }) => (stepId === null ? [] : [planId])));
   const planIds = [...new Set(waiting.map(({ planId }) => planId))];
   const stored = new Map(await Promise.all(planIds.map(async (id) => [id, await load(id, whole.has(id))] as const)));
   const items = waiting.map(({ planId, stepId, since }) => {
     const plan = stored.get(planId);
     if (plan == null) return null;
-    return stepId === undefined ? planItem(plan, isoTime(since) as string) : gateItem(plan, stepId);
+    return stepId === null ? planItem(plan, isoTime(since) as string) : gateItem(plan, stepId);
   });
   return items.filter((item) => item !== null);
 }

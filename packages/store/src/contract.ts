@@ -251,10 +251,13 @@ export interface ToolCatalogue {
 }
 
 export interface Answers {
-  /** Keeps the answer of a call that named itself, so that repeating it gives the same one. */
-  saveAnswer(idempotency: Idempotency, answer: { status: number; body: Json }): Promise<void>;
-  /** What a call of that name has led to before; null when there was none. Refused when its body was another one. */
-  findAnswer(idempotency: Idempotency): Promise<Outcome<Replay | null>>;
+  /** Keeps the answer of a call that named itself, so that repeating it gives the same one. `resourceId` is what it created or changed. */
+  saveAnswer(idempotency: Idempotency, answer: { status: number; body: Json }, resourceId: string): Promise<void>;
+  /**
+   * What a call of that name has led to before; null when there was none. Refused when its body was another one.
+   * `resourceId` is the task or plan that the call is on; absent, it creates one.
+   */
+  findAnswer(idempotency: Idempotency, resourceId?: string): Promise<Outcome<Replay | null>>;
 }
 
 /** Redis could not do it: nothing was changed, or the reply was lost. Trying again is safe. */

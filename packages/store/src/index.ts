@@ -1,4 +1,5 @@
 export { BullMqMismatchError } from './bullmq-scripts.ts';
+export type { ConsumeOptions, Consumer, ConsumeStepsOptions, Lease, StepHandler, StepVerdict } from './consumers.ts';
 export {
   type Accepted,
   type Answers,
@@ -39,10 +40,10 @@ export {
   type ToolCatalogue,
 } from './contract.ts';
 export { type EmbeddedRedis, type EmbeddedRedisOptions, startEmbeddedRedis } from './embedded-redis.ts';
+export type { ShardQueue } from './open-queues.ts';
 export { type OpenStoreOptions, openStore, type Store } from './open-store.ts';
 export type { Preparation, PrepareLogger } from './prepare.ts';
-export type { ConsumeOptions, Consumer, ConsumeStepsOptions, Lease, StepHandler, StepVerdict } from './queues.ts';
 export { checkRedis, type RedisCheck, type RedisCheckLogger, type RedisFinding } from './redis-check.ts';
 export type { RedisTarget } from './redis-clients.ts';
-export { redisFrom, type StoreSettings, storeSettings } from './settings.ts';
+export { redisFrom, type StoreSettings, storeFromEnv, storeSettings } from './settings.ts';
 export type { Completion, EarlyClaim } from './step-worker.ts';

@@ -1,8 +1,8 @@
 /**
- * Every key of the store. All of them share one hash tag, so that one script may touch them on a cluster; the tag is a
- * parameter, so that a second shard is a second set of keys.
+ * Every key of the store. Those of a shard share one hash tag, so that one script may touch them on a cluster. Each shard
+ * has a set of its own; what belongs to no task or plan lies in the home shard, {cs0}, alone.
  *
- * Under `{cs0}:` (w: written by, life: how long it lives):
+ * Under `{cs0}:`, `{cs1}:`, ... (w: written by, life: how long it lives):
  *   task:<id>              hash    w: task commands            life: until retention removes the task
  *   layout                 hash    w: prepare, migrations      for good: the number of the layout, and who brought it there; how far
  *                                                           a migration under way is
@@ -28,10 +28,14 @@
  *   due                    zset    w: plan and step commands   <what>:<id> and the time at which a clock does it; until then, or until
  *                                                           the plan or step has moved on
  *   events                 stream  w: every command            capped at about 10,000 entries, by reference
- *   idem:<hash>            hash    w: commands of people       24 hours; a minute for calls without an Idempotency-Key
+ *   idem:<hash>            hash    w: commands of people       24 hours; a minute for calls without an Idempotency-Key. In the home shard it may
+ *                                                           instead name the shard that the call was carried out in: w: claim-call
  *   reconcile              hash    w: the reconciler           for good: where its next sweep of each index goes on
+ * In the home shard alone:
+ *   shards                 string  w: the API at start         for good: the highest number of shards that it ever created plans in
  *   tools                  hash    w: executors at start       a contract stays until an executor announces another of its name, or loses the tool while it runs
  *   conditions             set     w: executors at start       for good: the names of conditions in code
+ * In each shard again, but for the queue `maintenance`:
  *   bull:<queue>:*                 w: BullMQ, and its own scripts inside ours   finished jobs: the last 1,000 of each queue
  * Channel halt: a plan's running steps are to abort.
  */
@@ -55,12 +59,18 @@ export interface Keys {
   due: string;
   idempotency(hash: string): string;
   reconcile: string;
+  shards: string;
   tools: string;
   conditions: string;
   haltChannel: string;
 }
 
-export const DEFAULT_PREFIX = '{cs0}';
+/** The word before a shard's number in its hash tag. */
+export const DEFAULT_TAG = 'cs';
+/** The shard of what belongs to no task or plan. */
+export const HOME_SHARD = 0;
+
+export const prefixOf = (tag: string, shard: number): string => `{${tag}${shard}}`;
 
 export function keysOf(prefix: string): Keys {
   return {
@@ -81,6 +91,7 @@ export function keysOf(prefix: string): Keys {
     due: `${prefix}:due`,
     idempotency: (hash) => `${prefix}:idem:${hash}`,
     reconcile: `${prefix}:reconcile`,
+    shards: `${prefix}:shards`,
     tools: `${prefix}:tools`,
     conditions: `${prefix}:conditions`,
     haltChannel: `${prefix}:halt`,

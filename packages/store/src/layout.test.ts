@@ -2,12 +2,13 @@ import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { restoreFormerLayout } from '../../../test/redis/former-layout.ts';
-import { StoreConnection } from './connection.ts';
+import { shardConnection } from './connection.ts';
 import { type EmbeddedRedis, startEmbeddedRedis } from './embedded-redis.ts';
 import { bringLayoutUp, type LayoutOptions } from './layout.ts';
 import { connectionName } from './layout-clients.ts';
 import { firstShard } from './migrations/1-first-shard.ts';
 import type { Migration, MigrationContext } from './migrations/migration.ts';
+import { StoreSockets } from './store-sockets.ts';
 
 let server: EmbeddedRedis;
 let redis: Redis;
@@ -28,8 +29,9 @@ afterAll(async () => {
 
 /** A process, as far as the layout is concerned, with what it said. */
 function openProcess(url = server.url) {
-  const connection = new StoreConnection({ redis: { url }, prefix: '{cs0}', commandTimeoutMs: 5_000, onError: () => {} });
-  cleanUps.push(() => connection.close());
+  const sockets = new StoreSockets({ redis: { url }, name: connectionName('{cs0}'), commandTimeoutMs: 5_000, onError: () => {} });
+  const connection = shardConnection(sockets, { tag: 'cs', shard: 0 });
+  cleanUps.push(() => sockets.close());
   const said: string[] = [];
   const logger = { info: (_fields: object, text: string) => said.push(text), warn: (_fields: object, text: string) => said.push(text) };
   const states: string[] = [];

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { StoreConnection } from './connection.ts';
+import type { Keys } from './keys.ts';
 import { olderProcesses } from './layout-clients.ts';
 import { formerPrefix, traces } from './migrations/1-first-shard.ts';
 import { MIGRATIONS } from './migrations/list.ts';
@@ -22,7 +23,10 @@ export interface LayoutLogger {
 }
 
 export interface LayoutOptions {
+  /** of the home shard */
   connection: StoreConnection;
+  /** the keys of each shard, the home shard first; of the home shard alone when absent */
+  shards?: readonly [Keys, ...Keys[]];
   logger: LayoutLogger;
   signal: AbortSignal;
   /** is told in words what goes on when that takes longer than a moment */
@@ -108,6 +112,7 @@ class MigrationLock {
 export async function bringLayoutUp(options: LayoutOptions): Promise<LayoutReading> {
   const { connection, logger, signal, onState, migrations = MIGRATIONS, lockMs = LOCK_MS } = options;
   const { redis, keys } = connection;
+  const shards = options.shards ?? [keys];
   const current = migrations.at(-1)?.to ?? 0;
   const lock = new MigrationLock(connection, { lockMs, signal });
   let saidAt = Number.NEGATIVE_INFINITY;
@@ -139,7 +144,7 @@ export async function bringLayoutUp(options: LayoutOptions): Promise<LayoutReadi
       onState(`what lies in Redis is brought to layout ${to}: ${done} of ${total}`);
       await lock.record(['done', done, 'total', total]);
     };
-    await migration.run({ redis, shards: [keys], resumed, report });
+    await migration.run({ redis, shards, resumed, report });
     await lock.record(['number', to, 'build', BUILD, 'at', Date.now()], ['migrating', 'done', 'total']);
     logger.info({ layout: to }, `migration to layout ${to} is done`);
   };

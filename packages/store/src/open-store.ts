@@ -1,26 +1,6 @@
 /** Opens the plan store. */
 import type { Duty, MaintenanceJob, PlanningJob, QueueLimits, ReviewJob } from '@countersign/shared';
-import type { Queue } from 'bullmq';
-import { storedAnswers } from './answers.ts';
-import { clockDuties } from './clock.ts';
-import { StoreConnection } from './connection.ts';
-import type {
-  Answers,
-  Clock,
-  EventLog,
-  PlanningRequests,
-  PlanStore,
-  Reconciler,
-  ReviewStore,
-  StepStore,
-  TaskStore,
-  ToolCatalogue,
-} from './contract.ts';
-import { eventLog } from './event-log.ts';
-import { DEFAULT_PREFIX } from './keys.ts';
-import { planStore } from './plan-store.ts';
-import { planningRequests } from './planning-requests.ts';
-import { type Preparing, preparing } from './prepare.ts';
+import { shardConnection } from './connection.ts';
 import {
   type ConsumeOptions,
   type Consumer,
@@ -29,20 +9,25 @@ import {
   consumePlanning,
   consumeReviews,
   consumeSteps,
-  OpenQueues,
   type StepHandler,
-} from './queues.ts';
-import { reconciler } from './reconciler.ts';
+} from './consumers.ts';
+import type { ToolCatalogue } from './contract.ts';
+import { DEFAULT_TAG, HOME_SHARD, prefixOf } from './keys.ts';
+import { connectionName } from './layout-clients.ts';
+import { openShard, type Shard } from './one-shard.ts';
+import { OpenQueues, type ShardQueue } from './open-queues.ts';
+import { type Preparing, ping, preparing } from './prepare.ts';
 import type { RedisTarget } from './redis-clients.ts';
-import { reviewStore } from './reviews.ts';
-import { stepStore } from './step-store.ts';
-import { taskStore } from './task-store.ts';
+import { type ShardRoutes, shardRoutes } from './shard-routes.ts';
+import { StoreSockets } from './store-sockets.ts';
 import { toolCatalogue } from './tool-catalogue.ts';
 
 export interface OpenStoreOptions {
   redis: RedisTarget;
-  /** the keys' prefix with its hash tag; `{cs0}` when absent */
-  prefix?: string;
+  /** how many shards tasks and plans are spread over; 1 when absent */
+  shards?: number;
+  /** the word before a shard's number in the hash tag of its keys; `cs` when absent */
+  tag?: string;
   /** ms since 1970; absent: Redis's own clock, which is one for the whole fleet */
   clock?: () => number;
   /** ms that a command may take before the store counts as away; 5,000 when absent */
@@ -51,23 +36,15 @@ export interface OpenStoreOptions {
   onError?: (error: Error) => void;
 }
 
-export interface Store
-  extends TaskStore,
-    PlanStore,
-    PlanningRequests,
-    EventLog,
-    StepStore,
-    ReviewStore,
-    ToolCatalogue,
-    Answers,
-    Reconciler,
-    Clock,
-    Preparing {
-  /** Resolves when Redis answers; else StoreUnavailableError. */
+export interface Store extends ShardRoutes, ToolCatalogue, Preparing {
+  /** Resolves when Redis answers, for each shard; else StoreUnavailableError. */
   ping(): Promise<void>;
-  /** BullMQ's queues, for the dashboard: those that there always are, and those that are named (by tools). */
-  queues(named?: readonly string[]): readonly Queue[];
-  /** What a queue lets through over the whole fleet, from now on; what is left out has no limit. */
+  /** BullMQ's queues, for the dashboard: those that there always are, and those that are named (by tools); of each shard. */
+  queues(named?: readonly string[]): readonly ShardQueue[];
+  /**
+   * What a queue lets through over the whole fleet, from now on; what is left out has no limit. Each shard gets its part:
+   * a limit below the number of shards is a RangeError.
+   */
   limitQueue(queue: string, limits: QueueLimits): Promise<void>;
   /** Has `consumeDuties` of one process of the fleet called every `everyMs`. Safe to repeat. */
   scheduleDuty(duty: Duty, everyMs: number): Promise<void>;
@@ -81,41 +58,41 @@ export interface Store
 /** Opens the store. Throws a BullMqMismatchError when the installed BullMQ isn't the one that it was built for. */
 export function openStore({
   redis,
-  prefix = DEFAULT_PREFIX,
+  shards: count = 1,
+  tag = DEFAULT_TAG,
   clock,
   commandTimeoutMs = 5_000,
   onError = () => {},
 }: OpenStoreOptions): Store {
-  const connection = new StoreConnection({ redis, prefix, clock, commandTimeoutMs, onError });
-  const events = eventLog(connection);
-  const plans = planStore(connection, events);
-  const steps = stepStore(connection);
-  const queues = new OpenQueues(connection);
+  const sockets = new StoreSockets({ redis, name: connectionName(prefixOf(tag, HOME_SHARD)), clock, commandTimeoutMs, onError });
+  const opened = new Map<number, Shard>();
+  const shardAt = (number: number): Shard => {
+    const known = opened.get(number);
+    if (known !== undefined) return known;
+    const shard = openShard(shardConnection(sockets, { tag, shard: number }), { shards: count });
+    opened.set(number, shard);
+    return shard;
+  };
+  const shards = Array.from({ length: count }, (_, number) => shardAt(number));
+  const connections = shards.map(({ connection }) => connection);
+  const home = shardAt(HOME_SHARD).connection;
+  const routes = shardRoutes(shards, shardAt);
+  const queues = new OpenQueues(connections);
   return {
-    ...taskStore(connection),
-    ...plans,
-    ...planningRequests(connection, plans.getPlan),
-    ...events,
-    ...steps,
-    ...reviewStore(connection),
-    ...toolCatalogue(connection),
-    ...storedAnswers(connection),
-    ...reconciler(connection),
-    ...clockDuties(connection),
-    ...preparing(connection),
-    async ping() {
-      await connection.attempt(() => connection.redis.ping());
-    },
+    ...routes,
+    ...toolCatalogue(home),
+    ...preparing(sockets, [home, ...connections.slice(1)]),
+    ping: () => ping(connections),
     queues: (named) => queues.list(named),
-    limitQueue: (queue, limits) => connection.attempt(() => queues.limit(queue, limits)),
-    scheduleDuty: (duty, everyMs) => connection.attempt(() => queues.scheduleDuty(duty, everyMs)),
-    consumeDuties: (handler, options) => consumeMaintenance(connection, handler, options),
-    consumePlanning: (handler, options) => consumePlanning(connection, handler, options),
-    consumeReviews: (handler, options) => consumeReviews(connection, handler, options),
-    consumeSteps: (handler, options) => consumeSteps(connection, handler, { ...options, store: steps }),
+    limitQueue: (queue, limits) => home.attempt(() => queues.limit(queue, limits)),
+    scheduleDuty: (duty, everyMs) => home.attempt(() => queues.scheduleDuty(duty, everyMs)),
+    consumeDuties: (handler, options) => consumeMaintenance(home, handler, options),
+    consumePlanning: (handler, options) => consumePlanning(connections, handler, options),
+    consumeReviews: (handler, options) => consumeReviews(connections, handler, options),
+    consumeSteps: (handler, options) => consumeSteps(connections, handler, { ...options, store: routes }),
     async close() {
       await queues.close();
-      await connection.close();
+      await sockets.close();
     },
   };
 }

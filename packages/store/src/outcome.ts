@@ -29,11 +29,16 @@ export const refused = (code: Refusal['code'], message: string, detail: Record<s
 /** The answer to a call whose name another call has already. */
 export const IDEMPOTENCY_CONFLICT = 'this Idempotency-Key was used before with another body; use a new key for a new call';
 
+/** What came of creating something in a shard: the outcome; or the shard that has the call of this name. */
+export type Creation = { outcome: Outcome<Accepted> } | { elsewhere: number };
+
+type Subject = { id: string; what: string; verb: string; named: boolean; stepId?: string | undefined };
+
+export const creationOf = (reply: ScriptReply, subject: Subject): Creation =>
+  reply[0] === 'elsewhere' ? { elsewhere: Number(reply[1]) } : { outcome: outcomeOf(reply, subject) };
+
 /** `named` says whether the caller gave an Idempotency-Key: only then is a repeated call told that it is one. */
-export function outcomeOf(
-  reply: ScriptReply,
-  { id, what, verb, named, stepId }: { id: string; what: string; verb: string; named: boolean; stepId?: string | undefined },
-): Outcome<Accepted> {
+export function outcomeOf(reply: ScriptReply, { id, what, verb, named, stepId }: Subject): Outcome<Accepted> {
   const [word, first, second] = reply.map(String);
   const status = word?.startsWith('wrong_state:') ? word.slice('wrong_state:'.length) : first;
   switch (word?.split(':')[0]) {

@@ -1,27 +1,42 @@
 /** Plans on Redis: what people do to them. */
-import { newId } from '@countersign/shared';
-import { listApprovals } from './approvals.ts';
+import { newId, type PlanStatus, type PlanSummary } from '@countersign/shared';
+import { type Load, readWaiting, type Waiting } from './approvals.ts';
 import type { StoreConnection } from './connection.ts';
-import type { AuditRecord, EventLog, NewPlan, PlanStore } from './contract.ts';
+import type { AuditRecord, EventLog, NewPlan, PageRequest, PlanStore } from './contract.ts';
 import { decider } from './decide.ts';
-import { callRecord, outcomeOf } from './outcome.ts';
-import { pageOfIds } from './paging.ts';
+import { type Creation, callRecord, creationOf, outcomeOf } from './outcome.ts';
+import { idsOfPage } from './paging.ts';
 import { planFields, revisionFields } from './plan-fields.ts';
 import { planGraph } from './plan-graph.ts';
 import { planHands } from './plan-hands.ts';
 import { planRevisions } from './plan-revisions.ts';
 import { newPlanState } from './plan-state.ts';
-import { fieldsOf, readPlan, readSummary, type StoredPlan } from './plan-view.ts';
+import { fieldsOf, readPlan, readSummary } from './plan-view.ts';
 
 const newPlanFields = (id: string, plan: NewPlan): string[] => [
   ...['id', id, 'createdBy', plan.createdBy, 'objective', plan.content.objective],
   ...planFields(plan),
 ];
 
-export function planStore(connection: StoreConnection, events: EventLog): PlanStore {
-  const { keys } = connection;
+/** Replies to create-plan that say nothing of its task. */
+const CREATED: ReadonlySet<string> = new Set(['ok', 'replay', 'idempotency_conflict', 'elsewhere']);
 
-  const load = async (planId: string, whole: boolean): Promise<StoredPlan | null> => {
+/** The plans of one shard. */
+export interface PlansOfShard extends Omit<PlanStore, 'createPlan' | 'listPlans' | 'listApprovals'> {
+  createPlan(plan: NewPlan): Promise<Creation>;
+  /** newest first, one more than fits */
+  planIds(request: PageRequest<PlanStatus>): Promise<string[]>;
+  getSummary(planId: string): Promise<PlanSummary | null>;
+  /** what waits for people, oldest first */
+  waiting(): Promise<Waiting[]>;
+  /** as it is stored: `whole` with its steps */
+  loadPlan: Load;
+}
+
+export function planStore(connection: StoreConnection, events: EventLog): PlansOfShard {
+  const { keys, shard } = connection;
+
+  const load: Load = async (planId, whole) => {
     const reply = (await connection.run('read-plan', {
       keys: [keys.plan(planId)],
       id: planId,
@@ -45,17 +60,12 @@ export function planStore(connection: StoreConnection, events: EventLog): PlanSt
     return stored === null ? null : readPlan(stored);
   };
 
-  const getSummaries = async (ids: readonly string[]) => {
-    const found = await Promise.all(ids.map((id) => load(id, false)));
-    return found.filter((stored) => stored !== null).map(readSummary);
-  };
-
   const decide = decider(connection);
   const revisions = planRevisions(connection, getPlan);
 
   return {
     async createPlan(input) {
-      const id = newId('pln');
+      const id = newId('pln', { shard });
       const call = callRecord(input.idempotency);
       const graph = planGraph(input.content);
       const revision = ['revision', '1', ...revisionFields(input)];
@@ -75,15 +85,16 @@ export function planStore(connection: StoreConnection, events: EventLog): PlanSt
           newPlanState(input.content, input.task?.id),
         ],
       });
-      if (input.task !== undefined && reply[0] !== 'ok' && reply[0] !== 'replay' && reply[0] !== 'idempotency_conflict') {
-        return outcomeOf(reply, { id: input.task.id, what: 'task', verb: 'plan', named: false });
+      if (input.task !== undefined && !CREATED.has(String(reply[0]))) {
+        return { outcome: outcomeOf(reply, { id: input.task.id, what: 'task', verb: 'plan', named: false }) };
       }
-      return outcomeOf(reply, { id, what: 'plan', verb: 'create', named: input.idempotency !== undefined });
+      return creationOf(reply, { id, what: 'plan', verb: 'create', named: input.idempotency !== undefined });
     },
     getPlan,
-    async listPlans({ status, limit, cursor }) {
-      const { ids, nextCursor } = await pageOfIds(connection, keys.plans(status), { limit, cursor });
-      return { items: await getSummaries(ids), nextCursor };
+    planIds: ({ status, limit, cursor }) => idsOfPage(connection, keys.plans(status), { limit, cursor }),
+    async getSummary(planId) {
+      const stored = await load(planId, false);
+      return stored === null ? null : readSummary(stored);
     },
     submitPlan: (planId, { actor, idempotency }) => decide('submit-plan', planId, { verb: 'submit', idempotency, args: [actor.id] }),
     approvePlan: (planId, { actor, digest, comment, idempotency }) =>
@@ -99,7 +110,8 @@ export function planStore(connection: StoreConnection, events: EventLog): PlanSt
     },
     ...revisions,
     ...planHands(decide),
-    listApprovals: () => listApprovals(connection, load),
+    waiting: () => readWaiting(connection),
+    loadPlan: load,
     async audit(planId): Promise<AuditRecord | null> {
       const plan = await getPlan(planId);
       if (plan === null) return null;

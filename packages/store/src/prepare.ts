@@ -4,6 +4,8 @@ import { type Readiness, StoreUnavailableError } from './contract.ts';
 import { bringLayoutUp, type LayoutLogger } from './layout.ts';
 import type { RedisCheckLogger } from './redis-check.ts';
 import { waitAndCheck } from './redis-wait.ts';
+import { checkShards, rememberShards } from './shard-count.ts';
+import type { StoreSockets } from './store-sockets.ts';
 
 export type PrepareLogger = LayoutLogger & RedisCheckLogger;
 
@@ -14,28 +16,48 @@ export interface Preparing {
   /**
    * Waits until Redis answers, looks at what it is, and brings what lies in it to this release's layout, or waits until
    * another process has. Until then every other call is refused as StoreUnavailableError. With `ok` false the service must
-   * not start. Rejects with the signal's reason when that aborts first.
+   * not start: also where it knows of fewer shards than plans were created in. `creates` says that the service will create
+   * some. Rejects with the signal's reason when that aborts first.
    */
-  prepare(logger: PrepareLogger, signal: AbortSignal): Promise<Preparation>;
-  /** Whether calls can be answered: the store is prepared, as far as anybody asked for that, and Redis answers. Never rejects. */
+  prepare(logger: PrepareLogger, signal: AbortSignal, options?: { creates?: boolean }): Promise<Preparation>;
+  /** Whether calls can be answered: the store is prepared, as far as anybody asked for that, and Redis answers for each shard. Never rejects. */
   readiness(): Promise<Readiness>;
 }
 
 const RETRY_MS = 200;
 
-export function preparing(connection: StoreConnection): Preparing {
-  const prepareLayout = async (logger: PrepareLogger, signal: AbortSignal): Promise<Preparation> => {
+/** Asks for each shard: on a cluster another node may be away than the one that would answer. */
+export async function ping(connections: readonly StoreConnection[]): Promise<void> {
+  await Promise.all(connections.map(({ attempt, redis, keys }) => attempt(() => redis.exists(keys.layout))));
+}
+
+/** `connections` are those of all shards; the home shard comes first. */
+export function preparing(sockets: StoreSockets, connections: readonly [StoreConnection, ...StoreConnection[]]): Preparing {
+  const [home, ...others] = connections;
+
+  const prepareLayout = async ({
+    logger,
+    signal,
+    creates,
+  }: {
+    logger: PrepareLogger;
+    signal: AbortSignal;
+    creates: boolean;
+  }): Promise<Preparation> => {
     for (;;) {
       try {
         const layout = await bringLayoutUp({
-          connection,
+          connection: home,
+          shards: [home.keys, ...others.map(({ keys }) => keys)],
           logger,
           signal,
           onState(reason) {
-            connection.unprepared = { ready: false, code: 'migrating', reason };
+            sockets.unprepared = { ready: false, code: 'migrating', reason };
           },
         });
-        return layout.ok ? { ok: true } : { ok: false, problems: [`REDIS_URL: ${layout.problem}`] };
+        if (!layout.ok) return { ok: false, problems: [`REDIS_URL: ${layout.problem}`] };
+        if (creates) await rememberShards(home, connections.length);
+        return { ok: true };
       } catch (error) {
         if (!(error instanceof StoreUnavailableError)) throw error;
         signal.throwIfAborted();
@@ -46,18 +68,18 @@ export function preparing(connection: StoreConnection): Preparing {
   };
 
   return {
-    async prepare(logger, signal) {
-      connection.unprepared = { ready: false, code: 'store_unavailable', reason: 'Redis has not been looked at yet' };
-      const { ok, refusals } = await waitAndCheck(connection, logger, signal);
-      if (!ok) return { ok: false, problems: refusals.map((refusal) => `REDIS_URL: ${refusal}`) };
-      const prepared = await prepareLayout(logger, signal);
-      if (prepared.ok) connection.unprepared = null;
+    async prepare(logger, signal, { creates = false } = {}) {
+      sockets.unprepared = { ready: false, code: 'store_unavailable', reason: 'Redis has not been looked at yet' };
+      const { ok, refusals } = await waitAndCheck({ sockets, logger, signal, further: () => checkShards(home, connections.length) });
+      if (!ok) return { ok: false, problems: refusals };
+      const prepared = await prepareLayout({ logger, signal, creates });
+      if (prepared.ok) sockets.unprepared = null;
       return prepared;
     },
     async readiness() {
-      if (connection.unprepared !== null) return connection.unprepared;
+      if (sockets.unprepared !== null) return sockets.unprepared;
       try {
-        await connection.attempt(() => connection.redis.ping());
+        await ping(connections);
         return { ready: true };
       } catch (error) {
         // The first word of what Redis says to a command is a code such as NOPERM.

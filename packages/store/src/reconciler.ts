@@ -5,7 +5,7 @@ import type { Mending, Reconciler } from './contract.ts';
 
 /** ms without a change, after which it is worth a look: well within it, a plan that is well moves on by itself. */
 const REST_MS = 5_000;
-/** What one sweep may cost Redis: a look costs about as much as reading this many steps, and then each step of the plan. */
+/** What one sweep of all shards may cost Redis: a look costs about as much as reading this many steps, and then each step of the plan. */
 const BUDGET_STEPS = 50_000;
 const LOOK_STEPS = 20;
 const PAGE = 100;
@@ -16,7 +16,8 @@ interface Look {
   mended: Mending[];
 }
 
-export function reconciler(connection: StoreConnection): Reconciler {
+/** The plans and tasks of one of `shards` shards. */
+export function reconciler(connection: StoreConnection, { shards }: { shards: number }): Reconciler {
   const { keys, redis } = connection;
 
   const lookAtPlan = async (planId: string, restMs: number): Promise<Look> => {
@@ -49,7 +50,7 @@ export function reconciler(connection: StoreConnection): Reconciler {
    */
   const sweep = async function* (index: string, look: (id: string) => Promise<Look>): AsyncGenerator<Mending> {
     let mark = (await connection.attempt(() => redis.hget(keys.reconcile, index))) ?? '';
-    let budget = BUDGET_STEPS;
+    let budget = BUDGET_STEPS / shards;
     let page: string[];
     do {
       page = await connection.attempt(() => redis.zrangebylex(index, mark === '' ? '-' : `(${mark}`, '+', 'LIMIT', 0, PAGE));

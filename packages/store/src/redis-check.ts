@@ -4,7 +4,9 @@ import type { Redis } from 'ioredis';
 /** How severe: `refuse` means that plans would be lost or scripts fail; `warn` that they may be. */
 export interface RedisFinding {
   severity: 'refuse' | 'warn';
-  code: 'version' | 'eviction' | 'persistence' | 'replica' | 'credentials' | 'unreadable';
+  /** the setting that has to be changed, where it is another one than REDIS_URL */
+  setting?: 'REDIS_CLUSTER' | 'SHARDS';
+  code: 'version' | 'eviction' | 'persistence' | 'replica' | 'credentials' | 'unreadable' | 'cluster' | 'shards';
   /** what was found and what would be right, for a person */
   message: string;
 }
@@ -17,7 +19,7 @@ export interface RedisCheck {
   /** whether it is a node of a Redis Cluster */
   cluster: boolean;
   findings: RedisFinding[];
-  /** the messages of those that refuse */
+  /** the messages of those that refuse, each behind its setting */
   refusals: string[];
 }
 
@@ -48,9 +50,12 @@ const unreadable = (what: string): RedisFinding => ({
   message: `Redis does not let ${what} be read; make sure that it is 6.2 or newer, with maxmemory-policy noeviction and appendonly yes`,
 });
 
-const judged = (findings: RedisFinding[], seen: Pick<RedisCheck, 'version' | 'cluster'>): RedisCheck => {
-  const refusals = findings.filter(({ severity }) => severity === 'refuse').map(({ message }) => message);
-  return { ok: refusals.length === 0, ...seen, findings, refusals };
+/** What findings come to. */
+export const judged = (findings: RedisFinding[], { version, cluster }: Pick<RedisCheck, 'version' | 'cluster'>): RedisCheck => {
+  const refusals = findings
+    .filter(({ severity }) => severity === 'refuse')
+    .map(({ setting = 'REDIS_URL', message }) => `${setting}: ${message}`);
+  return { ok: refusals.length === 0, version, cluster, findings, refusals };
 };
 
 /** What Redis said instead of giving its INFO. Null: that says nothing about how it is set up. */
@@ -101,22 +106,31 @@ export function judgeRedis(info: string): RedisCheck {
   return judged(findings, { version, cluster: fields.get('cluster_enabled') === '1' });
 }
 
+/** Logs each finding. */
+export function sayFindings({ findings }: RedisCheck, logger: RedisCheckLogger): void {
+  for (const { severity, code, message } of findings) {
+    if (severity === 'refuse') logger.error({ code }, message);
+    else logger.warn({ code }, message);
+  }
+}
+
+/** What one server says of itself. Throws what ioredis throws when it can't be reached. */
+export async function lookAtServer(redis: Redis): Promise<RedisCheck> {
+  try {
+    return judgeRedis(await redis.info());
+  } catch (error) {
+    const refused = judgeRefusal(error);
+    if (refused === null) throw error;
+    return refused;
+  }
+}
+
 /**
  * Checks version (6.2 or newer), eviction (noeviction), persistence (append-only file) and role, and logs each finding.
  * All of it stands in INFO, so it works where CONFIG is forbidden. Throws what ioredis throws when Redis can't be reached.
  */
 export async function checkRedis(redis: Redis, logger: RedisCheckLogger): Promise<RedisCheck> {
-  let check: RedisCheck;
-  try {
-    check = judgeRedis(await redis.info());
-  } catch (error) {
-    const refused = judgeRefusal(error);
-    if (refused === null) throw error;
-    check = refused;
-  }
-  for (const { severity, code, message } of check.findings) {
-    if (severity === 'refuse') logger.error({ code }, message);
-    else logger.warn({ code }, message);
-  }
+  const check = await lookAtServer(redis);
+  sayFindings(check, logger);
   return check;
 }

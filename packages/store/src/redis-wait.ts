@@ -1,25 +1,38 @@
 /** Waits for a Redis that is still starting: the services of a stack start in any order. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { StoreConnection } from './connection.ts';
+import { lookAtRedis } from './cluster-check.ts';
 import { StoreUnavailableError } from './contract.ts';
-import { checkRedis, type RedisCheck, type RedisCheckLogger } from './redis-check.ts';
+import { judged, type RedisCheck, type RedisCheckLogger, type RedisFinding, sayFindings } from './redis-check.ts';
+import { placesOf } from './redis-clients.ts';
+import type { StoreSockets } from './store-sockets.ts';
 
 const LOOK_EVERY_MS = 200;
 const SAY_EVERY_MS = 3_000;
 
+interface Wait {
+  sockets: StoreSockets;
+  logger: RedisCheckLogger;
+  signal: AbortSignal;
+  /** looked at once Redis is as it should be */
+  further(): Promise<RedisFinding[]>;
+}
+
 /** Resolves with what the check found once Redis answers. Rejects with the signal's reason when that aborts first. */
-export async function waitAndCheck(connection: StoreConnection, logger: RedisCheckLogger, signal: AbortSignal): Promise<RedisCheck> {
-  const { host, port } = connection.redis.options;
+export async function waitAndCheck({ sockets, logger, signal, further }: Wait): Promise<RedisCheck> {
+  const { redis, target, commandTimeoutMs: timeoutMs } = sockets;
   let saidAt = Number.NEGATIVE_INFINITY;
   for (;;) {
     try {
-      return await connection.reach(() => checkRedis(connection.redis, logger));
+      const check = await sockets.reach(() => lookAtRedis(redis, { target, timeoutMs }));
+      const found = judged([...check.findings, ...(check.ok ? await further() : [])], check);
+      sayFindings(found, logger);
+      return found;
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;
       signal.throwIfAborted();
       if (performance.now() - saidAt >= SAY_EVERY_MS) {
         saidAt = performance.now();
-        logger.warn({ redis: `${host}:${port}` }, 'Redis does not answer yet: waiting for it');
+        logger.warn({ redis: placesOf(target) }, 'Redis does not answer yet: waiting for it');
       }
     }
     await delay(LOOK_EVERY_MS, undefined, { signal });

@@ -1,8 +1,8 @@
 /** Puts the Lua commands together from `lua/` and BullMQ's scripts, and runs them by their digest. */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import type { Redis } from 'ioredis';
 import { bullScript } from './bullmq-scripts.ts';
+import type { RedisClient } from './redis-clients.ts';
 
 const FOLDER = new URL('../lua/', import.meta.url);
 
@@ -50,7 +50,7 @@ export type ScriptReply = (string | number)[];
 
 /** Runs a command; sends its text only where the server doesn't know it (first use, after a restart). */
 export async function runScript(
-  redis: Redis,
+  redis: RedisClient,
   script: Script,
   { keys, args }: { keys: string[]; args: (string | number | Buffer)[] },
 ): Promise<ScriptReply> {

@@ -1,12 +1,28 @@
 /** The settings by which a process finds its store. */
 import { z } from 'zod';
-import type { RedisTarget } from './redis-clients.ts';
+import { nodeUrls, type RedisTarget } from './redis-clients.ts';
+
+/** More would cost each process a connection for each of them and each queue, and gain nothing: a Redis has one thread. */
+const MOST_SHARDS_SERVED = 64;
+
+const isRedisUrl = (url: string): boolean => /^rediss?:\/\/.+/.test(url) && URL.canParse(url);
 
 const schema = z.object({
+  /** of a cluster one or more of its nodes, comma-separated */
   REDIS_URL: z
     .string()
-    .regex(/^rediss?:\/\/.+/, 'must be a URL like redis://127.0.0.1:6379 or rediss://user:password@host:6380')
+    .refine(
+      (urls) => nodeUrls({ url: urls }).every(isRedisUrl),
+      'must be a URL like redis://127.0.0.1:6379 or rediss://user:password@host:6380; of a cluster also several, comma-separated',
+    )
     .default('redis://127.0.0.1:6379'),
+  /** whether REDIS_URL names nodes of a Redis Cluster */
+  REDIS_CLUSTER: z
+    .enum(['true', 'false'])
+    .transform((value) => value === 'true')
+    .default(false),
+  /** how many shards tasks and plans are spread over; it may grow, and never shrink */
+  SHARDS: z.coerce.number().int().min(1).max(MOST_SHARDS_SERVED).default(1),
 });
 
 export type StoreSettings = z.output<typeof schema>;
@@ -15,4 +31,10 @@ export type StoreSettings = z.output<typeof schema>;
 export const storeSettings = schema.shape;
 
 /** What `openStore` needs to know of Redis. */
-export const redisFrom = ({ REDIS_URL }: StoreSettings): RedisTarget => ({ url: REDIS_URL });
+export const redisFrom = ({ REDIS_URL, REDIS_CLUSTER }: StoreSettings): RedisTarget => ({ url: REDIS_URL, cluster: REDIS_CLUSTER });
+
+/** What `openStore` needs to know, from an environment in which a setting that is empty counts as not set. Throws where one is wrong. */
+export function storeFromEnv(env: NodeJS.ProcessEnv): { redis: RedisTarget; shards: number } {
+  const settings = schema.parse(Object.fromEntries(Object.entries(env).filter(([, value]) => value !== '')));
+  return { redis: redisFrom(settings), shards: settings.SHARDS };
+}

@@ -3,6 +3,7 @@
  * Streams need no message beside the entry itself, and what was appended while the connection was away is seen after.
  */
 import type { Redis } from 'ioredis';
+import type { StreamReader } from './stream-reader.ts';
 
 /** ms that one look blocks; a stream that is added in just the wrong moment waits this long at the most. */
 const BLOCK_MS = 1_000;
@@ -23,18 +24,16 @@ const isAfter = (a: string, b: string): boolean => {
 
 /** Owns one blocking connection, opened when somebody first waits. */
 export class StreamTail {
-  readonly #open: () => Redis;
-  readonly #command: Redis;
+  readonly #open: () => Promise<StreamReader>;
   readonly #watches = new Set<Watch>();
-  #redis: Redis | null = null;
+  #reader: StreamReader | null = null;
   #clientId: number | null = null;
   #looking = false;
   #closed = false;
 
-  /** `open` makes the blocking connection; `command` is another one, which can interrupt it. */
-  constructor(open: () => Redis, command: Redis) {
+  /** `open` makes the blocking connection, and another one when that is lost for good. */
+  constructor(open: () => Promise<StreamReader>) {
     this.#open = open;
-    this.#command = command;
   }
 
   /** Resolves when the stream has an entry after `after`, or when the signal aborts. */
@@ -55,14 +54,14 @@ export class StreamTail {
       else if (!this.#looking) void this.#look();
       else if (this.#clientId !== null) {
         // Makes the blocked look end, so that the next one includes this stream. A missed interruption costs BLOCK_MS.
-        this.#command.client('UNBLOCK', this.#clientId).catch(() => {});
+        this.#reader?.interrupt(this.#clientId).catch(() => {});
       }
     });
   }
 
   close(): void {
     this.#closed = true;
-    this.#redis?.disconnect();
+    this.#reader?.redis.disconnect();
     for (const watch of this.#watches) watch.wake();
   }
 
@@ -70,12 +69,18 @@ export class StreamTail {
     this.#looking = true;
     while (this.#watches.size > 0 && !this.#closed) {
       try {
-        this.#redis ??= this.#open();
-        this.#clientId = await this.#redis.client('ID');
-        await this.#lookOnce(this.#redis);
+        this.#reader ??= await this.#open();
+        const { redis } = this.#reader;
+        if (this.#closed) redis.disconnect();
+        this.#clientId = await redis.client('ID');
+        await this.#lookOnce(redis);
       } catch {
-        // The connection mends itself; readers are woken, because they may have missed something meanwhile.
+        // Readers are woken, because they may have missed something meanwhile.
         this.#clientId = null;
+        if (this.#reader?.mends === false) {
+          this.#reader.redis.disconnect();
+          this.#reader = null;
+        }
         if (!this.#closed) await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
         for (const watch of [...this.#watches]) watch.wake();
       }

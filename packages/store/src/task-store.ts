@@ -10,9 +10,9 @@ import {
   type TaskStatus,
 } from '@countersign/shared';
 import type { StoreConnection } from './connection.ts';
-import type { Outcome, TaskStore } from './contract.ts';
-import { callRecord, outcomeOf } from './outcome.ts';
-import { pageOfIds } from './paging.ts';
+import type { Outcome, PageRequest, TaskStore } from './contract.ts';
+import { type Creation, callRecord, creationOf, outcomeOf } from './outcome.ts';
+import { idsOfPage } from './paging.ts';
 import { isoTime } from './time.ts';
 import { readUsage, USAGE_FIELDS, usageArgs } from './usage.ts';
 
@@ -37,8 +37,15 @@ function readTask(fields: Record<string, string>, { rounds, used }: { rounds: st
 
 const toNull = (outcome: Outcome<unknown>): Outcome<null> => (outcome.ok ? { ok: true, value: null } : outcome);
 
-export function taskStore(connection: StoreConnection): TaskStore {
-  const { keys, redis } = connection;
+/** The tasks of one shard. */
+export interface TasksOfShard extends Omit<TaskStore, 'createTask' | 'listTasks'> {
+  createTask(input: Parameters<TaskStore['createTask']>[0]): Promise<Creation>;
+  /** newest first, one more than fits */
+  taskIds(request: PageRequest<TaskStatus>): Promise<string[]>;
+}
+
+export function taskStore(connection: StoreConnection): TasksOfShard {
+  const { keys, redis, shard } = connection;
 
   /** Once there is a plan, what models take is counted there. A plan that was deleted leaves what its task counted before it. */
   const usageOfPlan = async (planId: string, before: Record<string, string>): Promise<Record<string, string>> => {
@@ -66,7 +73,7 @@ export function taskStore(connection: StoreConnection): TaskStore {
 
   return {
     async createTask({ request, draft, actor, idempotency }) {
-      const id = newId('tsk');
+      const id = newId('tsk', { shard });
       const call = callRecord(idempotency);
       const fields = [
         'createdBy',
@@ -80,18 +87,14 @@ export function taskStore(connection: StoreConnection): TaskStore {
         id,
         args: [call.fingerprint, call.seconds, actor.id, JSON.stringify(fields)],
       });
-      return outcomeOf(reply, { id, what: 'task', verb: 'create', named: idempotency !== undefined });
+      return creationOf(reply, { id, what: 'task', verb: 'create', named: idempotency !== undefined });
     },
     getTask,
     async getTaskDraft(taskId) {
       const text = await connection.attempt(() => redis.hget(keys.task(taskId), 'draft'));
       return text === null ? null : (JSON.parse(text) as PlanDraft);
     },
-    async listTasks({ status, limit, cursor }) {
-      const { ids, nextCursor } = await pageOfIds(connection, keys.tasks(status), { limit, cursor });
-      const tasks = await Promise.all(ids.map(getTask));
-      return { items: tasks.filter((task) => task !== null), nextCursor };
-    },
+    taskIds: ({ status, limit, cursor }) => idsOfPage(connection, keys.tasks(status), { limit, cursor }),
     async cancelTask(taskId, { actor, idempotency }) {
       const call = callRecord(idempotency);
       const reply = await connection.run('cancel-task', {

@@ -14,7 +14,13 @@ const problems = (env: Record<string, string>): readonly string[] => {
 
 describe('the settings of the API', () => {
   it('need none: loopback, port 3000, a Redis on this machine, no keys', () => {
-    expect(loadConfig(apiConfigSchema, {})).toEqual({ REDIS_URL: 'redis://127.0.0.1:6379', PORT: 3000, HOST: '127.0.0.1' });
+    expect(loadConfig(apiConfigSchema, {})).toEqual({
+      REDIS_URL: 'redis://127.0.0.1:6379',
+      REDIS_CLUSTER: false,
+      SHARDS: 1,
+      PORT: 3000,
+      HOST: '127.0.0.1',
+    });
   });
 
   it.each(['0.0.0.0', '::', '192.168.1.5', 'example.org'])('without keys HOST=%s is refused, saying why', (HOST) => {

@@ -16,7 +16,8 @@ export const DASHBOARD_DOCUMENTED = {
   'x-roles': rolesFor('operate'),
   responses: { 200: { description: 'HTML.', content: { 'text/html': { schema: { type: 'string' }, example: '<!doctype html>' } } } },
 };
-export type Queue = ConstructorParameters<typeof BullMQAdapter>[0];
+/** A queue of BullMQ, and the shard that it belongs to. */
+export type Queue = ConstructorParameters<typeof BullMQAdapter>[0] & { shard: number };
 
 interface JobLink {
   displayText: string;
@@ -38,8 +39,10 @@ export interface Dashboard {
   show(queues: readonly Queue[]): void;
 }
 
-const adapterOf = (queue: Queue): BullMQAdapter =>
+/** `ofShard`: the dashboard knows a queue by its name, so that those of different shards need different ones. */
+const adapterOf = (queue: Queue, ofShard: boolean): BullMQAdapter =>
   new BullMQAdapter(queue, {
+    ...(ofShard ? { prefix: `shard ${queue.shard}: ` } : {}),
     readOnlyMode: true,
     allowRetries: false,
     // The adapter's type wants a link for every job; its code leaves the link out where there is none.
@@ -61,9 +64,10 @@ export function dashboard(): Dashboard {
   return {
     router,
     show(queues) {
+      const several = queues.some(({ shard }) => shard > 0);
       board.replaceQueues(
         queues.map((queue) => {
-          const adapter = adapters.get(queue) ?? adapterOf(queue);
+          const adapter = adapters.get(queue) ?? adapterOf(queue, several);
           adapters.set(queue, adapter);
           return adapter;
         }),

@@ -29,9 +29,12 @@ const repeated = ({ status, body }: NonNullable<Replay['answer']>): Answer =>
   resource(status, body as Resource, { 'Idempotent-Replayed': 'true' });
 
 /** The answer that this call was given before, or why its name is not its own; null when it has not been answered yet. */
-export async function answerGiven({ store }: Pick<ApiContext, 'store'>, idempotency: Idempotency | undefined): Promise<Answer | null> {
+export async function answerGiven(
+  { store }: Pick<ApiContext, 'store'>,
+  { idempotency, resourceId }: { idempotency: Idempotency | undefined; resourceId: string | undefined },
+): Promise<Answer | null> {
   if (idempotency === undefined) return null;
-  const found = await store.findAnswer(idempotency);
+  const found = await store.findAnswer(idempotency, resourceId);
   if (!found.ok) return refusalAnswer(found.refusal);
   return found.value?.answer ? repeated(found.value.answer) : null;
 }
@@ -54,7 +57,7 @@ export async function answerOnce(
   if (replay !== null) return { ...answer, headers: { ...answer.headers, 'Idempotent-Replayed': 'true' } };
   if (idempotency !== undefined) {
     try {
-      await context.store.saveAnswer(idempotency, { status: answer.status, body: answer.body as Json });
+      await context.store.saveAnswer(idempotency, { status: answer.status, body: answer.body as Json }, id);
     } catch (error) {
       // What was asked for is done; a repetition will find the resource instead of this answer.
       log.warn({ err: error }, 'could not keep the answer for its Idempotency-Key');

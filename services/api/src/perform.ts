@@ -77,7 +77,7 @@ async function run(definition: Operation, context: ApiContext, invocation: Invoc
   });
   if (!named.ok) return named.answer;
   // Before the body is checked: what was right when it was first said may be wrong by now, and was carried out all the same.
-  const given = await answerGiven(context, named.idempotency);
+  const given = await answerGiven(context, { idempotency: named.idempotency, resourceId: params.id });
   if (given !== null) return given;
   const parsed = isObject(body) ? definition.body?.schema.safeParse(body) : null;
   if (parsed?.success === false || parsed === null) {

@@ -14,6 +14,7 @@ export const apiService: ServiceDefinition<ApiConfig> = {
     if (templates.size > 0) logger.info({ templates: [...templates.keys()] }, 'templates loaded');
     const store = openStore({
       redis: redisFrom(config),
+      shards: config.SHARDS,
       onError: (error) => logger.warn({ err: error }, 'the connection to Redis has a problem'),
     });
     const keys = API_KEYS ?? null;
@@ -26,7 +27,7 @@ export const apiService: ServiceDefinition<ApiConfig> = {
     };
     try {
       // It listens while Redis may still be starting, so that whoever watches it sees that it is alive and not ready.
-      const preparing = store.prepare(logger, signal);
+      const preparing = store.prepare(logger, signal, { creates: true });
       // It is waited for below; until then its failure is nobody's.
       preparing.catch(() => {});
       api = await startApi({ store, logger, keys, templates, host: HOST, port: PORT });

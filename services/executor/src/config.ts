@@ -4,7 +4,7 @@ import { checkModelSettings, modelSettings } from '@countersign/llm';
 import { storeSettings } from '@countersign/store';
 import { findShellCommands, stepQueueProblem } from '@countersign/tools';
 import { z } from 'zod';
-import { queueLimits } from './queue-limits.ts';
+import { queueLimits, undividedLimits } from './queue-limits.ts';
 
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 const list = z.string().transform((text) =>
@@ -52,4 +52,6 @@ const settings = z.object({
   ...modelSettings,
 });
 
-export const configSchema = settings.superRefine(checkModelSettings);
+export const configSchema = settings.superRefine(checkModelSettings).superRefine(({ QUEUES, SHARDS }, context) => {
+  for (const message of undividedLimits(QUEUES ?? new Map(), SHARDS)) context.addIssue({ code: 'custom', path: ['QUEUES'], message });
+});

@@ -16,7 +16,8 @@ await runService({
     const mcp = config.MCP_CONFIG === undefined ? null : await loadMcpConfig(config.MCP_CONFIG, process.env);
     if (mcp?.ok === false) throw new ConfigError(mcp.problems.map((problem) => `MCP_CONFIG: ${problem}`));
     let toolbox: Toolbox | null = null;
-    const store = openStore({ redis: redisFrom(config), onError: (error) => logger.warn({ error: error.message }, 'Redis connection') });
+    const onError = (error: Error): void => logger.warn({ error: error.message }, 'Redis connection');
+    const store = openStore({ redis: redisFrom(config), shards: config.SHARDS, onError });
     try {
       const prepared = await store.prepare(logger, signal);
       if (!prepared.ok) throw new ConfigError(prepared.problems);

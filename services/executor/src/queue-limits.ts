@@ -17,6 +17,21 @@ const queues = z.record(z.string(), limits).superRefine((named, context) => {
   }
 });
 
+/**
+ * What of these limits can't be divided over so many shards. BullMQ limits each queue by itself, so each shard's gets a part of
+ * the limit, and none of them can be nothing.
+ */
+export function undividedLimits(named: ReadonlyMap<string, QueueLimits>, shards: number): string[] {
+  const problem = (where: string, limit: number | undefined): string[] =>
+    limit === undefined || limit >= shards
+      ? []
+      : [`${where} is ${limit}, and each of the ${shards} SHARDS gets its part of it: it must be ${shards} or more`];
+  return [...named].flatMap(([queue, { concurrency, rate }]) => [
+    ...problem(`${queue}.concurrency`, concurrency),
+    ...problem(`${queue}.rate.max`, rate?.max),
+  ]);
+}
+
 /** JSON text like `{"mail": {"concurrency": 1, "rate": {"max": 10, "durationMs": 1000}}}`, as limits by queue. */
 export const queueLimits = z.string().transform((text, context): ReadonlyMap<string, QueueLimits> => {
   let written: unknown;

@@ -27,7 +27,7 @@ await runService({
   async start(config, logger, signal): Promise<RunningService> {
     const planner = createPlanner(config);
     const onError = (error: Error): void => logger.warn({ err: error }, 'no connection to Redis; trying again');
-    const store = openStore({ redis: redisFrom(config), onError });
+    const store = openStore({ redis: redisFrom(config), shards: config.SHARDS, onError });
     try {
       const prepared = await store.prepare(logger, signal);
       if (!prepared.ok) throw new ConfigError(prepared.problems);

@@ -1,0 +1,43 @@
+/** What can be done to the tasks and plans of one shard. */
+import { type AnswersOfShard, answersOfShard } from './answers.ts';
+import { clockDuties } from './clock.ts';
+import type { StoreConnection } from './connection.ts';
+import type { Clock, EventLog, PlanningRequests, Reconciler, ReviewStore, StepStore } from './contract.ts';
+import { eventLog } from './event-log.ts';
+import { type PlansOfShard, planStore } from './plan-store.ts';
+import { planningRequests } from './planning-requests.ts';
+import { reconciler } from './reconciler.ts';
+import { reviewStore } from './reviews.ts';
+import { stepStore } from './step-store.ts';
+import { type TasksOfShard, taskStore } from './task-store.ts';
+
+export interface Shard
+  extends TasksOfShard,
+    PlansOfShard,
+    PlanningRequests,
+    EventLog,
+    StepStore,
+    ReviewStore,
+    AnswersOfShard,
+    Reconciler,
+    Clock {
+  connection: StoreConnection;
+}
+
+/** `shards` is how many there are in all. */
+export function openShard(connection: StoreConnection, { shards }: { shards: number }): Shard {
+  const events = eventLog(connection);
+  const plans = planStore(connection, events);
+  return {
+    connection,
+    ...taskStore(connection),
+    ...plans,
+    ...planningRequests(connection, plans.getPlan),
+    ...events,
+    ...stepStore(connection),
+    ...reviewStore(connection),
+    ...answersOfShard(connection),
+    ...reconciler(connection, { shards }),
+    ...clockDuties(connection),
+  };
+}

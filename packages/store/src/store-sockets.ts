@@ -1,0 +1,162 @@
+/** The sockets to Redis and the scripts that are run over them: one set for all shards. */
+import { Cluster } from 'ioredis';
+import { type Readiness, StoreUnavailableError, StoreUnpreparedError } from './contract.ts';
+import { openBlockingClient, openCommandClient, type RedisClient, type RedisTarget } from './redis-clients.ts';
+import { loadScripts, runScript, type Script, type ScriptReply } from './scripts.ts';
+import { openStreamReader } from './stream-reader.ts';
+import { StreamTail } from './stream-tail.ts';
+
+export interface SocketOptions {
+  redis: RedisTarget;
+  /** of each connection, as CLIENT LIST shows it */
+  name: string;
+  /** ms; absent: Redis's own clock, which is one for the whole fleet */
+  clock?: (() => number) | undefined;
+  /** ms that a command may take before it counts as not answered */
+  commandTimeoutMs: number;
+  onError: (error: Error) => void;
+}
+
+/** Whether Redis could not do it, as opposed to our having asked wrongly. */
+function isUnavailable(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false;
+  const text = `${error.name} ${error.message} ${(error as NodeJS.ErrnoException).code ?? ''}`;
+  return /OOM |LOADING|READONLY|MISCONF|NOREPLICAS|CLUSTERDOWN|MASTERDOWN|Connection is closed|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|timed out|MaxRetriesPerRequest|Stream isn't writeable|maxclients|TRYAGAIN|ClusterAllFailed|startup nodes|Cluster (is|isn't) /i.test(
+    text,
+  );
+}
+
+/** What a cluster says of a command that it did not carry out, because its slot is or goes elsewhere. */
+const wasSentElsewhere = (error: unknown): error is Error =>
+  error instanceof Error && /^(MOVED|ASK|TRYAGAIN) |Too many Cluster redirections|slots allocation group/.test(error.message);
+
+const ASK_AGAIN_MS = 100;
+
+export interface ScriptInput {
+  keys: string[];
+  id: string;
+  args?: (string | number | Buffer)[];
+}
+
+/** Owns the sockets; `close` ends them. */
+export class StoreSockets {
+  readonly redis: RedisClient;
+  /** why nothing may be asked of the store yet; null: it may */
+  unprepared: Extract<Readiness, { ready: false }> | null = null;
+  readonly #options: SocketOptions;
+  readonly #scripts: ReadonlyMap<string, Script>;
+  readonly #tails = new Map<string, StreamTail>();
+  readonly #handlers = new Map<string, Set<(message: string) => void>>();
+  #subscriber: RedisClient | null = null;
+
+  constructor(options: SocketOptions) {
+    this.#options = options;
+    this.#scripts = loadScripts();
+    this.redis = openCommandClient(options.redis, { name: options.name, timeoutMs: options.commandTimeoutMs });
+    this.redis.on('error', options.onError);
+  }
+
+  get target(): RedisTarget {
+    return this.#options.redis;
+  }
+
+  get name(): string {
+    return this.#options.name;
+  }
+
+  get commandTimeoutMs(): number {
+    return this.#options.commandTimeoutMs;
+  }
+
+  /** What wakes the readers of streams under a prefix. One connection blocks on all streams of a server; on a cluster, of a shard. */
+  tailOf(prefix: string): StreamTail {
+    const place = this.redis instanceof Cluster ? prefix : '';
+    const known = this.#tails.get(place);
+    if (known !== undefined) return known;
+    const tail = new StreamTail(async () => {
+      const reader = await openStreamReader(this.target, { name: this.name, command: this.redis, key: prefix });
+      reader.redis.on('error', this.#options.onError);
+      return reader;
+    });
+    this.#tails.set(place, tail);
+    return tail;
+  }
+
+  /** A call of Redis; connection and capacity faults come as StoreUnavailableError, and so does a store that is not prepared. */
+  async attempt<Value>(call: () => Promise<Value>): Promise<Value> {
+    if (this.unprepared !== null) throw new StoreUnpreparedError(this.unprepared.reason);
+    return this.reach(call);
+  }
+
+  /** A call of Redis by what prepares the store. */
+  async reach<Value>(call: () => Promise<Value>): Promise<Value> {
+    try {
+      return await (this.redis instanceof Cluster ? this.#attemptOnCluster(call) : call());
+    } catch (error) {
+      if (isUnavailable(error) || wasSentElsewhere(error))
+        throw new StoreUnavailableError(`Redis could not do it: ${error.message}`, { cause: error });
+      throw error;
+    }
+  }
+
+  /** While slots move, a command may find its slot nowhere for a moment. A client of a cluster keeps commands that it has no node for. */
+  async #attemptOnCluster<Value>(call: () => Promise<Value>): Promise<Value> {
+    const limit = this.#options.commandTimeoutMs;
+    const deadline = performance.now() + limit;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error(`the cluster's answer timed out after ${limit} ms`)), limit);
+    });
+    // It may come while nobody listens, between two tries.
+    late.catch(() => {});
+    try {
+      for (;;) {
+        try {
+          return await Promise.race([call(), late]);
+        } catch (error) {
+          if (!wasSentElsewhere(error) || performance.now() + ASK_AGAIN_MS > deadline) throw error;
+          await new Promise((next) => setTimeout(next, ASK_AGAIN_MS));
+        }
+      }
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Runs the Lua command of that name with the arguments that every command takes before its own. */
+  run(name: string, { prefix, keys, id, args = [] }: ScriptInput & { prefix: string }): Promise<ScriptReply> {
+    const script = this.#scripts.get(name);
+    if (script === undefined) throw new Error(`there is no script ${name}`);
+    const now = this.#options.clock === undefined ? '' : this.#options.clock();
+    return runScript(this.redis, script, { keys, args: [prefix, now, id, ...args] });
+  }
+
+  /** Calls `handler` for each message on the channel until the returned function is called. A lost message is not repeated. */
+  async subscribe(channel: string, handler: (message: string) => void): Promise<() => void> {
+    if (this.#subscriber === null) {
+      this.#subscriber = openBlockingClient(this.target, this);
+      this.#subscriber.on('error', this.#options.onError);
+      this.#subscriber.on('message', (from: string, message: string) => {
+        for (const each of this.#handlers.get(from) ?? []) each(message);
+      });
+    }
+    const subscriber = this.#subscriber;
+    const handlers = this.#handlers.get(channel) ?? new Set();
+    const isNew = handlers.size === 0;
+    handlers.add(handler);
+    this.#handlers.set(channel, handlers);
+    if (isNew) await this.attempt(() => subscriber.subscribe(channel));
+    return () => {
+      handlers.delete(handler);
+      if (handlers.size > 0 || this.#handlers.get(channel) !== handlers) return;
+      this.#handlers.delete(channel);
+      subscriber.unsubscribe(channel).catch(this.#options.onError);
+    };
+  }
+
+  async close(): Promise<void> {
+    for (const tail of this.#tails.values()) tail.close();
+    this.#subscriber?.disconnect();
+    await this.redis.quit().catch(() => this.redis.disconnect());
+  }
+}
