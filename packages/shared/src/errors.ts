@@ -6,9 +6,9 @@ export const ERRORS = {
   invalid_json: { status: 400, retryable: false, meaning: 'The body is not JSON.' },
   unauthenticated: { status: 401, retryable: false, meaning: 'The call needs an API key: `Authorization: Bearer <secret>`.' },
   forbidden: { status: 403, retryable: false, meaning: 'The key is known, but none of its roles may do this.' },
-  not_found: { status: 404, retryable: false, meaning: 'There is no such task, plan, step, revision or path.' },
+  not_found: { status: 404, retryable: false, meaning: 'There is no such task, plan, step, revision, webhook, delivery or path.' },
   method_not_allowed: { status: 405, retryable: false, meaning: 'The path exists, but not with this method.' },
-  wrong_state: { status: 409, retryable: false, meaning: 'The task, plan or step is in a status in which this cannot be done.' },
+  wrong_state: { status: 409, retryable: false, meaning: 'The task, plan, step or delivery is in a status in which this cannot be done.' },
   stale_digest: {
     status: 409,
     retryable: false,

@@ -87,6 +87,9 @@ const STEP_STATUS_AFTER: Partial<Record<EventType, StepStatus>> = {
   'step.rejected': 'failed',
 };
 
+/** The status that a plan has after an event of this type; undefined where it says nothing about that. */
+export const planStatusAfter = (type: EventType): PlanStatus | undefined => PLAN_STATUS_AFTER[type];
+
 /** The status that a step has after an event of this type; undefined where it says nothing about that. */
 export const stepStatusAfter = (type: EventType): StepStatus | undefined => STEP_STATUS_AFTER[type];
 

@@ -43,7 +43,18 @@ export {
   stepStatusAfter,
   TASK_EVENT_TYPES,
 } from './events.ts';
-export { newId, PLAN_ID, RESERVED_STEP_IDS, STEP_ID, shardOf, stepIdempotencyKey, stepJobId, TASK_ID } from './ids.ts';
+export {
+  DELIVERY_ID,
+  newId,
+  PLAN_ID,
+  RESERVED_STEP_IDS,
+  STEP_ID,
+  shardOf,
+  stepIdempotencyKey,
+  stepJobId,
+  TASK_ID,
+  WEBHOOK_ID,
+} from './ids.ts';
 export { ISSUE_CODES, type Issue, type IssueCode, pathText } from './issue.ts';
 export { byteLength, canonicalJson, digestOf, isObject, type Json, type JsonObject, jsonDepth } from './json.ts';
 export { isKnownBeforeStart, type KnownScope, resolveKnown } from './known-references.ts';
@@ -100,6 +111,8 @@ export {
   type ReviewJob,
   STEPS_QUEUE,
   type StepJob,
+  WEBHOOKS_QUEUE,
+  type WebhookJob,
 } from './queues.ts';
 export {
   hasPlaceholder,
@@ -183,4 +196,26 @@ export {
 export { type ValidationResult, validateOptions, validatePlan } from './validate.ts';
 export type { ValidationContext } from './validation/context.ts';
 export { pathProblem } from './validation/possible-paths.ts';
+export {
+  createWebhookBody,
+  type DeliveryStatus,
+  listDeliveriesQuery,
+  type NewWebhook,
+  updateWebhookBody,
+  type Webhook,
+  type WebhookChanges,
+  type WebhookDelivery,
+  webhookDeliverySchema,
+  webhookSchema,
+} from './webhook.ts';
+export {
+  WEBHOOK_EVENTS,
+  WEBHOOK_TEST_TYPE,
+  WEBHOOK_TYPES,
+  type WebhookMessage,
+  type WebhookSubscription,
+  wantedEvents,
+  webhookMessage,
+  webhookTypesOf,
+} from './webhook-events.ts';
 export { writtenOptions } from './written-options.ts';

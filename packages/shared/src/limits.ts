@@ -20,4 +20,8 @@ export const LIMITS = {
   crashes: 10,
   /** a task that takes its planner down with it is given up after this many */
   planningTakeovers: 5,
+  /** endpoints of webhooks */
+  webhooks: 50,
+  /** characters of an endpoint's URL */
+  urlLength: 2_048,
 } as const;

@@ -6,13 +6,15 @@ export const PLANNING_QUEUE = 'planning';
 export const STEPS_QUEUE = 'steps';
 /** Written where a revision begins to wait for people, consumed by services/executor: what its steps will do, for those who are asked. */
 export const REVIEWS_QUEUE = 'reviews';
+/** Written where a webhook is told of an event, or told again, consumed by services/executor: one attempt each. */
+export const WEBHOOKS_QUEUE = 'webhooks';
 /** Written by job schedulers, consumed by services/executor: duties that a clock drives. */
 export const MAINTENANCE_QUEUE = 'maintenance';
 
 export const QUEUE_NAME = /^[a-z][a-z0-9-]{0,40}$/;
 
 /** What a clock drives: one job scheduler each. */
-export const DUTIES = ['reconcile', 'clock'] as const;
+export const DUTIES = ['reconcile', 'clock', 'webhooks'] as const;
 export type Duty = (typeof DUTIES)[number];
 
 export interface MaintenanceJob {
@@ -26,6 +28,13 @@ export type PlanningJob = { taskId: string } | { planId: string; request: number
 export interface ReviewJob {
   planId: string;
   revision: number;
+}
+
+/** One attempt of a delivery. `job` counts the jobs that the delivery has had: an older one is out of date. */
+export interface WebhookJob {
+  webhookId: string;
+  deliveryId: string;
+  job: number;
 }
 
 /** What a queue lets through over the whole fleet. */

@@ -7,6 +7,7 @@
   Events  step.started
 ]]
 local planKey, prefix, planId, id = KEYS[1], ARGV[1], ARGV[3], ARGV[4]
+--- include hooks
 local stepsKey = planKey .. ':steps'
 local states = redis.call('HMGET', stepsKey, '@', id)
 -- executing and not stopping: the part up to the count of running steps, that count, the part up to the time, the weight, the task.
@@ -20,6 +21,7 @@ if not attempt then return { 'unusual' } end
 attempt = attempt + 1
 local event = 'step.started|' .. id .. '|' .. attempt .. '|' .. revision .. '|'
 local eventId = redis.call('XADD', planKey .. ':events', '*', 'e', event, 'd', '{"executor":' .. ARGV[8] .. '}')
+offerHook('p', planId, eventId, event)
 -- The event's id has the time, unless the caller has a clock of its own.
 local now = ARGV[2] ~= '' and ARGV[2] or string.match(eventId, '^%d+')
 if startedAt == '0' then startedAt = now end

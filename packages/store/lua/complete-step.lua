@@ -9,6 +9,7 @@
   Events  step.completed, step.ready, step.queued
 ]]
 local planKey, prefix, planId, id = KEYS[1], ARGV[1], ARGV[3], ARGV[4]
+--- include hooks
 --- include jobs
 
 local stepsKey, waitsKey, eventsKey = planKey .. ':steps', planKey .. ':waits', planKey .. ':events'
@@ -45,6 +46,7 @@ local function emit(type, step, attempt, data)
 end
 
 local eventId = emit('step.completed', id, '1', '')
+offerHook('p', planId, eventId, 'step.completed|' .. id .. '|1|' .. revision .. '|')
 local now = ARGV[2] ~= '' and ARGV[2] or string.match(eventId, '^%d+')
 for _, group in ipairs(counted) do redis.call('HINCRBY', waitsKey, group, -1) end
 for _, member in ipairs(fresh) do emit('step.ready', member, '', '') end

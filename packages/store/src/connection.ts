@@ -22,6 +22,8 @@ export interface StoreConnection {
   run(name: string, input: ScriptInput): Promise<ScriptReply>;
   /** `run` by what prepares the store. */
   reachScript(name: string, input: ScriptInput): Promise<ScriptReply>;
+  /** Now, in ms: by the clock that the store was given, else by this machine's. */
+  now(): number;
   /** Calls `handler` for each message on the channel until the returned function is called. A lost message is not repeated. */
   subscribe(channel: string, handler: (message: string) => void): Promise<() => void>;
 }
@@ -40,6 +42,7 @@ export function shardConnection(sockets: StoreSockets, { tag, shard }: { tag: st
     reach: (call) => sockets.reach(call),
     run: (name, input) => sockets.attempt(() => sockets.run(name, { ...input, prefix })),
     reachScript: (name, input) => sockets.reach(() => sockets.run(name, { ...input, prefix })),
+    now: () => sockets.now(),
     subscribe: (channel, handler) => sockets.subscribe(channel, handler),
   };
 }

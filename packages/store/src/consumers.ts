@@ -8,6 +8,8 @@ import {
   type ReviewJob,
   STEPS_QUEUE,
   type StepJob,
+  WEBHOOKS_QUEUE,
+  type WebhookJob,
 } from '@countersign/shared';
 import { type BackendFactory, createRedisBackend, type Job, type RedisQueueBackend, Worker, type WorkerOptions } from 'bullmq';
 import type { StoreConnection } from './connection.ts';
@@ -182,3 +184,10 @@ export const consumeReviews = (connections: readonly StoreConnection[], handler:
     options,
     crashes: REVIEW_CRASHES,
   });
+
+/**
+ * Takes attempts of deliveries, which have one queue for all shards. What becomes of one is recorded with the delivery; a
+ * handler that throws puts its job among the failed ones, for people to see.
+ */
+export const consumeWebhooks = (home: StoreConnection, handler: (job: WebhookJob) => Promise<unknown>, options: ConsumeOptions): Consumer =>
+  consume<WebhookJob>([home], { queue: WEBHOOKS_QUEUE, work: () => ({ process: ({ data }) => handler(data) }), options });

@@ -10,8 +10,8 @@ const BATCH = 1_000;
 /** ms between two looks at whether an ended plan is still being replanned */
 const LOOK_AGAIN_MS = 1_000;
 
-/** One entry of a plan's stream; lua/lib/events.lua writes it. */
-function readEvent([id, flat]: [string, string[]], { planId, taskId }: { planId: string; taskId: string | null }): Event {
+/** One entry of a plan's or a task's stream; lua/lib/events.lua writes it. */
+export function readEvent([id, flat]: [string, string[]], { planId, taskId }: { planId: string | null; taskId: string | null }): Event {
   const { e: head = '', d: data } = fieldsOf(flat);
   const [type, stepId, attempt, revision, ...actor] = head.split('|');
   const by = actor.join('|');

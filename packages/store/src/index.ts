@@ -47,3 +47,10 @@ export { checkRedis, type RedisCheck, type RedisCheckLogger, type RedisFinding }
 export type { RedisTarget } from './redis-clients.ts';
 export { redisFrom, type StoreSettings, storeFromEnv, storeSettings } from './settings.ts';
 export type { Completion, EarlyClaim } from './step-worker.ts';
+export type {
+  Attempt,
+  DeliveryStore,
+  DeliveryToSend,
+  HookOutbox,
+  WebhookStore,
+} from './webhook-contract.ts';

@@ -31,11 +31,22 @@
  *   idem:<hash>            hash    w: commands of people       24 hours; a minute for calls without an Idempotency-Key. In the home shard it may
  *                                                           instead name the shard that the call was carried out in: w: claim-call
  *   reconcile              hash    w: the reconciler           for good: where its next sweep of each index goes on
+ *   hooks                  stream  w: every command            until the duty `webhooks` has made deliveries of an entry; 100,000 at the most
+ *   hooks:wanted           string  w: commands on webhooks     the types of events that enabled webhooks want; while none does it is not there
+ *   hooks:lost             string  w: every command            until the duty has told of it: how many events found the outbox full
+ *   hooks:version          string  w: commands on webhooks     for good: which state of the wanted types this shard has
  * In the home shard alone:
  *   shards                 string  w: the API at start         for good: the highest number of shards that it ever created plans in
  *   tools                  hash    w: executors at start       a contract stays until an executor announces another of its name, or loses the tool while it runs
  *   conditions             set     w: executors at start       for good: the names of conditions in code
- * In each shard again, but for the queue `maintenance`:
+ *   webhooks               zset    w: create-, delete-webhook  an entry goes with its webhook
+ *   webhook:<id>           hash    w: commands on webhooks, record-delivery   until delete-webhook; holds the secrets
+ *   webhook:<id>:delivery:<id>     hash   w: commands on deliveries   until it is older than the last 1,000 that have ended, or delete-webhook
+ *   webhook:<id>:deliveries, webhook:<id>:deliveries:<status>   zset   w: commands on deliveries   entries go with their delivery
+ *   webhook:<id>:waiting   list    w: commands on deliveries   while deliveries wait for a place
+ *   webhook:<id>:places    set     w: commands on deliveries   while executors have deliveries, or are about to get them
+ *   webhook:<id>:jobs      zset    w: commands on deliveries   while deliveries have a job
+ * In each shard again, but for the queues `maintenance` and `webhooks`, which are the home shard's:
  *   bull:<queue>:*                 w: BullMQ, and its own scripts inside ours   finished jobs: the last 1,000 of each queue
  * Channel halt: a plan's running steps are to abort.
  */
@@ -49,6 +60,8 @@ export interface Keys {
   plan(id: string): string;
   planSteps(id: string): string;
   planEvents(id: string): string;
+  planRevision(id: string, revision: number | string): string;
+  taskEvents(id: string): string;
   plans(status?: string): string;
   /** plans by the time at which they ended */
   plansEnded: string;
@@ -62,6 +75,15 @@ export interface Keys {
   shards: string;
   tools: string;
   conditions: string;
+  /** the outbox of webhooks */
+  hooks: string;
+  hooksWanted: string;
+  hooksVersion: string;
+  hooksLost: string;
+  webhooks: string;
+  webhook(id: string): string;
+  delivery(webhookId: string, id: string): string;
+  deliveries(webhookId: string, status?: string): string;
   haltChannel: string;
 }
 
@@ -81,6 +103,8 @@ export function keysOf(prefix: string): Keys {
     plan: (id) => `${prefix}:plan:${id}`,
     planSteps: (id) => `${prefix}:plan:${id}:steps`,
     planEvents: (id) => `${prefix}:plan:${id}:events`,
+    planRevision: (id, revision) => `${prefix}:plan:${id}:rev:${revision}`,
+    taskEvents: (id) => `${prefix}:task:${id}:events`,
     plans: (status) => (status === undefined ? `${prefix}:plans` : `${prefix}:plans:${status}`),
     layout: `${prefix}:layout`,
     layoutLock: `${prefix}:layout:lock`,
@@ -94,6 +118,14 @@ export function keysOf(prefix: string): Keys {
     shards: `${prefix}:shards`,
     tools: `${prefix}:tools`,
     conditions: `${prefix}:conditions`,
+    hooks: `${prefix}:hooks`,
+    hooksWanted: `${prefix}:hooks:wanted`,
+    hooksVersion: `${prefix}:hooks:version`,
+    hooksLost: `${prefix}:hooks:lost`,
+    webhooks: `${prefix}:webhooks`,
+    webhook: (id) => `${prefix}:webhook:${id}`,
+    delivery: (webhookId, id) => `${prefix}:webhook:${webhookId}:delivery:${id}`,
+    deliveries: (webhookId, status) => `${prefix}:webhook:${webhookId}:deliveries${status === undefined ? '' : `:${status}`}`,
     haltChannel: `${prefix}:halt`,
   };
 }

@@ -8,10 +8,14 @@ import {
   type QueueLimits,
   REVIEWS_QUEUE,
   STEPS_QUEUE,
+  WEBHOOKS_QUEUE,
 } from '@countersign/shared';
 import { Queue } from 'bullmq';
 import type { StoreConnection } from './connection.ts';
 import { shareOf } from './shares.ts';
+
+/** They lie in the home shard alone. */
+const OF_ALL_SHARDS: readonly string[] = [WEBHOOKS_QUEUE, MAINTENANCE_QUEUE];
 
 /** A queue of one shard. It uses the store's connection. */
 export class ShardQueue extends Queue {
@@ -49,8 +53,8 @@ export class OpenQueues {
   /** Those that there always are, and those named besides, of each shard. A name that is none has no queue. */
   list(further: readonly string[] = []): ShardQueue[] {
     const named = [...new Set(further)].filter((name) => QUEUE_NAME.test(name)).sort();
-    return [...new Set([PLANNING_QUEUE, STEPS_QUEUE, REVIEWS_QUEUE, MAINTENANCE_QUEUE, ...named])].flatMap((name) => {
-      const places = name === MAINTENANCE_QUEUE ? [this.#home] : this.#connections;
+    return [...new Set([PLANNING_QUEUE, STEPS_QUEUE, REVIEWS_QUEUE, ...OF_ALL_SHARDS, ...named])].flatMap((name) => {
+      const places = OF_ALL_SHARDS.includes(name) ? [this.#home] : this.#connections;
       return places.map((connection) => this.#queue(name, connection));
     });
   }

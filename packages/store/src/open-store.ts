@@ -1,5 +1,5 @@
 /** Opens the plan store. */
-import type { Duty, MaintenanceJob, PlanningJob, QueueLimits, ReviewJob } from '@countersign/shared';
+import type { Duty, MaintenanceJob, PlanningJob, QueueLimits, ReviewJob, WebhookJob } from '@countersign/shared';
 import { shardConnection } from './connection.ts';
 import {
   type ConsumeOptions,
@@ -9,9 +9,12 @@ import {
   consumePlanning,
   consumeReviews,
   consumeSteps,
+  consumeWebhooks,
   type StepHandler,
 } from './consumers.ts';
 import type { ToolCatalogue } from './contract.ts';
+import { deliveryStore } from './delivery-store.ts';
+import { hookOutbox } from './hook-outbox.ts';
 import { DEFAULT_TAG, HOME_SHARD, prefixOf } from './keys.ts';
 import { connectionName } from './layout-clients.ts';
 import { openShard, type Shard } from './one-shard.ts';
@@ -21,6 +24,9 @@ import type { RedisTarget } from './redis-clients.ts';
 import { type ShardRoutes, shardRoutes } from './shard-routes.ts';
 import { StoreSockets } from './store-sockets.ts';
 import { toolCatalogue } from './tool-catalogue.ts';
+import { wantedHooks } from './wanted-hooks.ts';
+import type { DeliveryStore, HookOutbox, WebhookStore } from './webhook-contract.ts';
+import { webhookStore } from './webhook-store.ts';
 
 export interface OpenStoreOptions {
   redis: RedisTarget;
@@ -36,7 +42,7 @@ export interface OpenStoreOptions {
   onError?: (error: Error) => void;
 }
 
-export interface Store extends ShardRoutes, ToolCatalogue, Preparing {
+export interface Store extends ShardRoutes, ToolCatalogue, WebhookStore, HookOutbox, DeliveryStore, Preparing {
   /** Resolves when Redis answers, for each shard; else StoreUnavailableError. */
   ping(): Promise<void>;
   /** BullMQ's queues, for the dashboard: those that there always are, and those that are named (by tools); of each shard. */
@@ -52,6 +58,7 @@ export interface Store extends ShardRoutes, ToolCatalogue, Preparing {
   consumePlanning(handler: (job: PlanningJob, signal: AbortSignal) => Promise<unknown>, options: ConsumeOptions): Consumer;
   consumeReviews(handler: (job: ReviewJob) => Promise<unknown>, options: ConsumeOptions): Consumer;
   consumeSteps(handler: StepHandler, options: ConsumeStepsOptions): Consumer;
+  consumeWebhooks(handler: (job: WebhookJob) => Promise<unknown>, options: ConsumeOptions): Consumer;
   close(): Promise<void>;
 }
 
@@ -78,10 +85,21 @@ export function openStore({
   const home = shardAt(HOME_SHARD).connection;
   const routes = shardRoutes(shards, shardAt);
   const queues = new OpenQueues(connections);
+  const prepared = preparing(sockets, [home, ...connections.slice(1)]);
+  const wants = wantedHooks(home, connections);
   return {
     ...routes,
     ...toolCatalogue(home),
-    ...preparing(sockets, [home, ...connections.slice(1)]),
+    ...webhookStore(home, wants),
+    ...hookOutbox(home, { connections, wants }),
+    ...deliveryStore(home),
+    ...prepared,
+    async prepare(logger, signal, options) {
+      const preparation = await prepared.prepare(logger, signal, options);
+      // A shard that is new must know what webhooks want before anything is created in it.
+      if (preparation.ok) await wants.spread();
+      return preparation;
+    },
     ping: () => ping(connections),
     queues: (named) => queues.list(named),
     limitQueue: (queue, limits) => home.attempt(() => queues.limit(queue, limits)),
@@ -90,6 +108,7 @@ export function openStore({
     consumePlanning: (handler, options) => consumePlanning(connections, handler, options),
     consumeReviews: (handler, options) => consumeReviews(connections, handler, options),
     consumeSteps: (handler, options) => consumeSteps(connections, handler, { ...options, store: routes }),
+    consumeWebhooks: (handler, options) => consumeWebhooks(home, handler, options),
     async close() {
       await queues.close();
       await sockets.close();

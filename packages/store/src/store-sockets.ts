@@ -68,6 +68,11 @@ export class StoreSockets {
     return this.#options.commandTimeoutMs;
   }
 
+  /** Now, in ms: by the clock that the store was given, else by this machine's. */
+  now(): number {
+    return this.#options.clock?.() ?? Date.now();
+  }
+
   /** What wakes the readers of streams under a prefix. One connection blocks on all streams of a server; on a cluster, of a shard. */
   tailOf(prefix: string): StreamTail {
     const place = this.redis instanceof Cluster ? prefix : '';

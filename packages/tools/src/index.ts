@@ -1,11 +1,13 @@
 export type { BuiltinSettings } from './builtin-tools.ts';
 export { type ConditionDefinition, defineCondition } from './define-condition.ts';
 export { defineTool, type ToolDefinition } from './define-tool.ts';
+export { guardedPost, type Post, type PostOutcome } from './guarded-post.ts';
 export { compileSchema, type SchemaCheck, schemaIssues } from './json-schema.ts';
 export type { LanguageModel } from './language-model.ts';
 export { loadTools, type Toolbox, type ToolSettings } from './load-tools.ts';
 export { loadMcpConfig } from './mcp/mcp-config.ts';
-export type { PrivateNetworks } from './network-guard.ts';
+export { type AddressCheck, addressCheck, type PrivateNetworks } from './network-guard.ts';
+export { isPrivateHost, privateNetworks } from './private-networks.ts';
 export { findShellCommands, type ShellCommands } from './shell-commands.ts';
 export { stepQueueProblem } from './step-queue.ts';
 export { type CheckedInput, type ReviewContext, type Tool, type ToolContext, ToolError, type ToolLogger } from './tool.ts';

@@ -10,6 +10,7 @@ export const ACCESS = {
   decide: ['approver', 'admin'],
   cancel: ['submitter', 'operator', 'admin'],
   operate: ['operator', 'admin'],
+  administer: ['admin'],
 } as const satisfies Record<string, readonly Role[] | null>;
 export type Access = keyof typeof ACCESS;
 

@@ -1,5 +1,5 @@
 /** What a call is answered with, as a value: handlers return it, `send.ts` writes it. */
-import { ERRORS, type ErrorCode, type Plan, type Problem, type Task } from '@countersign/shared';
+import { ERRORS, type ErrorCode, type Plan, type Problem, type Task, type WebhookDelivery } from '@countersign/shared';
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -24,6 +24,7 @@ export type Answer =
 export interface Resource {
   task?: Task;
   plan?: Plan;
+  delivery?: WebhookDelivery;
 }
 export const json = (status: number, body: unknown, headers?: Headers): Answer => ({
   kind: 'json',

@@ -1,5 +1,6 @@
 /** The API as an express application. Listening is up to server.ts. */
 import type { Logger } from '@countersign/service';
+import { type AddressCheck, addressCheck } from '@countersign/tools';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import { accessLog } from './access-log.ts';
 import { identifyByKey, identifyByName } from './actors.ts';
@@ -31,6 +32,8 @@ export interface AppOptions {
   draining: AbortSignal;
   /** when absent there are none */
   templates?: Templates;
+  /** which addresses webhooks may be sent to; when absent, public ones */
+  isWebhookAddress?: AddressCheck;
   heartbeatMs?: number;
 }
 
@@ -68,12 +71,14 @@ const failed: ErrorRequestHandler = (error: unknown, request, response, _next) =
 /** Makes the application. Nothing of it touches the store before the first request. */
 export function createApp(options: AppOptions): Express {
   const { store, logger, keys, draining, templates = new Map(), heartbeatMs = HEARTBEAT_MS } = options;
+  const { isWebhookAddress = addressCheck(false) } = options;
   const document = openapiDocument(OPERATIONS);
   const context: ApiContext = {
     store,
     tools: knownTools(store),
     templates,
     draining,
+    isWebhookAddress,
     heartbeatMs,
     document: { json: document, ...docsPage(document) },
   };

@@ -20,6 +20,7 @@ describe('the settings of the API', () => {
       SHARDS: 1,
       PORT: 3000,
       HOST: '127.0.0.1',
+      WEBHOOK_ALLOW_PRIVATE: false,
     });
   });
 

@@ -1,5 +1,6 @@
 /** The settings of the API. */
 import { storeSettings } from '@countersign/store';
+import { privateNetworks } from '@countersign/tools';
 import { z } from 'zod';
 import { type ApiKey, parseApiKeys } from './api-keys.ts';
 import { isLoopback } from './loopback.ts';
@@ -24,6 +25,8 @@ export const apiConfigSchema = z
     API_KEYS: apiKeys.optional(),
     /** a folder of plans with parameters, as YAML or JSON; absent: there are none */
     TEMPLATES_DIR: z.string().optional(),
+    /** lets webhooks lead to private addresses: `true`, or networks such as `10.0.0.0/8`; executors look when they send */
+    WEBHOOK_ALLOW_PRIVATE: privateNetworks.default(false),
   })
   .superRefine(({ HOST, API_KEYS }, context) => {
     if (API_KEYS === undefined && !isLoopback(HOST)) {

@@ -2,7 +2,7 @@
 import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { ExpressAdapter } from '@bull-board/express';
-import { PLAN_ID, TASK_ID } from '@countersign/shared';
+import { PLAN_ID, TASK_ID, WEBHOOK_ID } from '@countersign/shared';
 import type { Express } from 'express';
 import { rolesFor } from './access.ts';
 
@@ -24,11 +24,13 @@ interface JobLink {
   href: string;
 }
 
-/** Where a job's plan, or the task that it plans, can be read. */
+/** Where a job's plan, the task that it plans, or the deliveries to its webhook can be read. */
 export function jobLink(data: unknown): JobLink | undefined {
-  const { planId, taskId } = (typeof data === 'object' && data !== null ? data : {}) as { planId?: unknown; taskId?: unknown };
+  const { planId, taskId, webhookId } = (typeof data === 'object' && data !== null ? data : {}) as Record<string, unknown>;
   if (typeof planId === 'string' && PLAN_ID.test(planId)) return { displayText: 'Plan', href: `/v1/plans/${planId}?format=markdown` };
   if (typeof taskId === 'string' && TASK_ID.test(taskId)) return { displayText: 'Task', href: `/v1/tasks/${taskId}` };
+  if (typeof webhookId === 'string' && WEBHOOK_ID.test(webhookId))
+    return { displayText: 'Deliveries', href: `/v1/webhooks/${webhookId}/deliveries` };
   return undefined;
 }
 

@@ -3,6 +3,7 @@ import {
   approvalItemSchema,
   approvalSchema,
   auditRecordSchema,
+  DELIVERY_ID,
   ERRORS,
   type ErrorCode,
   eventSchema,
@@ -24,6 +25,8 @@ import {
   taskSchema,
   templateSchema,
   toolContractSchema,
+  webhookDeliverySchema,
+  webhookSchema,
 } from '@countersign/shared';
 import { z } from 'zod';
 import { rolesFor } from './access.ts';
@@ -54,6 +57,8 @@ const NAMED: Readonly<Record<string, z.ZodType>> = {
   Task: taskSchema,
   Template: templateSchema,
   ToolContract: toolContractSchema,
+  Webhook: webhookSchema,
+  WebhookDelivery: webhookDeliverySchema,
 };
 
 const names = z.registry<{ id: string }>();
@@ -98,8 +103,9 @@ function schemaOf(schema: z.ZodType, direction: Direction, components: Component
 export const openapiPath = (path: string): string => path.replaceAll(/:([a-z]+)/gi, '{$1}');
 
 const PARAMETERS: Readonly<Record<string, { description: string; schema: object }>> = {
-  id: { description: 'the id of the task or plan', schema: { type: 'string' } },
+  id: { description: 'the id of the task, plan or webhook', schema: { type: 'string' } },
   stepId: { description: 'the id of the step', schema: { type: 'string', pattern: STEP_ID.source } },
+  deliveryId: { description: 'the id of the delivery', schema: { type: 'string', pattern: DELIVERY_ID.source } },
   n: { description: 'the number of the revision', schema: { type: 'integer', minimum: 1 } },
 };
 
@@ -245,6 +251,7 @@ export function openapiDocument(operations: readonly Operation[]): OpenapiDocume
       { name: 'plans', description: 'The steps that answer a task, what became of them, and their record.' },
       { name: 'approvals', description: 'What people decide: a vote is on exactly one digest.' },
       { name: 'tools', description: 'What the executors can do.' },
+      { name: 'webhooks', description: 'Endpoints of other systems that are told of what happens.' },
       { name: 'service', description: 'The API itself.' },
     ],
     paths,

@@ -2,7 +2,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '@countersign/service';
 import type { Actor, ErrorCode, Json } from '@countersign/shared';
-import type { Answers, EventLog, Idempotency, PlanStore, Store, TaskStore, ToolCatalogue } from '@countersign/store';
+import type { Answers, EventLog, Idempotency, PlanStore, Store, TaskStore, ToolCatalogue, WebhookStore } from '@countersign/store';
+import type { AddressCheck } from '@countersign/tools';
 import type { z } from 'zod';
 import type { Access } from './access.ts';
 import type { Answer } from './answer.ts';
@@ -10,7 +11,7 @@ import type { KnownTools } from './known-tools.ts';
 import type { Templates } from './templates/load-templates.ts';
 
 /** What the API needs of the store. */
-export type ApiStore = TaskStore & PlanStore & EventLog & ToolCatalogue & Answers & Pick<Store, 'ping' | 'readiness'>;
+export type ApiStore = TaskStore & PlanStore & EventLog & ToolCatalogue & Answers & WebhookStore & Pick<Store, 'ping' | 'readiness'>;
 
 /** What every call can reach. */
 export interface ApiContext {
@@ -19,6 +20,8 @@ export interface ApiContext {
   templates: Templates;
   /** aborts when the process is asked to end */
   draining: AbortSignal;
+  /** whether webhooks may be sent to this address */
+  isWebhookAddress: AddressCheck;
   /** milliseconds between two comments on a silent event stream */
   heartbeatMs: number;
   /** the OpenAPI document and the page made from it */
@@ -50,7 +53,7 @@ export interface Operation {
   /** with `:name` for its parameters */
   path: string;
   id: string;
-  tag: 'tasks' | 'plans' | 'approvals' | 'tools' | 'service';
+  tag: 'tasks' | 'plans' | 'approvals' | 'tools' | 'webhooks' | 'service';
   summary: string;
   description?: string;
   access: Access;

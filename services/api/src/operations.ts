@@ -7,6 +7,7 @@ import { revisionOperations } from './revision-operations.ts';
 import { serviceOperations } from './service-operations.ts';
 import { stepOperations } from './step-operations.ts';
 import { taskOperations } from './task-operations.ts';
+import { webhookOperations } from './webhook-operations.ts';
 
 export const OPERATIONS: readonly Operation[] = [
   ...taskOperations,
@@ -15,5 +16,6 @@ export const OPERATIONS: readonly Operation[] = [
   ...decisionOperations,
   ...stepOperations,
   ...eventOperations,
+  ...webhookOperations,
   ...serviceOperations,
 ];

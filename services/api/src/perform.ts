@@ -1,7 +1,7 @@
 /** From a call, however it came, to its operation: may it be made, on which resource, with what body; then the operation itself. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '@countersign/service';
-import { type Actor, isObject, type Json, PLAN_ID, parseChildId, STEP_ID, TASK_ID } from '@countersign/shared';
+import { type Actor, DELIVERY_ID, isObject, type Json, PLAN_ID, parseChildId, STEP_ID, TASK_ID, WEBHOOK_ID } from '@countersign/shared';
 import { refuseActor } from './access.ts';
 import { type Answer, type ProblemAnswer, problem } from './answer.ts';
 import type { BodyReading } from './body.ts';
@@ -27,10 +27,13 @@ export interface Invocation {
 /** What a path's parameters look like. What looks different does not exist. */
 function missingResource({ path }: Operation, params: Readonly<Record<string, string>>): Answer | null {
   const [, , kind] = path.split('/');
-  const { id, n, stepId } = params;
+  const { id, n, stepId, deliveryId } = params;
   const shown = (text: string): string => text.slice(0, 100);
   if (id !== undefined && kind === 'tasks' && !TASK_ID.test(id)) return problem('not_found', `there is no task \`${shown(id)}\``);
   if (id !== undefined && kind === 'plans' && !PLAN_ID.test(id)) return problem('not_found', `there is no plan \`${shown(id)}\``);
+  if (id !== undefined && kind === 'webhooks' && !WEBHOOK_ID.test(id)) return problem('not_found', `there is no webhook \`${shown(id)}\``);
+  if (deliveryId !== undefined && !DELIVERY_ID.test(deliveryId))
+    return problem('not_found', `there is no delivery \`${shown(deliveryId)}\``);
   if (n !== undefined && !/^[1-9]\d{0,8}$/.test(n)) return problem('not_found', `there is no revision \`${shown(n)}\``);
   if (stepId !== undefined && !STEP_ID.test(stepId)) {
     const child = parseChildId(stepId);

@@ -110,10 +110,10 @@ describe('the dashboard', () => {
       const { queues } = (await (await fetch(`${api.url}/admin/queues/api/queues`)).json()) as { queues: { name: string }[] };
       return queues.map(({ name }) => name);
     };
-    expect(await names()).toEqual(['planning', 'steps', 'reviews', 'maintenance']);
+    expect(await names()).toEqual(['planning', 'steps', 'reviews', 'webhooks', 'maintenance']);
     const slow = { ...TOOLS[0], name: 'test.slow', queue: 'slow' } as ToolContract;
     await api.store.announceTools([slow, { ...slow, name: 'test.slower' }, { ...slow, name: 'test.odd', queue: 'no:queue' }]);
-    await expect.poll(names).toEqual(['planning', 'steps', 'reviews', 'maintenance', 'slow']);
+    await expect.poll(names).toEqual(['planning', 'steps', 'reviews', 'webhooks', 'maintenance', 'slow']);
     const steps = [{ id: 'a', tool: 'test.slow', input: { path: 'x' } }];
     const { plan } = (await api.call<{ plan: Plan }>('/v1/plans', { body: { objective: 'x', steps, options: { autoApprove: true } } }))
       .body;

@@ -1,6 +1,7 @@
 /** The API as a service: its settings, its start and its end. */
 import { ConfigError, type ServiceDefinition } from '@countersign/service';
 import { openStore, redisFrom } from '@countersign/store';
+import { addressCheck } from '@countersign/tools';
 import { type ApiConfig, apiConfigSchema } from './config.ts';
 import { type RunningApi, startApi } from './server.ts';
 import { loadTemplates, type Templates } from './templates/load-templates.ts';
@@ -9,7 +10,7 @@ export const apiService: ServiceDefinition<ApiConfig> = {
   name: 'api',
   schema: apiConfigSchema,
   async start(config, logger, signal) {
-    const { HOST, PORT, API_KEYS, TEMPLATES_DIR } = config;
+    const { HOST, PORT, API_KEYS, TEMPLATES_DIR, WEBHOOK_ALLOW_PRIVATE } = config;
     const templates: Templates = TEMPLATES_DIR === undefined ? new Map() : await loadTemplates(TEMPLATES_DIR);
     if (templates.size > 0) logger.info({ templates: [...templates.keys()] }, 'templates loaded');
     const store = openStore({
@@ -30,7 +31,15 @@ export const apiService: ServiceDefinition<ApiConfig> = {
       const preparing = store.prepare(logger, signal, { creates: true });
       // It is waited for below; until then its failure is nobody's.
       preparing.catch(() => {});
-      api = await startApi({ store, logger, keys, templates, host: HOST, port: PORT });
+      api = await startApi({
+        store,
+        logger,
+        keys,
+        templates,
+        isWebhookAddress: addressCheck(WEBHOOK_ALLOW_PRIVATE),
+        host: HOST,
+        port: PORT,
+      });
       logger.info({ url: api.url, docs: `${api.url}/docs`, dashboard: `${api.url}/admin/queues` }, 'listening');
       const prepared = await preparing;
       if (!prepared.ok) throw new ConfigError(prepared.problems);

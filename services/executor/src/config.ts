@@ -2,11 +2,10 @@
 import { hostname } from 'node:os';
 import { checkModelSettings, modelSettings } from '@countersign/llm';
 import { storeSettings } from '@countersign/store';
-import { findShellCommands, stepQueueProblem } from '@countersign/tools';
+import { findShellCommands, privateNetworks, stepQueueProblem } from '@countersign/tools';
 import { z } from 'zod';
 import { queueLimits, undividedLimits } from './queue-limits.ts';
 
-const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 const list = z.string().transform((text) =>
   text
     .split(',')
@@ -40,13 +39,28 @@ const settings = z.object({
   RECONCILE_EVERY_MS: z.coerce.number().int().min(100).max(3_600_000).default(10_000),
   /** ms between two looks for deadlines that have passed; set as above */
   CLOCK_EVERY_MS: z.coerce.number().int().min(50).max(60_000).default(500),
+  /** ms between two looks for events that webhooks are to be told of; set as above */
+  WEBHOOKS_EVERY_MS: z.coerce.number().int().min(50).max(60_000).default(500),
   EXECUTOR_NAME: z.string().default(() => `${hostname()}-${process.pid}`),
   WORKSPACE_ROOT: z.string().default(() => process.cwd()),
   TOOLS_DIR: z.string().optional(),
   /** a file that names MCP servers, in the format that MCP clients share; absent: none */
   MCP_CONFIG: z.string().optional(),
   /** lets http.request reach private addresses: `true`, or networks such as `10.0.0.0/8,127.0.0.1/32` */
-  HTTP_ALLOW_PRIVATE: z.union([flag, list]).default(false),
+  HTTP_ALLOW_PRIVATE: privateNetworks.default(false),
+  /** the same for what webhooks are sent to */
+  WEBHOOK_ALLOW_PRIVATE: privateNetworks.default(false),
+  /** deliveries that this process makes at the same time */
+  WEBHOOKS_CONCURRENCY: z.coerce.number().int().min(1).max(1_000).default(10),
+  /** attempts of a delivery, the first one included */
+  WEBHOOK_ATTEMPTS: z.coerce.number().int().min(1).max(100).default(8),
+  /** ms before the second attempt; each further one waits four times as long, four hours at the most */
+  WEBHOOK_BACKOFF_MS: z.coerce.number().int().min(1).max(3_600_000).default(10_000),
+  /** where people reach the API; what links in webhooks begin with */
+  PUBLIC_URL: z
+    .url({ protocol: /^https?$/, error: 'must be a URL like https://countersign.example.com' })
+    .transform((url) => url.replace(/\/+$/, ''))
+    .optional(),
   /** the programs that shell.run may start: names on the PATH, or absolute paths; absent: there is no shell.run */
   SHELL_COMMANDS: shellCommands.optional(),
   ...modelSettings,

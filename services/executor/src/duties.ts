@@ -2,10 +2,13 @@
 import { DUTIES, type Duty } from '@countersign/shared';
 import type { Consumer, Due, Mending, Store } from '@countersign/store';
 import type { StepLogger } from './step-log.ts';
+import { type TellingStore, tellWebhooks } from './webhooks/tell-webhooks.ts';
 
 export interface DutyOptions {
-  store: Pick<Store, 'scheduleDuty' | 'consumeDuties' | 'reconcile' | 'runDue'>;
+  store: Pick<Store, 'scheduleDuty' | 'consumeDuties' | 'reconcile' | 'runDue' | 'mendDeliveries'> & TellingStore;
   logger: StepLogger;
+  /** what links in webhooks begin with */
+  publicUrl?: string | undefined;
   /** ms between two ticks */
   everyMs: Readonly<Record<Duty, number>>;
 }
@@ -48,12 +51,29 @@ async function runDue({ store, logger }: Pick<DutyOptions, 'store' | 'logger'>):
 
 async function reconcile({ store, logger }: Pick<DutyOptions, 'store' | 'logger'>): Promise<void> {
   for await (const { what, why, ...ids } of store.reconcile()) logger.warn({ ...ids, what, why }, `${WHAT[what]}: ${WHY[why]}`);
+  for await (const mended of store.mendDeliveries()) logger.warn(mended, 'delivery to a webhook queued again: its job was lost');
+}
+
+/** Does nothing while the one before is still under way: it does what has come meanwhile, too. */
+function onceAtATime(duty: () => Promise<void>): () => Promise<void> {
+  let running = false;
+  return async () => {
+    if (running) return;
+    running = true;
+    await duty().finally(() => {
+      running = false;
+    });
+  };
 }
 
 /** Lays down the schedules and takes ticks until it is closed; a tick in hand is finished first. */
 export async function startDuties(options: DutyOptions): Promise<Consumer> {
-  const { store, logger, everyMs } = options;
-  const duties: Record<Duty, () => Promise<void>> = { reconcile: () => reconcile(options), clock: () => runDue(options) };
+  const { store, logger, everyMs, publicUrl = '' } = options;
+  const duties: Record<Duty, () => Promise<void>> = {
+    reconcile: () => reconcile(options),
+    clock: () => runDue(options),
+    webhooks: onceAtATime(() => tellWebhooks({ store, logger, publicUrl })),
+  };
   const schedule = async (): Promise<void> => {
     for (const duty of DUTIES) await store.scheduleDuty(duty, everyMs[duty]);
   };

@@ -2,12 +2,13 @@
 import { modelFrom } from '@countersign/llm';
 import { ConfigError, runService } from '@countersign/service';
 import { openStore, redisFrom } from '@countersign/store';
-import { loadMcpConfig, loadTools, type Toolbox } from '@countersign/tools';
+import { addressCheck, guardedPost, loadMcpConfig, loadTools, type Toolbox } from '@countersign/tools';
 import { configSchema } from './config.ts';
 import { startDuties } from './duties.ts';
 import { startExecutor } from './executor.ts';
 import { startReviews } from './review.ts';
 import { toolLogger } from './step-log.ts';
+import { startDeliveries } from './webhooks/start-deliveries.ts';
 
 await runService({
   name: 'executor',
@@ -42,11 +43,23 @@ await runService({
         queues: config.EXECUTOR_QUEUES,
         queueLimits: config.QUEUES,
       });
-      const duties = await startDuties({ store, logger, everyMs: { reconcile: config.RECONCILE_EVERY_MS, clock: config.CLOCK_EVERY_MS } });
+      const duties = await startDuties({
+        store,
+        logger,
+        everyMs: { reconcile: config.RECONCILE_EVERY_MS, clock: config.CLOCK_EVERY_MS, webhooks: config.WEBHOOKS_EVERY_MS },
+        publicUrl: config.PUBLIC_URL,
+      });
+      const deliveries = startDeliveries({
+        store,
+        logger,
+        post: guardedPost(addressCheck(config.WEBHOOK_ALLOW_PRIVATE)),
+        concurrency: config.WEBHOOKS_CONCURRENCY,
+        retry: { attempts: config.WEBHOOK_ATTEMPTS, backoffMs: config.WEBHOOK_BACKOFF_MS },
+      });
       const reviews = startReviews({ store, tools: toolbox.tools, logger });
       return {
         async close() {
-          await Promise.all([executor.close(), duties.close(), reviews.close()]);
+          await Promise.all([executor.close(), duties.close(), reviews.close(), deliveries.close()]);
           await closeToolbox?.();
           await store.close();
         },

@@ -19,3 +19,4 @@ end
 local function timeText()
   return string.format('%d', time())
 end
+--- include hooks

@@ -7,6 +7,7 @@ local function emitForTask(taskKey, type, event, data)
   local head = type .. '|||0|' .. (event.actor or '')
   local id = redis.call('XADD', taskKey .. ':events', '*', 'e', head, 'd', data or '')
   redis.call('XADD', prefix .. ':events', 'MAXLEN', '~', 10000, '*', 'k', taskId, 'i', id, 'e', head)
+  offerHook('k', taskId, id, head)
 end
 
 local function moveTask(taskKey, taskId, from, to)

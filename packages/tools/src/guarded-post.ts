@@ -1,0 +1,55 @@
+/** Sends something to an address that an operator named: once, to allowed addresses alone, and without caring for the answer. */
+import { type Dispatcher, request } from 'undici';
+import { type AddressCheck, guardedAgent } from './network-guard.ts';
+
+/** What an answer says is read up to so many bytes, so that the other side can finish, and thrown away. */
+const ANSWER_BYTES = 65_536;
+
+export interface PostRequest {
+  url: string;
+  headers: Readonly<Record<string, string>>;
+  body: string;
+  /** for all of it, until the answer's status is there */
+  timeoutMs: number;
+}
+
+/** The status of the answer, whatever it is; or in words why there is none. No word names more of the URL than its host. */
+export type PostOutcome = { ok: true; status: number; retryAfter: string | null } | { ok: false; error: string };
+
+export type Post = (post: PostRequest) => Promise<PostOutcome>;
+
+function wordsOf(error: unknown, { timeoutMs }: PostRequest): string {
+  const { name, code, message } = error as NodeJS.ErrnoException;
+  if (name === 'TimeoutError') return `no answer within ${timeoutMs} ms`;
+  return message || code || 'the connection failed';
+}
+
+async function post(given: PostRequest, agent: Dispatcher): Promise<PostOutcome> {
+  const { url, headers, body, timeoutMs } = given;
+  try {
+    // Redirects are answers here like any other: nothing is sent to where they point.
+    const {
+      statusCode,
+      headers: answered,
+      body: answer,
+    } = await request(url, {
+      method: 'POST',
+      headers,
+      body,
+      dispatcher: agent,
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    // It was answered: what becomes of the rest changes nothing.
+    await answer.dump({ limit: ANSWER_BYTES }).catch(() => {});
+    const retryAfter = answered['retry-after'];
+    return { ok: true, status: statusCode, retryAfter: typeof retryAfter === 'string' ? retryAfter : null };
+  } catch (error) {
+    return { ok: false, error: wordsOf(error, given) };
+  }
+}
+
+/** Makes what sends. The address of each connection is checked when it is made, and no connection is kept. */
+export function guardedPost(isAllowed: AddressCheck): Post {
+  const agent = guardedAgent(isAllowed, { maxBytes: ANSWER_BYTES });
+  return (given) => post(given, agent);
+}

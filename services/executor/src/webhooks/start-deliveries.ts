@@ -1,0 +1,63 @@
+/** Takes deliveries from their queue and makes them. What becomes of each is recorded with it before its job ends. */
+import type { WebhookJob } from '@countersign/shared';
+import type { Consumer, DeliveryStore, Store } from '@countersign/store';
+import { type Persistence, persist, waitMs } from '../persist.ts';
+import type { StepLogger } from '../step-log.ts';
+import { type AttemptOptions, attemptDelivery } from './attempt-delivery.ts';
+
+export interface DeliveryOptions extends Omit<AttemptOptions, 'now'> {
+  store: DeliveryStore & Pick<Store, 'consumeWebhooks'>;
+  logger: StepLogger;
+  /** deliveries at the same time */
+  concurrency: number;
+}
+
+/** A delivery that nobody tries any more: its job stands among the failed ones. */
+class DeliveryDiedError extends Error {
+  override readonly name = 'DeliveryDiedError';
+}
+
+/** Gives a word for the dashboard. */
+async function deliver(
+  job: WebhookJob,
+  { store, logger, ...options }: Omit<DeliveryOptions, 'concurrency'> & { persistence: Persistence },
+) {
+  const { webhookId, deliveryId } = job;
+  const begun = await persist(() => store.beginDelivery(job), options.persistence);
+  if (!begun.ok) {
+    logger.debug({ webhookId, deliveryId, refusal: begun.refusal }, 'delivery not made');
+    return begun.refusal;
+  }
+  const attempt = await attemptDelivery(deliveryId, begun.send, { ...options, now: Date.now });
+  // It was sent: that must be known before anybody sends it again.
+  const { word, disabled } = await persist(() => store.recordDelivery(job, attempt), options.persistence);
+  const { responseStatus, error, retryInMs } = attempt;
+  const line = { webhookId, deliveryId, type: begun.send.type, attempt: begun.send.tries + 1, responseStatus };
+  if (word === 'delivered') logger.debug(line, 'delivery made');
+  if (word === 'retrying') logger.info({ ...line, error, retryInMs }, 'delivery failed: it is tried again');
+  if (word === 'dead') logger.warn({ ...line, error }, 'delivery died: it is not tried again by itself');
+  if (disabled !== null) logger.warn({ webhookId, reason: disabled }, 'webhook disabled');
+  if (word === 'dead') throw new DeliveryDiedError(error ?? 'not delivered');
+  return word;
+}
+
+/** Takes deliveries until it is closed; those in hand are finished first. */
+export function startDeliveries({ concurrency, ...options }: DeliveryOptions): Consumer {
+  const { store, logger } = options;
+  let closed = false;
+  const persistence: Persistence = {
+    wait: waitMs,
+    givenUp: () => closed,
+    onRetry: (error) => logger.warn({ error: error.message }, 'Redis is away: trying again'),
+  };
+  const consumer = store.consumeWebhooks((job) => deliver(job, { ...options, persistence }), {
+    concurrency,
+    onError: (error) => logger.warn({ error: error.message }, 'queue connection'),
+  });
+  return {
+    async close() {
+      closed = true;
+      await consumer.close();
+    },
+  };
+}
