@@ -1,4 +1,4 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 import { summaryReporter } from './scripts/summary-reporter.ts';
 
 export default defineConfig({
@@ -6,6 +6,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['source'] } },
   test: {
     include: ['packages/*/src/**/*.test.ts', 'services/*/src/**/*.test.ts', 'scripts/**/*.test.ts', 'test/**/*.test.ts'],
+    // Builds images and needs an engine: npm run test:compose.
+    exclude: [...configDefaults.exclude, 'test/compose/**'],
     pool: 'forks',
     // These publish their sources under the condition `source`, too, which Node itself cannot load.
     server: { deps: { inline: [/@modelcontextprotocol/, /eventsource/] } },

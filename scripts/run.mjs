@@ -1,6 +1,7 @@
-// npm run demo | start | test | check | bench | fix: brings the checkout into order first, then runs.
+// npm run demo | start | test | test:compose | check | bench | fix: brings the checkout into order first, then runs.
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findCompose } from './find-compose.mjs';
 import { installIfNeeded } from './install.mjs';
 import { run, runQuietly } from './run-quietly.mjs';
 
@@ -42,6 +43,17 @@ const COMMANDS = {
   async test(args) {
     await build();
     return run('vitest', ['run', ...args], { cwd: ROOT });
+  },
+  async 'test:compose'(args) {
+    const found = findCompose();
+    if (found.command === null) {
+      console.log(`test:compose is skipped: ${found.reason}`);
+      return 0;
+    }
+    return run('vitest', ['run', '--config', 'test/compose/vitest.config.ts', ...args], {
+      cwd: ROOT,
+      env: { COMPOSE_COMMAND: found.command },
+    });
   },
   check,
   async bench(args) {

@@ -1,8 +1,8 @@
 /** The README's table of settings against the schemas that read them. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { pathToFileURL } from 'node:url';
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { pathFromRoot, readPage, sectionOf, tableRows } from './pages.ts';
+import { serviceSettings } from './service-settings.ts';
 
 const rows = tableRows(sectionOf(readPage('README.md'), '## Settings'));
 const documented = rows.map(([name = '']) => name);
@@ -20,23 +20,7 @@ const read = [...sources('packages'), ...sources('services')].flatMap((path) => 
     : [];
 });
 
-interface Schema {
-  toJSONSchema(options: { io: 'input'; unrepresentable: 'any' }): { properties?: Record<string, { default?: unknown }> };
-}
-
-const isSchema = (value: unknown): value is Schema => typeof value === 'object' && value !== null && 'toJSONSchema' in value;
-
-/** The settings of each service, as its schema takes them. */
-const schemas = await Promise.all(
-  readdirSync(pathFromRoot('services'))
-    .filter((name) => existsSync(pathFromRoot(`services/${name}/src/config.ts`)))
-    .map(async (name) => {
-      const module = (await import(pathToFileURL(pathFromRoot(`services/${name}/src/config.ts`)).href)) as Record<string, unknown>;
-      const schema = Object.values(module).find(isSchema);
-      if (schema === undefined) throw new Error(`services/${name}/src/config.ts exports no schema`);
-      return { name, properties: schema.toJSONSchema({ io: 'input', unrepresentable: 'any' }).properties ?? {} };
-    }),
-);
+const schemas = await serviceSettings();
 
 test('the schemas of all services were found', () => {
   expect(schemas.map(({ name }) => name)).toEqual(expect.arrayContaining(['api', 'executor', 'planner']));

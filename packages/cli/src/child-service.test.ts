@@ -25,6 +25,7 @@ function keep(program: string) {
     env: process.env,
     folder,
     logFile,
+    stopLimitMs: 35_000,
     note: (line) => notes.push(line),
     gaveUp: (error) => failures.push(error),
   });

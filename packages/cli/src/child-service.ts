@@ -8,8 +8,6 @@ const FIRST_BACKOFF_MS = 250;
 const LONGEST_BACKOFF_MS = 10_000;
 /** a service that ran this long begins with the first backoff again */
 const HEALTHY_MS = 30_000;
-/** a little more than the 30 s that a service gives itself to close */
-const STOP_LIMIT_MS = 35_000;
 const SHOWN_LINES = 12;
 
 export interface ChildServiceOptions {
@@ -20,6 +18,8 @@ export interface ChildServiceOptions {
   /** the folder that it runs in: where the relative paths of its settings begin */
   folder: string;
   logFile: string;
+  /** ms between SIGTERM and SIGKILL: more than the service gives itself to close */
+  stopLimitMs: number;
   /** is told in one line what happens to it */
   note(line: string): void;
   /** is called when it will not be started again */
@@ -45,7 +45,7 @@ export const lastLogLines = (logFile: string): string => {
 };
 
 export function keepRunning(options: ChildServiceOptions): ChildService {
-  const { name, logFile } = options;
+  const { name, logFile, stopLimitMs } = options;
   let child: ChildProcess | null = null;
   let timer: NodeJS.Timeout | null = null;
   let backoffMs = FIRST_BACKOFF_MS;
@@ -98,9 +98,9 @@ export function keepRunning(options: ChildServiceOptions): ChildService {
       const gone = once(running, 'exit');
       running.kill('SIGTERM');
       const limit = setTimeout(() => {
-        options.note(`${name} did not end within ${STOP_LIMIT_MS / 1_000} s: killed`);
+        options.note(`${name} did not end within ${stopLimitMs / 1_000} s: killed`);
         running.kill('SIGKILL');
-      }, STOP_LIMIT_MS);
+      }, stopLimitMs);
       await gone;
       clearTimeout(limit);
     },

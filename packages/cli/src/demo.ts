@@ -187,7 +187,8 @@ export async function demo(options: DemoOptions): Promise<number> {
     // The demo talks to its own API on the loopback; keys would only lock it out of it.
     const { API_KEYS: _keys, ...env } = options.env;
     stack = await startStack({
-      env: { ...env, WORKSPACE_ROOT: root },
+      env,
+      workspaceRoot: root,
       folder: root,
       host: '127.0.0.1',
       port: 0,

@@ -2,17 +2,29 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type EmbeddedRedis, openStore, startEmbeddedRedis, storeFromEnv } from '@countersign/store';
+import { loadConfig } from '@countersign/service';
+import { type EmbeddedRedis, openStore, redisFrom, startEmbeddedRedis, storeSettings } from '@countersign/store';
+import { z } from 'zod';
 import { type ChildService, keepRunning, lastLogLines } from './child-service.ts';
 import { availablePort } from './ports.ts';
 
 const START_LIMIT_MS = 60_000;
 const POLL_MS = 50;
 const REDIS_RESTART_MS = 250;
+/** ms that a service needs for its end beyond its drain, and a little more */
+const STOP_LIMIT_MS = 35_000;
+
+/** What the stack itself needs to know of the settings that it passes on; the services say what is wrong with them. */
+const passedOn = z.object({
+  REDIS_URL: z.string().optional(),
+  DRAIN_MS: z.coerce.number().optional().catch(undefined),
+  SHUTDOWN_DELAY_MS: z.coerce.number().optional().catch(undefined),
+});
 
 export interface StackOptions {
   /** passed on to the services, which read their settings from it */
   env: NodeJS.ProcessEnv;
+  workspaceRoot: string;
   /** the folder that the services run in: where the relative paths of their settings begin */
   folder: string;
   host: string;
@@ -30,6 +42,8 @@ export interface StackOptions {
 export interface Stack {
   url: string;
   redisUrl: string;
+  /** whether it is one that the stack runs itself */
+  ownRedis: boolean;
   logDir: string;
   /** rejects when a service cannot be kept running */
   failed: Promise<never>;
@@ -55,9 +69,16 @@ async function waitFor(what: string, ready: () => Promise<boolean>, signal: Abor
   }
 }
 
+/** The environment with these settings, which then stand in no files. */
+function withSettings(env: NodeJS.ProcessEnv, settings: Record<string, string>): NodeJS.ProcessEnv {
+  const replaced = new Set(Object.keys(settings).map((name) => `${name}_FILE`));
+  return { ...Object.fromEntries(Object.entries(env).filter(([name]) => !replaced.has(name))), ...settings };
+}
+
 /** Without tools no plan can be made. They are read from the store, because the API may want a key. */
 async function waitForTools(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<void> {
-  const store = openStore(storeFromEnv(env));
+  const settings = loadConfig(z.object(storeSettings), env);
+  const store = openStore({ redis: redisFrom(settings), shards: settings.SHARDS });
   try {
     await waitFor('no executor had announced its tools', async () => (await store.listTools()).length > 0, signal);
   } finally {
@@ -121,19 +142,21 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
   const port = await availablePort(options.port, host);
   const url = `http://${host.includes(':') ? `[${host}]` : host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`;
-  const external = options.env.REDIS_URL;
-  const redis = external ? { url: external, stop: async () => {}, kill: () => {} } : await keepRedis(options, fail);
+  const { REDIS_URL: external, DRAIN_MS: drainMs = 0, SHUTDOWN_DELAY_MS: delayMs = 0 } = loadConfig(passedOn, options.env);
+  const redis = external !== undefined ? { url: external, stop: async () => {}, kill: () => {} } : await keepRedis(options, fail);
 
-  const env = { ...options.env, REDIS_URL: redis.url };
+  const common = { REDIS_URL: redis.url, WORKSPACE_ROOT: options.workspaceRoot };
+  const stopLimitMs = STOP_LIMIT_MS + Math.max(drainMs, delayMs);
   const services: { api: ChildService | null; planner: ChildService | null; executors: ChildService[] } = {
     api: null,
     planner: null,
     executors: [],
   };
-  const launch = (name: string, main: string, extra: NodeJS.ProcessEnv = {}): ChildService => {
+  const launch = (name: string, main: string, extra: Record<string, string> = {}): ChildService => {
     const logFile = join(logDir, `${name}.log`);
     rmSync(logFile, { force: true });
-    return keepRunning({ name, main, env: { ...env, ...extra }, folder: options.folder, logFile, note, gaveUp: fail });
+    const env = withSettings(options.env, { ...common, ...extra });
+    return keepRunning({ name, main, env, folder: options.folder, logFile, stopLimitMs, note, gaveUp: fail });
   };
 
   // A process that ends without a stop (a second Ctrl-C, a fault) takes everything with it.
@@ -165,7 +188,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     for (let number = 1; number <= options.executors; number++) services.executors.push(launch(`executor-${number}`, mainOf('executor')));
     const ready = waitFor('the API was not ready', async () => (await fetch(`${url}/readyz`, { signal: waiting })).ok, waiting);
     await Promise.race([ready, failed]);
-    await Promise.race([waitForTools(env, waiting), failed]);
+    await Promise.race([waitForTools(withSettings(options.env, common), waiting), failed]);
   } catch (error) {
     over.abort();
     await stop();
@@ -174,5 +197,5 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const logs = [services.api, ...services.executors.slice(0, 1)].map((service) => join(logDir, `${service?.name}.log`));
     throw new Error([reason, ...logs.map((log) => `the last lines of ${log}:\n${lastLogLines(log)}`)].join('\n'));
   }
-  return { url, redisUrl: redis.url, logDir, failed, stop };
+  return { url, redisUrl: redis.url, ownRedis: external === undefined, logDir, failed, stop };
 }

@@ -45,7 +45,8 @@ export async function start(options: StartOptions): Promise<number> {
   if (config.DATA_DIR === undefined) keepOutOfGit(ownFolder);
 
   const stack = await startStack({
-    env: { ...env, WORKSPACE_ROOT: config.WORKSPACE_ROOT ?? root },
+    env,
+    workspaceRoot: config.WORKSPACE_ROOT ?? root,
     folder: root,
     host: config.HOST,
     port: config.PORT,
@@ -59,7 +60,7 @@ export async function start(options: StartOptions): Promise<number> {
   say(`  API        ${stack.url}`);
   say(`  Docs       ${stack.url}/docs`);
   say(`  Dashboard  ${stack.url}/admin/queues`);
-  say(`  Redis      ${env.REDIS_URL ? 'as REDIS_URL says' : `${stack.redisUrl} (data: ${join(dataDir, 'redis')})`}`);
+  say(`  Redis      ${stack.ownRedis ? `${stack.redisUrl} (data: ${join(dataDir, 'redis')})` : 'as REDIS_URL says'}`);
   say(`  Logs       ${logDir}`);
 
   const asked = new Promise<void>((resolve) => {

@@ -1,8 +1,8 @@
 /** Reads a service's settings from the environment: all of them at once, at the start, with every problem named. */
 import type { z } from 'zod';
 import { isSecretName, MASK, maskUrlPasswords } from './secrets.ts';
-
-export type Environment = Readonly<Record<string, string | undefined>>;
+import { type Environment, readSettingFiles, type SettingsRead } from './setting-files.ts';
+import { settingNames } from './setting-names.ts';
 
 /** The environment does not hold a usable configuration. Each problem is a line `NAME: what is wrong; what would be right`. */
 export class ConfigError extends Error {
@@ -34,11 +34,16 @@ const expectation = (issue: z.core.$ZodIssue): string => {
 const isOwnSentence = (issue: z.core.$ZodIssue): boolean =>
   issue.code === 'custom' || !/^(Invalid|Too (small|big)|Unrecognized)/.test(issue.message);
 
-function problemLine(issue: z.core.$ZodIssue, env: Environment): string {
-  const name = String(issue.path[0] ?? 'environment');
+const nameOf = (issue: z.core.$ZodIssue): string => String(issue.path[0] ?? 'environment');
+
+function problemLine(issue: z.core.$ZodIssue, read: SettingsRead): string {
+  const name = nameOf(issue);
   const wanted = isOwnSentence(issue) ? issue.message : expectation(issue);
-  const given = env[name];
-  if (given === undefined || given === '') return `${name}: is not set; ${wanted}`;
+  const given = read.given[name];
+  if (given === undefined) return `${name}: is not set; ${wanted}`;
+  // What the file holds is not shown: it may be another secret than the one that was meant.
+  const file = read.files.get(name);
+  if (file !== undefined) return `${name}: is what ${JSON.stringify(file)} holds; ${wanted}`;
   const shown = isSecretName(name) ? MASK : maskUrlPasswords(JSON.stringify(given.length > 100 ? `${given.slice(0, 100)}...` : given));
   return `${name}: is ${shown}; ${wanted}`;
 }
@@ -47,16 +52,17 @@ export type ConfigReading<Config> = { ok: true; config: Config } | { ok: false; 
 
 /** Like `loadConfig`, with the problems as a value. */
 export function readConfig<Config>(schema: z.ZodType<Config>, env: Environment): ConfigReading<Config> {
-  // An empty variable is an unset one: compose files and CI systems write `NAME=` for "not given".
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
-  const parsed = schema.safeParse(given);
-  if (parsed.success) return { ok: true, config: parsed.data };
-  return { ok: false, problems: parsed.error.issues.map((issue) => problemLine(issue, env)) };
+  const read = readSettingFiles(env, settingNames(schema));
+  const parsed = schema.safeParse(read.given);
+  if (parsed.success && read.problems.size === 0) return { ok: true, config: parsed.data };
+  const issues = parsed.error?.issues.filter((issue) => !read.problems.has(nameOf(issue))) ?? [];
+  return { ok: false, problems: [...read.problems.values(), ...issues.map((issue) => problemLine(issue, read))] };
 }
 
 /**
- * Reads the settings that `schema` (an object schema whose keys are the variables' names) describes. A variable that is
- * set to '' counts as not set. Throws a ConfigError that names every problem.
+ * Reads the settings that `schema` (an object schema whose keys are the variables' names) describes. Each setting NAME can
+ * also be given as the content of the file that NAME_FILE names. A variable that is set to '' counts as not set. Throws a
+ * ConfigError that names every problem.
  */
 export function loadConfig<Config>(schema: z.ZodType<Config>, env: Environment): Config {
   const reading = readConfig(schema, env);

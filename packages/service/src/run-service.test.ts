@@ -110,5 +110,30 @@ test('a configuration that cannot be used ends with 78 and names every problem, 
 test('--print-config prints the settings with secrets masked and starts nothing', async () => {
   const service = probe({ API_KEYS: 'ann:admin:hunter2' }, ['--print-config']);
   expect(await service.closed).toBe(0);
-  expect(JSON.parse(service.output.out)).toEqual({ LOG_LEVEL: 'info', START: 'ok', CLOSE: 'ok', LATER: 'nothing', API_KEYS: '***' });
+  expect(JSON.parse(service.output.out)).toEqual({
+    LOG_LEVEL: 'info',
+    START: 'ok',
+    CLOSE: 'ok',
+    LATER: 'nothing',
+    CLOSE_LIMIT_MS: 30_000,
+    API_KEYS: '***',
+  });
+});
+
+test('a variable that is nearly a setting is a warning, in the log and beside a printed configuration', async () => {
+  const service = probe({ API_KEY: 'ann:admin:hunter2' });
+  await service.says('API_KEY is not a setting; did you mean API_KEYS?');
+  expect(service.output.out).not.toContain('hunter2');
+  const printed = probe({ API_KEY: 'x' }, ['--print-config']);
+  expect(await printed.closed).toBe(0);
+  expect(printed.output.err).toContain('probe: API_KEY is not a setting; did you mean API_KEYS?');
+  expect(JSON.parse(printed.output.out)).toMatchObject({ START: 'ok' });
+});
+
+test('a close may take as long as the service says', async () => {
+  const service = probe({ CLOSE: 'never', CLOSE_LIMIT_MS: '50' });
+  await service.says('"message":"started"');
+  service.child.kill('SIGTERM');
+  expect(await service.closed).toBe(1);
+  expect(service.output.out).toContain('closing took too long');
 });

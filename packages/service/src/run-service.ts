@@ -1,11 +1,14 @@
 /** The life of a service's process: configuration, start, signals, end. */
 import { z } from 'zod';
-import { ConfigError, type Environment, readConfig } from './config.ts';
+import { ConfigError, readConfig } from './config.ts';
 import { createLogger, LOG_LEVELS, type Logger } from './logger.ts';
 import { maskSecrets } from './secrets.ts';
+import type { Environment } from './setting-files.ts';
+import { misspelledSettings, settingNames } from './setting-names.ts';
 
 /** EX_CONFIG of sysexits.h: starting again will not help. */
 export const EXIT_CONFIG = 78;
+/** ms that a service has for its end, where it does not say otherwise */
 const CLOSE_LIMIT_MS = 30_000;
 /** Ctrl-C under `npm run` arrives twice, from the terminal and passed on by npm: signals this close are one. */
 const SAME_SIGNAL_MS = 1_000;
@@ -21,6 +24,8 @@ export interface ServiceDefinition<Config> {
   schema: z.ZodType<Config>;
   /** `signal` aborts when the process is asked to end, also while it still starts. */
   start(config: Config, logger: Logger, signal: AbortSignal): Promise<RunningService>;
+  /** ms that its end may take before the process ends all the same; absent: 30 s */
+  closeLimitMs?(config: Config): number;
 }
 
 const logLevelSchema = z.object({ LOG_LEVEL: z.enum(LOG_LEVELS).default('info') });
@@ -35,26 +40,32 @@ function readSettings<Config>(service: ServiceDefinition<Config>, env: Environme
 
 /**
  * Runs a service as this process. Exit codes: 0 after SIGTERM or SIGINT and a clean close (or `--print-config`), 1 when
- * the start or the close failed, took longer than 30 s, or something was thrown that nobody caught, 78 when the
- * configuration can't be used, 128 + signal after a second signal. A process that was forked also ends when its parent
- * goes away.
+ * the start or the close failed, the close took longer than its limit, or something was thrown that nobody caught, 78
+ * when the configuration can't be used, 128 + signal after a second signal. A process that was forked also ends when its
+ * parent goes away.
  */
 export async function runService<Config>(service: ServiceDefinition<Config>): Promise<void> {
+  const misspelled = misspelledSettings(process.env, [...settingNames(service.schema), ...settingNames(logLevelSchema)]);
+  const complain = (text: string): boolean => process.stderr.write(`${service.name}: ${text}\n`);
   let settings: ReturnType<typeof readSettings<Config>>;
   try {
     settings = readSettings(service, process.env);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${service.name}: ${error.message}\n`);
+    complain(error.message);
+    misspelled.forEach(complain);
     process.exit(EXIT_CONFIG);
   }
   const { config, level } = settings;
   if (process.argv.includes('--print-config')) {
+    misspelled.forEach(complain);
     process.stdout.write(`${JSON.stringify(maskSecrets({ LOG_LEVEL: level, ...config }), null, 2)}\n`);
     process.exit(0);
   }
 
   const logger = createLogger({ service: service.name, level });
+  for (const line of misspelled) logger.warn(line);
+  const closeLimitMs = service.closeLimitMs?.(config) ?? CLOSE_LIMIT_MS;
   const stopping = new AbortController();
   let askedAt: number | null = null;
 
@@ -69,9 +80,9 @@ export async function runService<Config>(service: ServiceDefinition<Config>): Pr
 
   const end = async (): Promise<void> => {
     setTimeout(() => {
-      logger.error({ limitMs: CLOSE_LIMIT_MS }, 'closing took too long: ended without finishing');
+      logger.error({ limitMs: closeLimitMs }, 'closing took too long: ended without finishing');
       process.exit(1);
-    }, CLOSE_LIMIT_MS);
+    }, closeLimitMs);
     try {
       const running = await starting.catch((error: unknown) => {
         if (error instanceof Error && error.name === 'AbortError') return null;
@@ -108,7 +119,7 @@ export async function runService<Config>(service: ServiceDefinition<Config>): Pr
   } catch (error) {
     if (stopping.signal.aborted) return;
     if (error instanceof ConfigError) {
-      process.stderr.write(`${service.name}: ${error.message}\n`);
+      complain(error.message);
       process.exit(EXIT_CONFIG);
     }
     logger.fatal({ err: error }, 'could not start');

@@ -45,7 +45,7 @@ export { type OpenStoreOptions, openStore, type Store } from './open-store.ts';
 export type { Preparation, PrepareLogger } from './prepare.ts';
 export { checkRedis, type RedisCheck, type RedisCheckLogger, type RedisFinding } from './redis-check.ts';
 export type { RedisTarget } from './redis-clients.ts';
-export { redisFrom, type StoreSettings, storeFromEnv, storeSettings } from './settings.ts';
+export { redisFrom, type StoreSettings, storeSettings } from './settings.ts';
 export type { Completion, EarlyClaim } from './step-worker.ts';
 export type {
   Attempt,

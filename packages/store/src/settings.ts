@@ -32,9 +32,3 @@ export const storeSettings = schema.shape;
 
 /** What `openStore` needs to know of Redis. */
 export const redisFrom = ({ REDIS_URL, REDIS_CLUSTER }: StoreSettings): RedisTarget => ({ url: REDIS_URL, cluster: REDIS_CLUSTER });
-
-/** What `openStore` needs to know, from an environment in which a setting that is empty counts as not set. Throws where one is wrong. */
-export function storeFromEnv(env: NodeJS.ProcessEnv): { redis: RedisTarget; shards: number } {
-  const settings = schema.parse(Object.fromEntries(Object.entries(env).filter(([, value]) => value !== '')));
-  return { redis: redisFrom(settings), shards: settings.SHARDS };
-}

@@ -21,6 +21,7 @@ describe('the settings of the API', () => {
       PORT: 3000,
       HOST: '127.0.0.1',
       WEBHOOK_ALLOW_PRIVATE: false,
+      SHUTDOWN_DELAY_MS: 0,
     });
   });
 

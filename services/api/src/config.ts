@@ -22,6 +22,8 @@ export const apiConfigSchema = z
       .max(65_535, 'must be 0 to 65535')
       .default(3000),
     HOST: z.string().default('127.0.0.1'),
+    /** ms that it still takes calls after it was told to end, while `/readyz` already says no: for a load balancer to notice */
+    SHUTDOWN_DELAY_MS: z.coerce.number().int().min(0).max(300_000).default(0),
     API_KEYS: apiKeys.optional(),
     /** a folder of plans with parameters, as YAML or JSON; absent: there are none */
     TEMPLATES_DIR: z.string().optional(),

@@ -2,25 +2,33 @@
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import { type AppOptions, createApp } from './app.ts';
 
 export interface RunningApi {
   /** where it can be reached from this machine */
   url: string;
   port: number;
-  /** Says that it is no longer ready, ends the event streams, lets calls under way finish. */
+  /** Says that it is no longer ready, ends the event streams, takes calls for a last while, lets those under way finish. */
   close(): Promise<void>;
 }
 
+export interface ServerOptions extends Omit<AppOptions, 'draining'> {
+  host: string;
+  port: number;
+  /** ms between saying that it is no longer ready and listening no more */
+  shutdownDelayMs?: number;
+}
+
 /** Starts the API. Port 0 picks a free one. Rejects when the address can't be listened on. */
-export async function startApi(options: Omit<AppOptions, 'draining'> & { host: string; port: number }): Promise<RunningApi> {
+export async function startApi(options: ServerOptions): Promise<RunningApi> {
   const draining = new AbortController();
   const app = createApp({ ...options, draining: draining.signal });
   const server = createServer(app);
   const underWay = new Set<ServerResponse>();
   // A connection on which nothing has been asked yet does not count as idle, but there is nothing to wait for either.
   const letGo = (): void => {
-    if (draining.signal.aborted && underWay.size === 0) server.closeAllConnections();
+    if (!server.listening && underWay.size === 0) server.closeAllConnections();
   };
   // A connection that is kept alive would keep the server open after its last answer.
   const lastOnItsConnection = (response: ServerResponse): void => {
@@ -44,6 +52,8 @@ export async function startApi(options: Omit<AppOptions, 'draining'> & { host: s
     async close() {
       for (const response of underWay) lastOnItsConnection(response);
       draining.abort();
+      // Whoever sends calls here may not have seen yet that it shall not; what still comes is answered.
+      await setTimeout(options.shutdownDelayMs ?? 0);
       const closed = once(server, 'close');
       server.close();
       letGo();

@@ -6,11 +6,15 @@ import { type ApiConfig, apiConfigSchema } from './config.ts';
 import { type RunningApi, startApi } from './server.ts';
 import { loadTemplates, type Templates } from './templates/load-templates.ts';
 
+/** ms that calls under way get to finish. */
+const CALLS_LIMIT_MS = 30_000;
+
 export const apiService: ServiceDefinition<ApiConfig> = {
   name: 'api',
   schema: apiConfigSchema,
+  closeLimitMs: ({ SHUTDOWN_DELAY_MS }) => SHUTDOWN_DELAY_MS + CALLS_LIMIT_MS,
   async start(config, logger, signal) {
-    const { HOST, PORT, API_KEYS, TEMPLATES_DIR, WEBHOOK_ALLOW_PRIVATE } = config;
+    const { HOST, PORT, API_KEYS, TEMPLATES_DIR, WEBHOOK_ALLOW_PRIVATE, SHUTDOWN_DELAY_MS } = config;
     const templates: Templates = TEMPLATES_DIR === undefined ? new Map() : await loadTemplates(TEMPLATES_DIR);
     if (templates.size > 0) logger.info({ templates: [...templates.keys()] }, 'templates loaded');
     const store = openStore({
@@ -39,6 +43,7 @@ export const apiService: ServiceDefinition<ApiConfig> = {
         isWebhookAddress: addressCheck(WEBHOOK_ALLOW_PRIVATE),
         host: HOST,
         port: PORT,
+        shutdownDelayMs: SHUTDOWN_DELAY_MS,
       });
       logger.info({ url: api.url, docs: `${api.url}/docs`, dashboard: `${api.url}/admin/queues` }, 'listening');
       const prepared = await preparing;

@@ -41,6 +41,8 @@ const settings = z.object({
   CLOCK_EVERY_MS: z.coerce.number().int().min(50).max(60_000).default(500),
   /** ms between two looks for events that webhooks are to be told of; set as above */
   WEBHOOKS_EVERY_MS: z.coerce.number().int().min(50).max(60_000).default(500),
+  /** ms that running steps get to finish when the process is told to end; then they are handed back */
+  DRAIN_MS: z.coerce.number().int().min(0).max(3_600_000).default(15_000),
   EXECUTOR_NAME: z.string().default(() => `${hostname()}-${process.pid}`),
   WORKSPACE_ROOT: z.string().default(() => process.cwd()),
   TOOLS_DIR: z.string().optional(),

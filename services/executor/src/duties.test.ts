@@ -55,7 +55,7 @@ async function startPlan(steps: StepDraft[], options: PlanDraft['options'] = {},
 
 const startWorking = async (): Promise<void> => {
   const { logger } = collectingLogger();
-  const executor = await startExecutor({ store, toolbox, logger, name: 'test', concurrency: 5 });
+  const executor = await startExecutor({ store, toolbox, logger, name: 'test', concurrency: 5, drainMs: 0 });
   cleanUps.push(() => executor.close());
 };
 const statusOf = async (planId: string) => (await store.getPlan(planId))?.status;

@@ -21,7 +21,7 @@ export interface ExecutorOptions {
   /** what queues let through over the whole fleet */
   queueLimits?: ReadonlyMap<string, QueueLimits>;
   /** ms that running steps get to finish when the executor closes; then they are handed back */
-  drainMs?: number;
+  drainMs: number;
 }
 
 export interface Executor {
@@ -29,7 +29,6 @@ export interface Executor {
   close(): Promise<void>;
 }
 
-const DRAIN_MS = 15_000;
 /** A cancel reaches an executor by message; because a message can be lost, it also looks this often, in ms. */
 const LOOK_FOR_HALTS_MS = 1_000;
 
@@ -42,7 +41,7 @@ export async function startExecutor({
   concurrency,
   queues,
   queueLimits = new Map(),
-  drainMs = DRAIN_MS,
+  drainMs,
 }: ExecutorOptions): Promise<Executor> {
   const { tools, conditions } = toolbox;
   await store.announceConditions([...conditions.keys()]);

@@ -10,9 +10,13 @@ import { startReviews } from './review.ts';
 import { toolLogger } from './step-log.ts';
 import { startDeliveries } from './webhooks/start-deliveries.ts';
 
+/** ms for what comes after the drain: handing steps back, and letting go of tools and Redis. */
+const AFTER_DRAIN_MS = 15_000;
+
 await runService({
   name: 'executor',
   schema: configSchema,
+  closeLimitMs: ({ DRAIN_MS }) => DRAIN_MS + AFTER_DRAIN_MS,
   async start(config, logger, signal) {
     const mcp = config.MCP_CONFIG === undefined ? null : await loadMcpConfig(config.MCP_CONFIG, process.env);
     if (mcp?.ok === false) throw new ConfigError(mcp.problems.map((problem) => `MCP_CONFIG: ${problem}`));
@@ -42,6 +46,7 @@ await runService({
         concurrency: config.EXECUTOR_CONCURRENCY,
         queues: config.EXECUTOR_QUEUES,
         queueLimits: config.QUEUES,
+        drainMs: config.DRAIN_MS,
       });
       const duties = await startDuties({
         store,
