@@ -1,4 +1,4 @@
-// npm run demo | start | test | test:compose | check | bench | fix: brings the checkout into order first, then runs.
+// npm run demo | start | build | test | test:compose | check | bench | fix: brings the checkout into order first, then runs.
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findCompose } from './find-compose.mjs';
@@ -40,6 +40,7 @@ async function cli(command, args) {
 const COMMANDS = {
   demo: (args) => cli('demo', args),
   start: (args) => cli('start', args),
+  build: () => build().then(() => 0),
   async test(args) {
     await build();
     return run('vitest', ['run', ...args], { cwd: ROOT });
