@@ -25,8 +25,8 @@ export interface ContainerState {
 /** Owns containers, networks, volumes, images and a folder; `remove` takes all of them away. */
 export class ComposeProject {
   readonly name = `countersign-test-${randomBytes(4).toString('hex')}`;
-  readonly #folder = mkdtempSync(join(tmpdir(), 'countersign-compose-'));
-  readonly #envFile = join(this.#folder, 'env');
+  readonly folder = mkdtempSync(join(tmpdir(), 'countersign-compose-'));
+  readonly #envFile = join(this.folder, 'env');
   readonly #env: Record<string, string | undefined>;
 
   /** `settings` stand in its .env file; nothing else of this process's environment reaches the services. */
@@ -48,12 +48,18 @@ export class ComposeProject {
     return this.#run(program, [...first, '--project-name', this.name, '--env-file', this.#envFile, ...args]);
   }
 
+  /** One of the project's scripts that take the compose to use from COMPOSE. */
+  script(path: string, ...args: string[]): Promise<string> {
+    const COMPOSE_HERE = [...COMPOSE, '--project-name', this.name, '--env-file', this.#envFile].join(' ');
+    return this.#run(join(ROOT, path), args, { COMPOSE: COMPOSE_HERE });
+  }
+
   docker(...args: string[]): Promise<string> {
     return this.#run('docker', args);
   }
 
-  async #run(program: string, args: string[]): Promise<string> {
-    const { stdout } = await execute(program, args, { cwd: ROOT, env: this.#env, maxBuffer: 64 * 1024 * 1024 });
+  async #run(program: string, args: string[], env: Record<string, string> = {}): Promise<string> {
+    const { stdout } = await execute(program, args, { cwd: ROOT, env: { ...this.#env, ...env }, maxBuffer: 64 * 1024 * 1024 });
     return stdout.trim();
   }
 
@@ -78,7 +84,7 @@ export class ComposeProject {
     try {
       await this.compose('down', '--volumes', '--remove-orphans', '--rmi', 'local', '--timeout', '5');
     } finally {
-      rmSync(this.#folder, { recursive: true, force: true });
+      rmSync(this.folder, { recursive: true, force: true });
     }
   }
 }

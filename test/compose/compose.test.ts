@@ -1,4 +1,6 @@
 /** The images and docker-compose.yml: four executors share a plan, one is killed, all are restarted under load. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Event, Plan, StepDraft } from '@countersign/shared';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ComposeProject } from './compose-project.ts';
@@ -17,10 +19,21 @@ const project = new ComposeProject({
 });
 let url = '';
 
+/** Starts what does not run. A port that the engine picked is another one after each start. */
+async function up(): Promise<void> {
+  await project.compose('up', '--detach', '--no-recreate', '--scale', `executor=${EXECUTORS}`);
+  url = `http://${await project.compose('port', 'api', '3000')}`;
+  const readiness = (): Promise<number> =>
+    fetch(`${url}/readyz`).then(
+      ({ status }) => status,
+      () => 0,
+    );
+  await expect.poll(readiness, { timeout: 60_000, interval: 200 }).toBe(200);
+}
+
 beforeAll(async () => {
   await project.compose('build');
-  await project.compose('up', '--detach', '--scale', `executor=${EXECUTORS}`);
-  url = `http://${await project.compose('port', 'api', '3000')}`;
+  await up();
 }, 900_000);
 afterAll(() => project.remove(), 120_000);
 
@@ -99,6 +112,7 @@ test('settings reach the services, secrets are not shown', async () => {
 test('without keys compose refuses to start, and says what to set', async () => {
   const open = new ComposeProject({});
   await expect(open.compose('config')).rejects.toThrow(/must be set to keys like name:role\+role:secret/);
+  rmSync(open.folder, { recursive: true });
 });
 
 test('a plan of 200 steps is shared by all; one is killed in the middle; each step has one outcome', { timeout: 180_000 }, async () => {
@@ -128,24 +142,26 @@ test('executors restarted one after the other lose no step and count no attempt'
   expect(new Set(plan.steps.map(({ attempt }) => attempt))).toEqual(new Set([1]));
 });
 
+test('a backup of a running stack comes back in an empty volume', { timeout: 240_000 }, async () => {
+  const planId = await launch(100);
+  await expect.poll(() => completed(planId), { timeout: 60_000, interval: 100 }).toBeGreaterThan(10);
+  const file = join(project.folder, 'backup.tar');
+  await project.script('deploy/backup.sh', file);
+  await expect(project.script('deploy/restore.sh', file)).rejects.toThrow(/volume of Redis is not empty/);
+  await project.compose('down');
+  await project.docker('volume', 'rm', `${project.name}_redis-data`);
+  await project.script('deploy/restore.sh', file);
+  await up();
+  await untilCompleted(planId);
+  expect(outcomes(await events(planId))).toEqual(once);
+});
+
 test('plans survive that everything is stopped and started; every process ends with 0', { timeout: 240_000 }, async () => {
   const planId = await launch(100);
   const ids = (await Promise.all(['api', 'planner', 'executor'].map((service) => project.containers(service)))).flat();
   expect(await Promise.all(ids.map((id) => project.stop(id)))).toEqual(ids.map(() => 0));
   await project.compose('stop', 'redis');
-  await project.compose('up', '--detach', '--no-recreate', '--scale', `executor=${EXECUTORS}`);
-  // A port that the engine picked is another one after a new start.
-  url = `http://${await project.compose('port', 'api', '3000')}`;
-  await expect
-    .poll(
-      () =>
-        fetch(`${url}/readyz`).then(
-          ({ status }) => status,
-          () => 0,
-        ),
-      { timeout: 60_000, interval: 200 },
-    )
-    .toBe(200);
+  await up();
   await untilCompleted(planId);
   expect(outcomes(await events(planId))).toEqual(once);
 });

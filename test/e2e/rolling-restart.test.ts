@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Event, Plan, PlanDraft } from '@countersign/shared';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { readEventStream } from '../../services/api/test/event-reader.ts';
 import { untilEventsAgree } from './events-agree.ts';
 import { Fleet } from './fleet.ts';
 
@@ -53,9 +52,9 @@ async function follow(planId: string): Promise<{ events: Event[]; connections: n
   const events: Event[] = [];
   for (let connections = 1; ; connections++) {
     const last = events.at(-1)?.id;
-    const stream = await readEventStream(`${fleet.url}/v1/plans/${planId}/events`, last === undefined ? {} : { 'last-event-id': last });
-    if (stream.status === 204) return { events, connections };
-    events.push(...(await stream.rest()));
+    const stream = await fetch(`${fleet.url}/v1/plans/${planId}/events`, { headers: last === undefined ? {} : { 'last-event-id': last } });
+    const lines = (await stream.text()).split('\n');
+    events.push(...lines.filter((line) => line.startsWith('data: ')).map((line) => JSON.parse(line.slice(6)) as Event));
     if (events.at(-1)?.type === 'plan.completed') return { events, connections };
   }
 }
