@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Event, Plan, StepDraft } from '@countersign/shared';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { ComposeProject } from './compose-project.ts';
 
 const EXECUTORS = 4;
@@ -23,12 +23,8 @@ let url = '';
 async function up(): Promise<void> {
   await project.compose('up', '--detach', '--no-recreate', '--scale', `executor=${EXECUTORS}`);
   url = `http://${await project.compose('port', 'api', '3000')}`;
-  const readiness = (): Promise<number> =>
-    fetch(`${url}/readyz`).then(
-      ({ status }) => status,
-      () => 0,
-    );
-  await expect.poll(readiness, { timeout: 60_000, interval: 200 }).toBe(200);
+  const ready = async (): Promise<void> => expect((await fetch(`${url}/readyz`)).status).toBe(200);
+  await vi.waitFor(ready, { timeout: 60_000, interval: 200 });
 }
 
 beforeAll(async () => {
