@@ -66,6 +66,7 @@ export async function planView(
     steps: steps.map((step) => ({
       ...step,
       risk: tools[step.tool]?.risk ?? 'read',
+      secrets: [],
       effects: null,
       dryRun: null,
       ...NOT_RUN,

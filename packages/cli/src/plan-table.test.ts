@@ -16,6 +16,7 @@ const row = (fields: Partial<StepView>): Row => ({
   forEach: null,
   approval: null,
   risk: 'read',
+  secrets: [],
   effects: null,
   ...fields,
 });

@@ -1,10 +1,10 @@
 /** A plan as a person reads it before signing: every step, what it would do, what it waits for. */
-import type { Json, Plan, Risk, StepView } from '@countersign/shared';
+import { type Json, type Plan, type Risk, type StepView, usesSecretsWords } from '@countersign/shared';
 import { cut, plainText, type Terminal, textWidth, wrap } from './terminal.ts';
 
 type TableStep = Pick<
   StepView,
-  'id' | 'tool' | 'description' | 'input' | 'dependsOn' | 'when' | 'forEach' | 'approval' | 'risk' | 'effects'
+  'id' | 'tool' | 'description' | 'input' | 'dependsOn' | 'when' | 'forEach' | 'approval' | 'risk' | 'secrets' | 'effects'
 >;
 
 const HEADINGS = ['step', 'tool', 'risk', 'after', 'what it does'] as const;
@@ -28,6 +28,7 @@ const inputTexts = (step: TableStep): string[] =>
  */
 function details(step: TableStep): { text: string; effects: string; notes: string[] } {
   const notes = inputTexts(step);
+  if (step.secrets.length > 0) notes.push(usesSecretsWords(step.secrets));
   if (step.when !== null) notes.push(`only if ${plainText(step.when)}`);
   if (step.forEach !== null) notes.push(`for each of ${valueText(step.forEach)}`);
   if (step.approval !== null) notes.push(`asks first: ${plainText(step.approval.message)}`);

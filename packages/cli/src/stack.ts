@@ -127,6 +127,9 @@ async function keepRedis(options: StackOptions, failed: (error: Error) => void) 
   };
 }
 
+const withoutSecrets = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('SECRET_')));
+
 /**
  * Starts everything and waits until the API is ready and an executor has announced its tools. Throws, with everything
  * ended again, when that does not happen within 60 s.
@@ -155,7 +158,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const launch = (name: string, main: string, extra: Record<string, string> = {}): ChildService => {
     const logFile = join(logDir, `${name}.log`);
     rmSync(logFile, { force: true });
-    const env = withSettings(options.env, { ...common, ...extra });
+    // Secrets of steps are the executors' alone.
+    const given = main === mainOf('executor') ? options.env : withoutSecrets(options.env);
+    const env = withSettings(given, { ...common, ...extra });
     return keepRunning({ name, main, env, folder: options.folder, logFile, stopLimitMs, note, gaveUp: fail });
   };
 

@@ -37,6 +37,20 @@ test('what refers to itself, dates and counts of tokens are logged', () => {
   expect(line?.loop).toMatchObject({ at: '1970-01-01T00:00:00.000Z', inputTokens: 5 });
 });
 
+test('a line goes through what cleans it as it would be written, whatever part of it says what is to be hidden', () => {
+  const lines: string[] = [];
+  const destination = { write: (line: string) => lines.push(line) };
+  const cleanLine = (line: string): string => line.replaceAll('a \\"quoted\\" word', '***');
+  const logger = createLogger({ service: 'test', destination, cleanLine });
+  logger.info({ deep: { list: ['a "quoted" word'] }, 'a "quoted" word': 1 }, 'said a "quoted" word');
+  logger.fatal({ err: new Error('a "quoted" word', { cause: new Error('a "quoted" word') }) }, 'failed');
+  expect(lines).toHaveLength(2);
+  for (const line of lines) {
+    expect(line).not.toContain('quoted');
+    expect(JSON.parse(line).service).toBe('test');
+  }
+});
+
 test('below its level a logger is silent', () => {
   expect(logged((logger) => logger.debug('quiet'))).toEqual([]);
 });

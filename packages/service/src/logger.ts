@@ -12,11 +12,26 @@ const maskError = (error: unknown): unknown => {
   return maskSecrets({ ...pino.stdSerializers.err(error) });
 };
 
+export interface LoggerOptions {
+  service: string;
+  level?: LogLevel;
+  destination?: DestinationStream;
+  /** what each line, as it would be written, goes through last */
+  cleanLine?: ((line: string) => string) | undefined;
+}
+
+/** The destination, or stdout, behind what cleans the lines; undefined where pino's own choice will do. */
+function destinationOf({ destination, cleanLine }: LoggerOptions): DestinationStream | undefined {
+  if (cleanLine === undefined) return destination;
+  const stream = destination ?? pino.destination(1);
+  return { write: (line) => stream.write(cleanLine(line)) };
+}
+
 /**
  * A logger of one service. Values under secret names (`authorization`, `apiKey`, `password`, ...) and the passwords of
  * URLs are masked at any depth, in messages too; errors keep their stack.
  */
-export function createLogger(options: { service: string; level?: LogLevel; destination?: DestinationStream }): Logger {
+export function createLogger(options: LoggerOptions): Logger {
   const settings = {
     level: options.level ?? 'info',
     base: { service: options.service, pid: process.pid },
@@ -40,7 +55,8 @@ export function createLogger(options: { service: string; level?: LogLevel; desti
       },
     },
   };
-  const logger = options.destination === undefined ? pino(settings) : pino(settings, options.destination);
+  const destination = destinationOf(options);
+  const logger = destination === undefined ? pino(settings) : pino(settings, destination);
   // pino writes a child's bindings once, past the formatter above; children inherit this.
   const child: (this: PinoLogger, bindings: object, childOptions?: object) => PinoLogger = logger.child;
   Object.assign(logger, {

@@ -26,6 +26,8 @@ export interface ServiceDefinition<Config> {
   start(config: Config, logger: Logger, signal: AbortSignal): Promise<RunningService>;
   /** ms that its end may take before the process ends all the same; absent: 30 s */
   closeLimitMs?(config: Config): number;
+  /** what each line of the log goes through before it is written; absent: nothing */
+  cleanLine?(line: string): string;
 }
 
 const logLevelSchema = z.object({ LOG_LEVEL: z.enum(LOG_LEVELS).default('info') });
@@ -63,7 +65,7 @@ export async function runService<Config>(service: ServiceDefinition<Config>): Pr
     process.exit(0);
   }
 
-  const logger = createLogger({ service: service.name, level });
+  const logger = createLogger({ service: service.name, level, cleanLine: service.cleanLine });
   for (const line of misspelled) logger.warn(line);
   const closeLimitMs = service.closeLimitMs?.(config) ?? CLOSE_LIMIT_MS;
   const stopping = new AbortController();

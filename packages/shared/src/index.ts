@@ -118,6 +118,7 @@ export {
   hasPlaceholder,
   isTemplate,
   lookUp,
+  mapStrings,
   parseReference,
   parseTemplate,
   type Reference,
@@ -148,6 +149,21 @@ export {
   templateSchema,
 } from './resources.ts';
 export { type RetryPolicy, retryDelay, retryPolicySchema } from './retry.ts';
+export {
+  SECRET_NAME,
+  type SecretPlace,
+  type SignedInput,
+  secretName,
+  secretNames,
+  secretStandIn,
+  secretsByStep,
+  signedInput,
+  stepSecrets,
+  usesSecretsWords,
+  withMarkers,
+  withSecrets,
+  writtenMarkers,
+} from './secrets.ts';
 export { shorten } from './shorten.ts';
 export { asksAtOnce, CONDITION_TOOL, callsCode, HUMAN_INPUT_TOOL, inputReferences, stepReferences } from './step-references.ts';
 export { tagEscaper } from './tag-escaper.ts';
@@ -193,7 +209,7 @@ export {
   type TaskStatus,
   type Transition,
 } from './transitions.ts';
-export { type ValidationResult, validateOptions, validatePlan } from './validate.ts';
+export { type ValidationResult, validateInputSecrets, validateOptions, validatePlan } from './validate.ts';
 export type { ValidationContext } from './validation/context.ts';
 export { pathProblem } from './validation/possible-paths.ts';
 export {

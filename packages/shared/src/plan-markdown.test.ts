@@ -23,6 +23,7 @@ const step = (fields: Partial<StepView>): StepView => ({
   ifFalse: [],
   resolvedInput: null,
   risk: 'read',
+  secrets: [],
   effects: null,
   dryRun: null,
   status: 'pending',

@@ -3,6 +3,7 @@ import { canonicalJson, isObject, type Json } from './json.ts';
 import { code, codeCell, count, json, prose, quote, words } from './markdown-text.ts';
 import { type Effects, type Plan, planOptionsSchema, type StepView } from './plan.ts';
 import { branchLines, conditionLines, gateLines, listLines } from './plan-rules-markdown.ts';
+import { usesSecretsWords } from './secrets.ts';
 
 const INPUT_LENGTH = 80;
 const OUTPUT_LENGTH = 300;
@@ -99,6 +100,12 @@ function inputLines(input: Plan['input']): string[] {
   return entries.length > MOST_INPUTS ? [...lines, `- and ${entries.length - MOST_INPUTS} more`] : lines;
 }
 
+/** Which step hands which secret to which tool. */
+const secretLines = ({ steps }: Plan): string[] =>
+  steps.flatMap(({ id, tool, secrets }) =>
+    secrets.length === 0 ? [] : [`- ${code(id)}: ${code(tool)} ${usesSecretsWords(secrets.map(code))}`],
+  );
+
 const section = (title: string, lines: readonly string[]): string[] => (lines.length === 0 ? [] : ['', `## ${title}`, '', ...lines]);
 
 /**
@@ -126,6 +133,7 @@ export function planMarkdown(plan: Plan, { firstPosition = 0 }: { firstPosition?
       `|---:|---|---|---|${withEffects ? '---|' : ''}---|---|---|`,
       ...plan.steps.map((step, index) => stepRow(step, firstPosition + index, withEffects)),
     ]),
+    ...section('Secrets', secretLines(plan)),
     ...section('Dry runs', dryRuns.length === 0 ? [] : ['What tools found out beforehand, without changing anything:', '', ...dryRuns]),
     ...section('Conditions', conditionLines(plan)),
     ...section('Branches', branchLines(plan)),

@@ -252,6 +252,8 @@ export interface StepProgress {
 /** A step as read: its definition and where it stands. */
 export interface StepView extends Step, StepRun {
   risk: Risk;
+  /** the names of the secrets that its tool is given */
+  secrets: string[];
   /** what the step will do, in words; null where its tool doesn't say, and until an executor has looked at the revision */
   effects: string | null;
   /** what the tool's dry run gave; null where there was none */

@@ -145,6 +145,7 @@ const childViewSchema = z.strictObject({ id: z.string(), index: amount, item: js
 export const stepViewSchema = z.strictObject({
   ...stepShape,
   risk: z.enum(RISKS),
+  secrets: z.array(z.string()),
   effects: z.string().nullable(),
   dryRun: jsonSchema,
   ...runShape,

@@ -7,6 +7,7 @@ import { byteLength, isObject, type JsonObject, jsonDepth } from './json.ts';
 import { LIMITS } from './limits.ts';
 import type { PlanContent } from './plan.ts';
 import { type SignedToolContract, signedContract, type ToolContract } from './tool-contract.ts';
+import { checkSecrets, reportMalformedMarkers } from './validation/check-secrets.ts';
 import { checkInputs, reportCycles, reportDuplicateIds } from './validation/check-steps.ts';
 import type { ValidationContext } from './validation/context.ts';
 import { linkSteps } from './validation/link-steps.ts';
@@ -75,6 +76,7 @@ export function validatePlan(draft: unknown, context: ValidationContext): Valida
   linkSteps(candidates, context, report);
   reportCycles(candidates, report);
   checkInputs(candidates, context, report);
+  checkSecrets(candidates, isObject(input) ? (input as JsonObject) : {}, report);
   const inputBytes = byteLength(JSON.stringify([input, ...candidates.map(({ step }) => [step.input, step.forEach])]));
   if (inputBytes > LIMITS.inputBytes)
     report(['steps'], 'limit_exceeded', `all inputs together may have ${LIMITS.inputBytes} bytes, these have ${inputBytes}`);
@@ -91,5 +93,12 @@ export function validatePlan(draft: unknown, context: ValidationContext): Valida
 export function validateOptions(options: unknown): Issue[] {
   const { report, listed } = collectIssues();
   readOptions(options, report);
+  return listed();
+}
+
+/** Checks the secrets in an input alone, as a task carries it for its plan. Paths start with `input`. */
+export function validateInputSecrets(input: unknown): Issue[] {
+  const { report, listed } = collectIssues();
+  reportMalformedMarkers(input, ['input'], report);
   return listed();
 }

@@ -12,6 +12,7 @@ import {
   percentOf,
   type RevisionOrigin,
   type StepView,
+  secretsByStep,
 } from '@countersign/shared';
 import { type PlanState, parsePlanState } from './plan-state.ts';
 import { readRequest } from './planning-requests.ts';
@@ -121,7 +122,8 @@ export function readPlan(stored: StoredPlan): Plan {
   const states = new Map(content.steps.map(({ id }) => [id, readState(stored.steps[id])]));
   const { cap, status: planStatus, stopping } = parsePlanState(stored.plan.state as string);
   const review = readReview(stored.review);
-  const scope = { content, review: review?.steps ?? {}, fields: stored.steps, states, cap, planStatus, parked: stored.parked };
+  const secrets = secretsByStep(content);
+  const scope = { content, secrets, review: review?.steps ?? {}, fields: stored.steps, states, cap, planStatus, parked: stored.parked };
   const steps = content.steps.map((step) => readStep(step, scope));
   const summary = readSummary(stored);
   return {

@@ -22,6 +22,8 @@ type Fields = Record<string, string>;
 
 export interface StepScope {
   content: PlanContent;
+  /** names, by step */
+  secrets: ReadonlyMap<string, string[]>;
   review: PlanReview;
   /** all that is kept of the plan's steps, by field */
   fields: Fields;
@@ -89,6 +91,7 @@ export function readStep(step: Step, scope: StepScope): StepView {
   return {
     ...step,
     risk: scope.content.tools[step.tool]?.risk ?? 'destructive',
+    secrets: scope.secrets.get(step.id) ?? [],
     // A gate that an executor has asked for: said of exactly the input that it has resolved.
     effects: parse<string>(scope.fields[`effects:${step.id}`]) ?? scope.review[step.id]?.effects ?? null,
     dryRun: scope.review[step.id]?.dryRun ?? null,

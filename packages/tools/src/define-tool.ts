@@ -36,6 +36,8 @@ export interface ToolDefinition<Input extends z.ZodType, Output extends z.ZodTyp
    * nothing. A value that an earlier step is still to give is its placeholder's text, whatever its type.
    */
   effects?(input: JsonObject, ctx: ReviewContext): Promise<string> | string;
+  /** The hosts that a call sends what it is given to, and no others; null where that can't be told from this input. */
+  hosts?(input: Json): string[] | null;
   /** What a call would give or change, found out without changing anything. Asked where the whole input is known. */
   dryRun?(input: z.output<Input>, ctx: ReviewContext): Promise<unknown> | unknown;
   run(input: z.output<Input>, ctx: ToolContext): Promise<z.input<Output>> | z.input<Output>;
@@ -78,7 +80,7 @@ export function outputJson(value: unknown, toolName: string): Json {
 export function defineTool<Input extends z.ZodType, Output extends z.ZodType = z.ZodUnknown>(
   definition: ToolDefinition<Input, Output>,
 ): Tool {
-  const { name, input, output, effects, dryRun } = definition;
+  const { name, input, output, effects, dryRun, hosts } = definition;
   const contract = toolContract({
     name,
     description: definition.description,
@@ -98,6 +100,7 @@ export function defineTool<Input extends z.ZodType, Output extends z.ZodType = z
       return parsed.success ? { ok: true, value: parsed.data } : { ok: false, message: issuesText(parsed.error) };
     },
     ...(effects === undefined ? {} : { effects: async (raw, ctx) => effects(raw, ctx) }),
+    ...(hosts === undefined ? {} : { hosts: (raw) => hosts(raw) }),
     ...(dryRun === undefined ? {} : { dryRun: async (value, ctx) => outputJson(await dryRun(value as z.output<Input>, ctx), name) }),
     async run(value, ctx) {
       const returned = outputJson(await definition.run(value as z.output<Input>, ctx), name);

@@ -25,6 +25,8 @@ export interface ToolContext {
   evaluate(expression: string): boolean;
   /** What the people who approved this step gave along with their votes; absent where nobody did. */
   approvalData?: Json | undefined;
+  /** The names of the secrets whose values stand in the input; absent where there are none. */
+  secrets?: readonly string[] | undefined;
 }
 
 /** What a tool is given that is asked what a step will do, before anybody has approved it. */
@@ -49,6 +51,11 @@ export interface Tool {
    * It changes nothing. The input is unchecked, and a value that an earlier step is still to give is its placeholder's text.
    */
   effects?(input: JsonObject, ctx: ReviewContext): Promise<string>;
+  /**
+   * The hosts, with a port where it is not the protocol's own, that a call with this input sends what it is given to, and
+   * no others; null where that can't be told from the input. Absent: the tool doesn't say.
+   */
+  hosts?(input: Json): string[] | null;
   /** What a call with a value that `check` returned would give or change, found out without changing anything. */
   dryRun?(value: unknown, ctx: ReviewContext): Promise<Json>;
 }

@@ -82,6 +82,7 @@ export const toolExample: ToolContract = {
 const { examples: _examples, ...signedTool } = toolExample;
 
 const waiting: Omit<StepView, keyof Step | 'risk' | 'effects' | 'dryRun'> = {
+  secrets: [],
   resolvedInput: null,
   status: 'pending',
   reason: { kind: 'plan_not_started', text: 'the plan has not started', detail: {} },

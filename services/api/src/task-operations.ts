@@ -7,6 +7,7 @@ import {
   listTasksQuery,
   taskSchema,
   templateSchema,
+  validateInputSecrets,
   validateOptions,
 } from '@countersign/shared';
 import { z } from 'zod';
@@ -51,6 +52,7 @@ async function createTask(call: Call<unknown, Record<string, unknown>>): Promise
     ...(task.ok ? [] : task.issues),
     // What isn't an object has its issue already.
     ...(typeof body.options === 'object' && body.options !== null && !Array.isArray(body.options) ? validateOptions(body.options) : []),
+    ...(typeof body.input === 'object' ? validateInputSecrets(body.input) : []),
     ...(await toolIssues(call, body)),
   ];
   if (issues.length > 0 || !task.ok) return problem('invalid_request', summaryOf(issues, 'the task'), { issues });

@@ -2,6 +2,7 @@ import { defineTool, type ToolContext } from '@countersign/tools';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { type CallOutcome, callTool } from './call-tool.ts';
+import { NO_REDACTION } from './secrets/redaction.ts';
 import { stepsInHand } from './steps-in-hand.ts';
 
 /** Calls a tool that counts its calls, on a step that `prepare` did something to before. */
@@ -23,8 +24,8 @@ async function callAfter(prepare: (inHand: ReturnType<typeof stepsInHand>) => vo
     progress() {},
     evaluate,
   };
-  const call = { tool, input: {}, resolvedInput: null, evaluate, approvalData: undefined };
-  return { outcome: await callTool(call, context, { inHand, timeoutMs: 10_000 }), calls };
+  const call = { tool, input: {}, resolvedInput: null, evaluate, approvalData: undefined, secrets: [] };
+  return { outcome: await callTool(call, context, { inHand, timeoutMs: 10_000, redaction: NO_REDACTION }), calls };
 }
 
 test('a step that was told to abort while it was prepared never calls its tool', async () => {

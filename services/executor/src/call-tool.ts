@@ -2,6 +2,7 @@
 import { byteLength, type Json, LIMITS, STEP_ERROR_CODES, type StepError } from '@countersign/shared';
 import { type ToolContext, ToolError } from '@countersign/tools';
 import type { ToolCall } from './next-move.ts';
+import type { Redaction } from './secrets/redaction.ts';
 import type { StepInHand } from './steps-in-hand.ts';
 
 export type CallOutcome = { kind: 'completed'; output: string } | { kind: 'failed'; error: StepError } | { kind: 'released' };
@@ -11,10 +12,10 @@ const ABORT_GRACE_MS = 2_000;
 
 type Settled = { returned: Json } | { threw: unknown };
 
-function outputText(value: Json): CallOutcome {
+function outputText(value: Json, { json }: Redaction): CallOutcome {
   let text: string;
   try {
-    text = JSON.stringify(value ?? null);
+    text = JSON.stringify(json(value ?? null));
   } catch (error) {
     return {
       kind: 'failed',
@@ -33,13 +34,15 @@ function outputText(value: Json): CallOutcome {
   };
 }
 
-function errorOf(thrown: unknown): StepError {
-  if (thrown instanceof ToolError) return { code: thrown.code, message: thrown.message, retryable: thrown.retryable };
+function errorOf(thrown: unknown, { text }: Redaction): StepError {
+  if (thrown instanceof ToolError) return { code: thrown.code, message: text(thrown.message), retryable: thrown.retryable };
   // Users' tools say what they mean on plain errors.
   const { code, retryable } = (typeof thrown === 'object' && thrown !== null ? thrown : {}) as { code?: unknown; retryable?: unknown };
   return {
     code: STEP_ERROR_CODES.includes(code as never) ? (code as StepError['code']) : 'tool_error',
-    message: (thrown instanceof Error ? thrown.message : String(thrown)).slice(0, LIMITS.textLength) || 'the tool threw without a message',
+    // Before it is cut: a half of a secret would not be found.
+    message:
+      text(thrown instanceof Error ? thrown.message : String(thrown)).slice(0, LIMITS.textLength) || 'the tool threw without a message',
     retryable: retryable !== false,
   };
 }
@@ -63,11 +66,11 @@ function settle(call: Promise<Json>, inHand: StepInHand): Promise<Settled | null
   });
 }
 
-/** `timeoutMs` is of this attempt. */
+/** `timeoutMs` is of this attempt; what comes of it is redacted. */
 export async function callTool(
   { tool, input }: ToolCall,
   context: ToolContext,
-  { inHand, timeoutMs }: { inHand: StepInHand; timeoutMs: number },
+  { inHand, timeoutMs, redaction }: { inHand: StepInHand; timeoutMs: number; redaction: Redaction },
 ): Promise<CallOutcome> {
   // It was told to abort while it was being prepared: nothing has happened yet, and nothing should.
   if (inHand.cause !== null) return { kind: 'released' };
@@ -80,7 +83,7 @@ export async function callTool(
     return { kind: 'failed', error: { code: 'timeout', message: `no result within ${timeoutMs} ms`, retryable: true } };
   }
   // A result that came all the same is recorded: what is done is done. The store refuses it where it may not count.
-  if (settled !== null && 'returned' in settled) return outputText(settled.returned);
+  if (settled !== null && 'returned' in settled) return outputText(settled.returned, redaction);
   if (cause !== null || settled === null) return { kind: 'released' };
-  return { kind: 'failed', error: errorOf(settled.threw) };
+  return { kind: 'failed', error: errorOf(settled.threw, redaction) };
 }

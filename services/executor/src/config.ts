@@ -5,6 +5,7 @@ import { storeSettings } from '@countersign/store';
 import { findShellCommands, privateNetworks, stepQueueProblem } from '@countersign/tools';
 import { z } from 'zod';
 import { queueLimits, undividedLimits } from './queue-limits.ts';
+import { secretRules } from './secrets/secret-rules.ts';
 
 const list = z.string().transform((text) =>
   text
@@ -65,9 +66,14 @@ const settings = z.object({
     .optional(),
   /** the programs that shell.run may start: names on the PATH, or absolute paths; absent: there is no shell.run */
   SHELL_COMMANDS: shellCommands.optional(),
+  /** a folder with a file for each secret, under the secret's name; secrets of the environment are `SECRET_<NAME>` */
+  SECRETS_DIR: z.string().optional(),
+  /** which tools may be given which secrets, and to which hosts they may go, as JSON; absent: all to all */
+  SECRETS_ALLOW: secretRules.optional(),
   ...modelSettings,
 });
 
 export const configSchema = settings.superRefine(checkModelSettings).superRefine(({ QUEUES, SHARDS }, context) => {
   for (const message of undividedLimits(QUEUES ?? new Map(), SHARDS)) context.addIssue({ code: 'custom', path: ['QUEUES'], message });
 });
+export type Config = z.output<typeof configSchema>;

@@ -6,6 +6,7 @@ import { announceTools } from './announce-tools.ts';
 import { type Persistence, persist, waitMs } from './persist.ts';
 import { revisionCache } from './revision-cache.ts';
 import { type RunStepScope, runStep } from './run-step.ts';
+import { NO_SECRETS, type Secrets } from './secrets/give-secrets.ts';
 import type { StepLogger } from './step-log.ts';
 import { stepsInHand } from './steps-in-hand.ts';
 
@@ -22,6 +23,8 @@ export interface ExecutorOptions {
   queueLimits?: ReadonlyMap<string, QueueLimits>;
   /** ms that running steps get to finish when the executor closes; then they are handed back */
   drainMs: number;
+  /** absent: there are none */
+  secrets?: Secrets;
 }
 
 export interface Executor {
@@ -42,6 +45,7 @@ export async function startExecutor({
   queues,
   queueLimits = new Map(),
   drainMs,
+  secrets = NO_SECRETS,
 }: ExecutorOptions): Promise<Executor> {
   const { tools, conditions } = toolbox;
   await store.announceConditions([...conditions.keys()]);
@@ -64,13 +68,14 @@ export async function startExecutor({
   const announcement = await announceTools(toolbox, { store, persistence, logger });
   const scope: RunStepScope = {
     store,
-    equipment: { tools, contracts, conditions },
+    equipment: { tools, contracts, conditions, secretRules: secrets.rules },
     reachTool: (tool, signal) => toolbox.reach?.(tool, signal) ?? null,
     loadRevision: revisionCache(store),
     inHand,
     logger,
     executor: name,
     persistence,
+    secrets,
   };
 
   const unsubscribe = await store.onHalt(inHand.halt);

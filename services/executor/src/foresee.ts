@@ -2,7 +2,7 @@
  * What a tool says that a call will do, before anybody has approved it. Whatever the tool does, the answer is short and
  * comes in time, or there is none: a tool that throws or never settles is left behind, and nobody waits for it.
  */
-import { byteLength, type Json, type JsonObject, plainLine } from '@countersign/shared';
+import { byteLength, type Json, type JsonObject, plainLine, usesSecretsWords } from '@countersign/shared';
 import type { ReviewContext, Tool } from '@countersign/tools';
 import { type StepLog, toolLogger } from './step-log.ts';
 
@@ -49,6 +49,12 @@ export async function effectsWords(tool: Tool, input: JsonObject, foresight: For
   const said = await answerOf(async (ctx) => tool.effects?.(input, ctx), foresight);
   // What is cut off is not looked at either: a tool may answer with megabytes.
   return typeof said === 'string' ? plainLine(said.slice(0, 4 * WORDS_LENGTH), WORDS_LENGTH) || null : null;
+}
+
+/** What a tool said of a call that is given these secrets, with their names; `words` null where it said nothing. */
+export function withSecretsSaid(words: string | null, secrets: readonly string[]): string | null {
+  if (secrets.length === 0) return words;
+  return words === null ? usesSecretsWords(secrets) : `${words} (${usesSecretsWords(secrets)})`;
 }
 
 /** What a dry run gave: its JSON, or, where that is long, a text that says how long; null where the tool has none. */

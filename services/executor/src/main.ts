@@ -3,23 +3,46 @@ import { modelFrom } from '@countersign/llm';
 import { ConfigError, runService } from '@countersign/service';
 import { openStore, redisFrom } from '@countersign/store';
 import { addressCheck, guardedPost, loadMcpConfig, loadTools, type Toolbox } from '@countersign/tools';
-import { configSchema } from './config.ts';
+import { type Config, configSchema } from './config.ts';
 import { startDuties } from './duties.ts';
 import { startExecutor } from './executor.ts';
 import { startReviews } from './review.ts';
+import { executorSecrets, NO_SECRETS, type Secrets } from './secrets/give-secrets.ts';
+import { ENVIRONMENT_PREFIX, folderProblem, secretSource, secretsInEnvironment } from './secrets/secret-source.ts';
 import { toolLogger } from './step-log.ts';
 import { startDeliveries } from './webhooks/start-deliveries.ts';
 
 /** ms for what comes after the drain: handing steps back, and letting go of tools and Redis. */
 const AFTER_DRAIN_MS = 15_000;
 
+/** What the log is cleaned of: known once the service has started. */
+let secrets = NO_SECRETS;
+
+/**
+ * Secrets leave the environment for memory: programs that tools start inherit it. Throws a ConfigError for those that can't
+ * be used.
+ */
+async function takeSecrets({ SECRETS_DIR: folder, SECRETS_ALLOW: rules }: Config): Promise<Secrets> {
+  const { values, problems } = secretsInEnvironment(process.env);
+  if (folder !== undefined) {
+    const problem = await folderProblem(folder);
+    if (problem !== null) problems.push(`SECRETS_DIR: ${problem}`);
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  for (const name of values.keys()) delete process.env[`${ENVIRONMENT_PREFIX}${name}`];
+  return executorSecrets(secretSource({ folder, values }), rules ?? null);
+}
+
 await runService({
   name: 'executor',
+  cleanLine: (line) => secrets.cleanLine(line),
   schema: configSchema,
   closeLimitMs: ({ DRAIN_MS }) => DRAIN_MS + AFTER_DRAIN_MS,
   async start(config, logger, signal) {
     const mcp = config.MCP_CONFIG === undefined ? null : await loadMcpConfig(config.MCP_CONFIG, process.env);
     if (mcp?.ok === false) throw new ConfigError(mcp.problems.map((problem) => `MCP_CONFIG: ${problem}`));
+    secrets = await takeSecrets(config);
+    logger.info({ names: await secrets.names() }, 'secrets that steps may ask for');
     let toolbox: Toolbox | null = null;
     const onError = (error: Error): void => logger.warn({ error: error.message }, 'Redis connection');
     const store = openStore({ redis: redisFrom(config), shards: config.SHARDS, onError });
@@ -47,6 +70,7 @@ await runService({
         queues: config.EXECUTOR_QUEUES,
         queueLimits: config.QUEUES,
         drainMs: config.DRAIN_MS,
+        secrets,
       });
       const duties = await startDuties({
         store,
@@ -61,7 +85,7 @@ await runService({
         concurrency: config.WEBHOOKS_CONCURRENCY,
         retry: { attempts: config.WEBHOOK_ATTEMPTS, backoffMs: config.WEBHOOK_BACKOFF_MS },
       });
-      const reviews = startReviews({ store, tools: toolbox.tools, logger });
+      const reviews = startReviews({ store, tools: toolbox.tools, logger, secrets });
       return {
         async close() {
           await Promise.all([executor.close(), duties.close(), reviews.close(), deliveries.close()]);

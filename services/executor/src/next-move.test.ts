@@ -35,7 +35,7 @@ const conditions = new Map<string, NamedCondition>([
   ['many', ({ steps }) => steps.get('list')?.output === 3],
   ['never', () => false],
 ]);
-const equipment: Equipment = { tools, contracts, conditions };
+const equipment: Equipment = { tools, contracts, conditions, secretRules: null };
 
 const outcome = (fields: Partial<StepOutcome> = {}): StepOutcome => ({
   status: 'completed',

@@ -11,13 +11,19 @@ import {
   type ReferenceScope,
   renderText,
   resolveReferences,
+  type SecretPlace,
   type StepError,
+  secretStandIn,
   signedContract,
+  stepSecrets,
+  withSecrets,
 } from '@countersign/shared';
 import type { StepOutcome } from '@countersign/store';
 import { type Tool, ToolError } from '@countersign/tools';
 import { elementsOf } from './elements.ts';
 import type { LoadedRevision, LoadedStep } from './revision-cache.ts';
+import { fillSecrets, NOTHING_OPENED, type OpenedSecrets } from './secrets/give-secrets.ts';
+import type { SecretRules } from './secrets/secret-rules.ts';
 import { type Evaluate, evaluator, scopeOf } from './step-scope.ts';
 
 export interface ToolCall {
@@ -29,14 +35,16 @@ export interface ToolCall {
   evaluate: Evaluate;
   /** what the approval of the step's gate brought; undefined where it brought nothing, or there is no gate */
   approvalData: Json | undefined;
+  /** the names of those in the input */
+  secrets: readonly string[];
 }
 
 export type Move =
   | { do: 'fail'; error: StepError }
   /** its condition is false */
   | { do: 'decline' }
-  /** `call` is what is asked about; null where its input differs by element, or holds what only the approval brings */
-  | { do: 'ask'; resolvedInput: string | null; message: string; call: { tool: Tool; input: JsonObject } | null }
+  /** `call` is what is asked about, with stand-ins for secrets; null where its input differs by element, or holds what only the approval brings */
+  | { do: 'ask'; resolvedInput: string | null; message: string; call: { tool: Tool; input: JsonObject; secrets: readonly string[] } | null }
   /** `items` are JSON texts; at least one */
   | { do: 'expand'; items: readonly string[] }
   /** without a call; `output` is JSON text */
@@ -54,6 +62,8 @@ export interface Situation {
   outcomes: ReadonlyMap<string, StepOutcome>;
   /** why it is not known whether its tool is there; null or absent when that is known */
   unreached?: string | null;
+  /** absent: the plan names none */
+  secrets?: OpenedSecrets;
 }
 
 /** What the executor brings. */
@@ -62,6 +72,8 @@ export interface Equipment {
   /** the canonical text of the tools' contracts, by name */
   contracts: ReadonlyMap<string, string>;
   conditions: ReadonlyMap<string, NamedCondition>;
+  /** null: every tool that takes secrets may be given every one */
+  secretRules: SecretRules | null;
 }
 
 const refuse = (code: StepError['code'], message: string): Move & { do: 'fail' } => ({
@@ -97,32 +109,55 @@ interface ResolvedInput {
   value: Json;
   /** as `ToolCall` has it */
   text: string | null;
+  /** the markers in it that count: the others are data */
+  places: readonly SecretPlace[];
 }
 
 /** A condition's expression is no template: a value can never become part of it. */
-function resolveInput({ step, inputIsTemplate }: LoadedStep, scope: ReferenceScope): ResolvedInput {
-  if (!inputIsTemplate) return { value: step.input, text: null };
+function resolveInput({ revision, loaded: { step, inputIsTemplate } }: Situation, scope: ReferenceScope): ResolvedInput {
+  const places = revision.secrets.length === 0 ? [] : stepSecrets(step, revision.signed);
+  if (!inputIsTemplate) return { value: step.input, text: null, places };
   const value = resolveReferences(step.input, scope);
-  return { value, text: JSON.stringify(value) };
+  return { value, text: JSON.stringify(value), places };
+}
+
+const namesIn = (places: readonly SecretPlace[]): string[] => [...new Set(places.map(({ name }) => name))];
+
+/** What the tool gets: the input with its secrets, checked. */
+function checkInput(
+  input: ResolvedInput,
+  tool: Tool,
+  { situation, equipment }: Deciding,
+): { ok: true; value: unknown } | (Move & { do: 'fail' }) {
+  const { secrets: opened = NOTHING_OPENED } = situation;
+  const filled = fillSecrets(input.value, input.places, { tool, opened, rules: equipment.secretRules });
+  if (!filled.ok) return { do: 'fail', error: filled.error };
+  const checked = tool.check(filled.value);
+  return checked.ok ? checked : refuse('invalid_input', checked.message);
+}
+
+interface Deciding {
+  situation: Situation;
+  equipment: Equipment;
 }
 
 /** Nobody is asked about what can't be done, as far as that is known before there is an answer. */
-function ask(message: string, { loaded, tool, scope }: { loaded: LoadedStep; tool: Tool; scope: ReferenceScope }): Move {
-  const { step, readsOwnApproval } = loaded;
+function ask(message: string, { tool, scope, ...deciding }: Deciding & { tool: Tool; scope: ReferenceScope }): Move {
+  const { step, readsOwnApproval } = deciding.situation.loaded;
   const asked = renderText(resolveReferences(message, scope)).slice(0, LIMITS.textLength);
   if (step.forEach !== null) {
     // Its input differs from element to element: there is no one input to show.
     const elements = readsOwnApproval.forEach ? null : elementsOf(step, scope);
     return elements?.ok === false ? { do: 'fail', error: elements.error } : { do: 'ask', resolvedInput: null, message: asked, call: null };
   }
-  const input = resolveInput(loaded, scope);
+  const input = resolveInput(deciding.situation, scope);
   const question = { do: 'ask', resolvedInput: input.text, message: asked } as const;
   if (readsOwnApproval.input) return { ...question, call: null };
-  const checked = tool.check(input.value);
+  const checked = checkInput(input, tool, deciding);
+  if ('do' in checked) return checked;
   // A copy: what is resolved shares values with the revision that other steps are run from.
-  return checked.ok
-    ? { ...question, call: { tool, input: structuredClone(input.value) as JsonObject } }
-    : refuse('invalid_input', checked.message);
+  const shown = structuredClone(withSecrets(input.value, input.places, secretStandIn)) as JsonObject;
+  return { ...question, call: { tool, input: shown, secrets: namesIn(input.places) } };
 }
 
 function expand(loaded: LoadedStep, scope: ReferenceScope): Move {
@@ -147,12 +182,15 @@ export function nextMove(situation: Situation, equipment: Equipment): Move {
   }
   const tool = signedTool(situation, equipment);
   if (!('contract' in tool)) return tool;
-  if (step.approval !== null && !isChild && !isApproved) return ask(step.approval.message, { loaded, tool, scope });
+  if (step.approval !== null && !isChild && !isApproved) return ask(step.approval.message, { situation, equipment, tool, scope });
   if (step.forEach !== null && !isChild) return expand(loaded, scope);
 
-  const input = resolveInput(loaded, scope);
-  const checked = tool.check(input.value);
-  if (!checked.ok) return refuse('invalid_input', checked.message);
+  const input = resolveInput(situation, scope);
+  const checked = checkInput(input, tool, { situation, equipment });
+  if ('do' in checked) return checked;
   const approvalData = step.approval === null ? undefined : scope.steps.get(step.id)?.approvalData;
-  return { do: 'call', call: { tool, input: checked.value, resolvedInput: input.text, evaluate, approvalData } };
+  return {
+    do: 'call',
+    call: { tool, input: checked.value, resolvedInput: input.text, evaluate, approvalData, secrets: namesIn(input.places) },
+  };
 }

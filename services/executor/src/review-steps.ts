@@ -14,11 +14,17 @@ import {
   plainLine,
   type Risk,
   resolveKnown,
+  type SignedInput,
   type Step,
+  secretStandIn,
+  stepSecrets,
+  withSecrets,
 } from '@countersign/shared';
 import type { PlanReview } from '@countersign/store';
 import type { CheckedInput, Tool } from '@countersign/tools';
-import { dryRunResult, effectsWords, type Foresight, WORDS_LENGTH } from './foresee.ts';
+import { dryRunResult, effectsWords, type Foresight, WORDS_LENGTH, withSecretsSaid } from './foresee.ts';
+import type { Secrets } from './secrets/give-secrets.ts';
+import { secretRefusal } from './secrets/secret-rules.ts';
 import type { StepLog } from './step-log.ts';
 
 export interface ReviewLimits {
@@ -43,6 +49,9 @@ export interface ReviewScope {
   planId: string;
   /** the plan's input and its task */
   known: KnownScope;
+  /** the plan's input, to find the places of secrets */
+  signed: SignedInput;
+  secrets: Secrets;
   /** aborts when the review is not wanted any more */
   signal: AbortSignal;
   limits: ReviewLimits;
@@ -66,24 +75,47 @@ async function atOnce<Item>(items: readonly Item[], most: number, work: (item: I
 }
 
 /** A condition's expression is no template: it is shown as it stands. */
-const knownInput = ({ step }: StepToReview, { known }: ReviewScope): JsonObject =>
-  step.tool === CONDITION_TOOL ? structuredClone(step.input) : (resolveKnown(step.input, known) as JsonObject);
+function knownInput({ step }: StepToReview, { known, signed }: ReviewScope): JsonObject {
+  if (step.tool === CONDITION_TOOL) return structuredClone(step.input);
+  return withSecrets(resolveKnown(step.input, known), stepSecrets(step, signed), secretStandIn) as JsonObject;
+}
 
-const isWhollyKnown = ({ step }: StepToReview): boolean => inputReferences(step).every(isKnownBeforeStart);
+/** A secret is never known here: a tool that is asked beforehand gets a stand-in for it. */
+const isWhollyKnown = ({ step }: StepToReview, { signed }: ReviewScope): boolean =>
+  inputReferences(step).every(isKnownBeforeStart) && stepSecrets(step, signed).length === 0;
 
 /** As the executor will check it; null while a part of the input is still to come. */
-const checkKnown = (each: StepToReview, input: JsonObject): CheckedInput | null => (isWhollyKnown(each) ? each.tool.check(input) : null);
+const checkKnown = (each: StepToReview, scope: ReviewScope, input: JsonObject): CheckedInput | null =>
+  isWhollyKnown(each, scope) ? each.tool.check(input) : null;
+
+/** Why this executor would not give the step its secrets, as far as it can be told now; null where it would. */
+async function secretsProblem({ step, tool }: StepToReview, input: JsonObject, { signed, secrets }: ReviewScope): Promise<string | null> {
+  const names = [...new Set(stepSecrets(step, signed).map(({ name }) => name))];
+  if (names.length === 0) return null;
+  const refusals = names.map((name) => secretRefusal(secrets.rules, { name, tool, input, isPartial: true }));
+  const refusal = refusals.find((each) => each !== null);
+  if (refusal !== undefined) return refusal;
+  const { readings } = await secrets.open(names);
+  for (const reading of readings.values()) if (!reading.ok) return reading.problem;
+  return null;
+}
 
 async function wordsOf(each: StepToReview, scope: ReviewScope, foresight: Foresight): Promise<string | null> {
+  const { step, tool } = each;
   const input = knownInput(each, scope);
-  const checked = checkKnown(each, input);
-  if (checked?.ok === false) return plainLine(`fails: its input is not what ${each.step.tool} takes: ${checked.message}`, WORDS_LENGTH);
-  return effectsWords(each.tool, input, foresight);
+  const checked = checkKnown(each, scope, input);
+  if (checked?.ok === false) return plainLine(`fails: its input is not what ${step.tool} takes: ${checked.message}`, WORDS_LENGTH);
+  const problem = await secretsProblem(each, input, scope);
+  if (problem !== null) return plainLine(`fails: ${problem}`, WORDS_LENGTH);
+  return withSecretsSaid(
+    await effectsWords(tool, input, foresight),
+    [...new Set(stepSecrets(step, scope.signed).map(({ name }) => name))].sort(),
+  );
 }
 
 async function dryRunOf(each: StepToReview, scope: ReviewScope, foresight: Foresight): Promise<Json> {
   if (each.tool.dryRun === undefined || each.step.forEach !== null) return null;
-  const checked = checkKnown(each, knownInput(each, scope));
+  const checked = checkKnown(each, scope, knownInput(each, scope));
   return checked?.ok === true ? dryRunResult(each.tool, checked.value, foresight) : null;
 }
 

@@ -5,6 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { useTestRedis } from '../../../test/redis/test-redis.ts';
 import { type ReviewOptions, startReviews } from './review.ts';
+import { executorSecrets, NO_SECRETS } from './secrets/give-secrets.ts';
+import { secretSource } from './secrets/secret-source.ts';
 
 const redis = useTestRedis();
 const ANN = { id: 'ann', roles: ['admin' as const] };
@@ -67,8 +69,9 @@ afterEach(async () => {
 });
 
 const log = (fields: object, message: string): void => void lines.push({ ...fields, message });
-function review(tools: readonly Tool[] = told, limits: ReviewOptions['limits'] = {}): { close(): Promise<void> } {
-  const reviews = startReviews({ store, tools: toolbox(...tools), logger: { debug: log, info: log, warn: log, error: log }, limits });
+function review(tools: readonly Tool[] = told, limits: ReviewOptions['limits'] = {}, secrets = NO_SECRETS): { close(): Promise<void> } {
+  const logger = { debug: log, info: log, warn: log, error: log };
+  const reviews = startReviews({ store, tools: toolbox(...tools), logger, limits, secrets });
   cleanUps.push(() => reviews.close());
   return reviews;
 }
@@ -134,6 +137,30 @@ describe('what tools are asked', () => {
     expect(dryRuns).toEqual([{ stepId: 'known', value: { path: 'src', count: 1 } }]);
     expect(plan.steps.map(({ dryRun }) => dryRun)).toEqual([{ would: 'write' }, null, null, null]);
     expect(plan.steps.every(({ effects }) => effects !== null)).toBe(true);
+  });
+
+  test('for a secret they get a stand-in and make no dry run, and its name is said; one that would not be given is, too', async () => {
+    const planId = await create(
+      [
+        { id: 'known', tool: 'test.write', input: { key: { $secret: 'KEY' }, auth: '{{input.auth}}' } },
+        { id: 'missing', tool: 'test.write', input: { key: { $secret: 'NOSUCH' } } },
+        { id: 'quiet', tool: 'test.silent', input: { key: { $secret: 'KEY' } } },
+      ],
+      { input: { auth: { key: { $secret: 'OTHER' } } } },
+    );
+    const values = new Map([
+      ['KEY', 'a-value-of-its-own'],
+      ['OTHER', 'another-value'],
+    ]);
+    review(told, {}, executorSecrets(secretSource({ values })));
+    const plan = await reviewed(planId);
+    expect(wordsIn(plan)).toEqual({
+      known: '{"key":"{{secret.KEY}}","auth":{"key":"{{secret.OTHER}}"}} (uses secrets KEY, OTHER)',
+      missing: 'fails: there is no secret NOSUCH on this executor; set SECRET_NOSUCH',
+      quiet: 'uses secret KEY',
+    });
+    expect(plan.steps.map(({ secrets }) => secrets)).toEqual([['KEY', 'OTHER'], ['NOSUCH'], ['KEY']]);
+    expect(dryRuns).toEqual([]);
   });
 
   test('nothing where the known input is not what the tool takes: that is what people are told', async () => {

@@ -2,10 +2,11 @@
  * Looks at what the steps of a revision will do, for the people who are to approve it. Tools are asked what they say of
  * their calls; nothing is run. It is advice: approval does not wait for it, and it is no part of what is signed.
  */
-import { canonicalJson, type PlanContent, type PlanStatus, type ReviewJob, signedContract } from '@countersign/shared';
+import { canonicalJson, type PlanContent, type PlanStatus, type ReviewJob, signedContract, signedInput } from '@countersign/shared';
 import type { Consumer, PlanReview, Store } from '@countersign/store';
 import type { Tool } from '@countersign/tools';
 import { REVIEW_LIMITS, type ReviewLimits, reviewSteps, type StepToReview } from './review-steps.ts';
+import { NO_SECRETS, type Secrets } from './secrets/give-secrets.ts';
 import type { StepLogger } from './step-log.ts';
 
 export interface ReviewOptions {
@@ -13,10 +14,13 @@ export interface ReviewOptions {
   tools: ReadonlyMap<string, Tool>;
   logger: StepLogger;
   limits?: Partial<ReviewLimits>;
+  /** absent: there are none */
+  secrets?: Secrets;
 }
 
-interface ReviewerScope extends Omit<ReviewOptions, 'limits'> {
+interface ReviewerScope extends Omit<ReviewOptions, 'limits' | 'secrets'> {
   limits: ReviewLimits;
+  secrets: Secrets;
   /** aborts when the executor closes */
   signal: AbortSignal;
 }
@@ -61,7 +65,8 @@ async function reviewRevision({ planId, revision }: ReviewJob, scope: ReviewerSc
 
   const known = { input: content.input, task: { id: plan.taskId, objective: content.objective } };
   const { found, cutShort } = await reviewSteps(toAsk, {
-    ...{ planId, known, signal, limits },
+    ...{ planId, known, signal, limits, secrets: scope.secrets },
+    signed: signedInput(content.input),
     log:
       (stepId) =>
       (level, message, fields = {}) =>
@@ -76,9 +81,9 @@ async function reviewRevision({ planId, revision }: ReviewJob, scope: ReviewerSc
 }
 
 /** Takes reviews until it is closed; one in hand is then left to another executor. */
-export function startReviews({ store, tools, logger, limits = {} }: ReviewOptions): Consumer {
+export function startReviews({ store, tools, logger, limits = {}, secrets = NO_SECRETS }: ReviewOptions): Consumer {
   const closing = new AbortController();
-  const scope: ReviewerScope = { store, tools, logger, limits: { ...REVIEW_LIMITS, ...limits }, signal: closing.signal };
+  const scope: ReviewerScope = { store, tools, logger, limits: { ...REVIEW_LIMITS, ...limits }, secrets, signal: closing.signal };
   const consumer = store.consumeReviews(
     async (job) => {
       try {

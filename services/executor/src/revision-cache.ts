@@ -8,7 +8,10 @@ import {
   type PlanContent,
   type Reference,
   referencesIn,
+  type SignedInput,
   type Step,
+  secretsByStep,
+  signedInput,
   stepReferences,
 } from '@countersign/shared';
 import type { PlanStore } from '@countersign/store';
@@ -30,6 +33,10 @@ export interface LoadedRevision {
   steps: ReadonlyMap<string, LoadedStep>;
   /** the canonical text of the signed contracts, by tool */
   contracts: ReadonlyMap<string, string>;
+  /** the names of all secrets that its steps ask for */
+  secrets: readonly string[];
+  /** its input, to find the places of secrets in a step's */
+  signed: SignedInput;
 }
 
 const KEPT = 200;
@@ -63,6 +70,8 @@ export function loadContent(content: PlanContent): LoadedRevision {
     content,
     steps: new Map(content.steps.map((step) => [step.id, loadStep(step, ids)])),
     contracts: new Map(Object.entries(content.tools).map(([name, contract]) => [name, canonicalJson(contract)])),
+    secrets: [...new Set([...secretsByStep(content).values()].flat())],
+    signed: signedInput(content.input),
   };
 }
 

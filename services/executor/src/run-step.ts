@@ -14,11 +14,13 @@ import type {
 } from '@countersign/store';
 import type { ToolContext } from '@countersign/tools';
 import { type CallOutcome, callTool } from './call-tool.ts';
-import { effectsWords } from './foresee.ts';
+import { effectsWords, withSecretsSaid } from './foresee.ts';
 import { type Equipment, type Move, nextMove, type ToolCall } from './next-move.ts';
 import { type Persistence, persist } from './persist.ts';
 import { progressReporter } from './progress.ts';
 import type { LoadedRevision, LoadedStep } from './revision-cache.ts';
+import { NOTHING_OPENED, type Secrets } from './secrets/give-secrets.ts';
+import { NO_REDACTION, type Redaction } from './secrets/redaction.ts';
 import { type StepLog, type StepLogger, toolLogger } from './step-log.ts';
 import type { StepInHand, StepsInHand } from './steps-in-hand.ts';
 
@@ -34,6 +36,7 @@ export interface RunStepScope {
   executor: string;
   /** how store calls that fail for now are repeated */
   persistence: Persistence;
+  secrets: Secrets;
 }
 
 /** A claim, and when it was asked for, on the clock of `performance.now()`. */
@@ -100,6 +103,7 @@ export async function runStep({ job, lease, early }: StepDelivery, scope: RunSte
       hold: { planId, stepId, token },
       askedAt,
       inHand,
+      redaction: NO_REDACTION,
       log: (level, message, fields = {}) => scope.logger[level]({ planId, stepId, attempt, taskId, ...fields }, message),
     };
     return await runClaimed(reply.claim, { revision, held }, scope);
@@ -117,6 +121,8 @@ interface Held {
   /** when the claim was asked for */
   askedAt: number;
   inHand: StepInHand;
+  /** of the secrets that its plan names, once they have been read */
+  redaction: Redaction;
   log: StepLog;
 }
 
@@ -132,7 +138,9 @@ async function runClaimed(
   const outcomes = reads.length === 0 ? NO_OUTCOMES : await persist(() => store.readOutcomes(hold.planId, reads), persistence);
   const { tool } = loaded.step;
   const unreached = scope.equipment.tools.has(tool) ? null : ((await scope.reachTool?.(tool, held.inHand.signal)) ?? null);
-  const move = nextMove({ stepId, attempt, taskId, revision, loaded, outcomes, unreached }, scope.equipment);
+  const secrets = revision.secrets.length === 0 ? NOTHING_OPENED : await scope.secrets.open(revision.secrets);
+  held.redaction = secrets.redaction;
+  const move = nextMove({ stepId, attempt, taskId, revision, loaded, outcomes, unreached, secrets }, scope.equipment);
   switch (move.do) {
     case 'fail':
       return recordFailure(move.error, attempt, { held, scope });
@@ -156,8 +164,8 @@ async function ask(
 ): Promise<StepVerdict> {
   const { hold, inHand, log } = held;
   const ids = { planId: hold.planId, stepId: hold.stepId };
-  const effects =
-    asked === null ? null : await effectsWords(asked.tool, asked.input, { ...ids, log, signal: inHand.signal, limitMs: WORDS_WAIT_MS });
+  const foresight = { ...ids, log, signal: inHand.signal, limitMs: WORDS_WAIT_MS };
+  const effects = asked === null ? null : withSecretsSaid(await effectsWords(asked.tool, asked.input, foresight), asked.secrets);
   return letGo(() => scope.store.askApproval(hold, { resolvedInput, message, effects }), 'waits for an approval', { held, scope });
 }
 
@@ -205,7 +213,7 @@ async function callAndRecord(
 }
 
 async function call(toolCall: ToolCall, attempt: number, { held, scope }: { held: Held; scope: RunStepScope }): Promise<CallOutcome> {
-  const { job, loaded, hold, inHand, log } = held;
+  const { job, loaded, hold, inHand, redaction, log } = held;
   const progress = progressReporter((report) => scope.store.reportProgress(hold, report), log);
   const context: ToolContext = {
     get signal() {
@@ -216,22 +224,26 @@ async function call(toolCall: ToolCall, attempt: number, { held, scope }: { held
     stepId: job.stepId,
     attempt,
     logger: toolLogger(log),
-    progress: progress.report,
+    // Before it is cut: a half of a secret would not be found.
+    progress: (fraction, message) => progress.report(fraction, message === undefined ? undefined : redaction.text(String(message))),
     evaluate: toolCall.evaluate,
     approvalData: toolCall.approvalData,
+    ...(toolCall.secrets.length === 0 ? {} : { secrets: toolCall.secrets }),
   };
   try {
-    return await callTool(toolCall, context, { inHand, timeoutMs: loaded.step.timeoutMs });
+    return await callTool(toolCall, context, { inHand, timeoutMs: loaded.step.timeoutMs, redaction });
   } finally {
     progress.stop();
   }
 }
 
 async function recordFailure(
-  error: StepError,
+  given: StepError,
   attempt: number,
   { held, scope }: { held: Held; scope: RunStepScope },
 ): Promise<StepVerdict> {
+  // What a check of the input says can quote it.
+  const error = { ...given, message: held.redaction.text(given.message) };
   const delayMs = retryDelay(held.loaded.step.retry, attempt);
   const recorded = await persist(() => scope.store.failStep(held.hold, { error, delayMs }), scope.persistence);
   held.log('warn', 'step attempt failed', { code: error.code, error: error.message });

@@ -48,6 +48,14 @@ describe('a call', () => {
   });
 });
 
+test('a secret that is written as text in a place for text is its marker again, and other texts stay', () => {
+  const calls = callForm([tool('plain', fields(4)), tool('free', { type: 'object' })]);
+  const marker = { $secret: 'MAIL_KEY' };
+  const texts = { f0: '{"$secret": "MAIL_KEY"}', f1: '{"$secret": "mail"}', f2: 'x {"$secret": "MAIL_KEY"}', f3: '{"$secret"' };
+  expect(calls.read('plain', texts)).toEqual({ ...texts, f0: marker });
+  expect(calls.read('free', { headers: { authorization: marker } })).toEqual({ headers: { authorization: marker } });
+});
+
 describe('the limits of strict mode', () => {
   test('leave the largest inputs to JSON text, where all together have too many properties', () => {
     expect(structuredOf([tool('large', fields(3_000)), tool('small', fields(10)), tool('middle', fields(2_500))])).toEqual([

@@ -2,7 +2,7 @@
  * How a model writes the call of a step: `{tool, input}`. A tool whose input strict mode can express takes it as an object
  * in that form; of the others, and of the largest where all together would be too much, the input is JSON text.
  */
-import { isObject, type Json, type JsonObject, type ToolContract } from '@countersign/shared';
+import { isObject, type Json, type JsonObject, mapStrings, secretName, type ToolContract } from '@countersign/shared';
 import { add, fitsOneEnum, isWithin, type SchemaSize, STRICT_LIMITS, sizeOf } from './schema-size.ts';
 import { type StrictForm, strictForm } from './strict-form.ts';
 
@@ -55,10 +55,25 @@ export function callForm(tools: readonly ToolContract[]): CallForm {
     schema: calls.length === 1 ? (calls[0] as JsonObject) : { anyOf: calls },
     isStructured: (tool) => structured.has(tool),
     read(tool, input) {
-      const value: Json = forms.get(tool)?.read(input) ?? input;
+      const value = withWrittenMarkers(forms.get(tool)?.read(input) ?? input);
       return isObject(value) ? (value as JsonObject) : input;
     },
   };
+}
+
+const MARKER_TEXT = /^\s*\{\s*"\$secret"\s*:/;
+
+/** A form that takes a text has no room for an object: a secret is written there as its JSON. */
+function withWrittenMarkers(value: Json): Json {
+  return mapStrings(value, (text) => {
+    if (!MARKER_TEXT.test(text)) return text;
+    try {
+      const marker = JSON.parse(text) as Json;
+      return secretName(marker) === null ? text : marker;
+    } catch {
+      return text;
+    }
+  });
 }
 
 const asText = (names: string[]): JsonObject =>

@@ -8,6 +8,7 @@ import { replySchema, SUMMARY_SCHEMA } from './reply.ts';
 /** Each version of the prompts, with the digest of all their words and schemas. */
 const DIGESTS: Readonly<Record<string, string>> = {
   '2026-11-1': 'sha256:94e46755bed8561eebc13407acd558e459d6534bf73102ca86668ee6365955bd',
+  '2026-11-2': 'sha256:35d6e8742785444e4699e8d8469636b4eaa1a1e1e6d2a75eb50539209b0a73a5',
 };
 
 const tool = (name: string, inputSchema: JsonObject, outputSchema: JsonObject | null): ToolContract => ({

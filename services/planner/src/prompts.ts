@@ -9,7 +9,7 @@ import type { PlanRequest, ReplanRequest, RevisionRequest } from './planner.ts';
 import { tagged } from './tagged.ts';
 
 /** Of the prompts and of the schemas of the answers: year, month, number. Whoever changes one of them gives it a new value. */
-export const PROMPT_VERSION = '2026-11-1';
+export const PROMPT_VERSION = '2026-11-2';
 
 /** Characters of a task's input that the model is shown; references reach the rest all the same. */
 const MOST_INPUT = 20_000;
@@ -28,6 +28,7 @@ Rules
 - Steps that do not need each other run at the same time. Put an id into \`dependsOn\` only where a step needs what the other one did. There must be no cycle.
 - A step can use what an earlier step gave: write {{stepId.output}} or a path into it such as {{stepId.output.files[0].path}} inside its input, at any depth. The tool's output schema says what is there. A text that is one lone placeholder keeps the value's type (number, list, object); inside a longer text a value becomes text. There are no functions, filters or arithmetic in placeholders.
 - {{input.NAME}} reads the task's input, {{task.objective}} the objective. A step has {{stepId.status}}, {{stepId.error.message}} and {{stepId.approval.data}} besides its output. No other names exist.
+- {"$secret": "NAME"} in the task's input or in the current plan stands for a secret that only the workers know: you never see it, and no step can read it. Hand one on as a lone placeholder such as {{input.token}}, never inside a longer text and never by \`forEach\`. Write {"$secret": "NAME"} yourself only where the objective or the feedback names that secret, as the whole of one value; where the form of an input takes a text, as that JSON in the text. Give it to no other tool and no other place than the one it was named for.
 - Use as few steps as do the whole job, and none that changes anything the objective does not ask to change.
 - Behind a tool's name stands its risk: read (changes nothing), write, or destructive (what it does can't be taken back); and whether it is idempotent, that is, whether to call it twice comes to the same as once. Prefer the tool with the least risk that does the job.
 - Where the tools can't do what is asked, say why in \`problem\` and give no steps. A part of a plan is not a plan.

@@ -1,7 +1,8 @@
 /** What all steps together must hold, and their inputs against their tools: ids, cycles, schemas. */
 import { z } from 'zod';
 import { findCycles } from '../graph.ts';
-import { isObject, type JsonObject } from '../json.ts';
+import { isObject, type Json, type JsonObject } from '../json.ts';
+import { secretName, withSecrets, writtenMarkers } from '../secrets.ts';
 import type { ValidationContext } from './context.ts';
 import { withLinearPatterns } from './linear-patterns.ts';
 import { hasReferences } from './read-references.ts';
@@ -34,19 +35,27 @@ const at = (value: unknown, path: Path): unknown =>
     value,
   );
 
-/** Checks inputs against the tools' schemas, as far as they are known before references have values. */
+/** Any text: what is wrong with it beyond that it is one is for the executor to say, who knows the value. */
+const SOME_TEXT = 'secret';
+
+/**
+ * Checks inputs against the tools' schemas, as far as they are known before references have values. A secret is a text that
+ * is not known yet.
+ */
 export function checkInputs(candidates: readonly Candidate[], { tools }: ValidationContext, report: Report): void {
   const schemas = new Map<string, z.ZodType | null>();
   for (const { step, index } of candidates) {
     const tool = tools.get(step.tool);
     if (tool === undefined) continue;
     if (!schemas.has(step.tool)) schemas.set(step.tool, compileSchema(tool.inputSchema));
-    const parsed = schemas.get(step.tool)?.safeParse(step.input);
+    // A marker in place of the whole input is reported where secrets are.
+    if (secretName(step.input) !== null) continue;
+    const parsed = schemas.get(step.tool)?.safeParse(withSecrets(step.input, writtenMarkers(step.input), () => SOME_TEXT));
     for (const issue of parsed?.error?.issues ?? []) {
       if (issue.code === 'unrecognized_keys') {
         for (const key of issue.keys)
           report(['steps', index, 'input', ...issue.path, key], 'bad_input', `\`${step.tool}\` takes no \`${key}\``);
-      } else if (!hasReferences(at(step.input, issue.path))) {
+      } else if (!isOpen(at(step.input, issue.path) as Json | undefined, issue.code)) {
         report(
           ['steps', index, 'input', ...issue.path],
           'bad_input',
@@ -56,6 +65,10 @@ export function checkInputs(candidates: readonly Candidate[], { tools }: Validat
     }
   }
 }
+
+/** Whether what is wrong with a value can be right once references and secrets have theirs. That a secret is text is known. */
+const isOpen = (value: Json | undefined, code: string): boolean =>
+  hasReferences(value) || (secretName(value) === null ? writtenMarkers(value).length > 0 : code !== 'invalid_type');
 
 function compileSchema(schema: JsonObject): z.ZodType | null {
   const checkable = withLinearPatterns(schema);

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '@countersign/shared';
+import { isObject, type Json, type JsonObject } from '@countersign/shared';
 import { type Dispatcher, fetch, type Response } from 'undici';
 import { z } from 'zod';
 import { defineTool } from '../define-tool.ts';
@@ -167,10 +167,18 @@ const effectsIn = (workspace: Workspace) =>
     return `sends ${named(method, 20)}${content}${credentials} to ${where}${saved}`;
   });
 
+interface Sending {
+  agent: Dispatcher;
+  signal: AbortSignal;
+  followRedirects: boolean;
+  /** its body may hold what is meant for the first origin alone */
+  hasSecrets: boolean;
+}
+
 /** Sends the call and those that its redirects lead to. */
 async function answerTo(
   first: HttpCall,
-  { agent, signal, followRedirects }: { agent: Dispatcher; signal: AbortSignal; followRedirects: boolean },
+  { agent, signal, followRedirects, hasSecrets }: Sending,
 ): Promise<{ response: Response; url: URL }> {
   let call = first;
   for (let hops = 0; ; hops++) {
@@ -182,8 +190,18 @@ async function answerTo(
       throw new ToolError('tool_error', `${first.url.origin} redirects more than ${MAX_HOPS} times`, { retryable: false });
     const next = redirectedCall(call, response.status, location);
     if (typeof next === 'string') throw new ToolError('tool_error', `${call.url.origin} ${next}`, { retryable: false });
+    if (hasSecrets && next.body !== undefined && next.url.origin !== first.url.origin) {
+      const message = `${call.url.origin} redirects to ${next.url.origin}, which is not followed: the body may hold a secret`;
+      throw new ToolError('tool_error', message, { retryable: false });
+    }
     call = next;
   }
+}
+
+/** Where a redirect leads is another matter: headers and bodies with secrets don't go there. */
+function hostsOf(request: Json): string[] | null {
+  const url = isObject(request) ? request.url : undefined;
+  return typeof url === 'string' && URL.canParse(url) ? [new URL(url).host] : null;
 }
 
 export function httpRequest(isAllowed: AddressCheck, workspace: Workspace): Tool {
@@ -220,7 +238,8 @@ export function httpRequest(isAllowed: AddressCheck, workspace: Workspace): Tool
       { text: 'delete https://example.com/items/7', input: { url: 'https://example.com/items/7', method: 'DELETE' } },
     ],
     effects: effectsIn(workspace),
-    async run(request, { signal, idempotencyKey }) {
+    hosts: hostsOf,
+    async run(request, { signal, idempotencyKey, secrets = [] }) {
       throwIfAborted(signal);
       const { saveTo, overwrite, followRedirects } = request;
       const place = saveTo === undefined ? null : await placeToWrite(workspace, saveTo);
@@ -228,7 +247,10 @@ export function httpRequest(isAllowed: AddressCheck, workspace: Workspace): Tool
       if (place !== null) await fileAt(place);
       // What was changed on the other side can't be asked for again because its answer could not be kept.
       if (place !== null && !overwrite && !READING_METHODS.includes(request.method)) await refuseExisting(place);
-      const { response, url } = await answerTo(firstCall(request, idempotencyKey), { agent, signal, followRedirects });
+      const { response, url } = await answerTo(firstCall(request, idempotencyKey), {
+        ...{ agent, signal, followRedirects },
+        hasSecrets: secrets.length > 0,
+      });
       const answer = { status: response.status, headers: Object.fromEntries(response.headers), url: url.href };
       if (place !== null) {
         try {

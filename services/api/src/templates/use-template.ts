@@ -8,10 +8,14 @@ import {
   LIMITS,
   type PlanDraft,
   type PlanOptionsInput,
+  pathText,
   renderText,
   resolveReferences,
   type TaskRequest,
   type Template,
+  withMarkers,
+  withSecrets,
+  writtenMarkers,
 } from '@countersign/shared';
 import { issuesOf } from '../issues.ts';
 import type { LoadedTemplate, Templates } from './load-templates.ts';
@@ -50,13 +54,28 @@ function unknownTemplate(name: string, templates: Templates): Issue {
   return { path: 'template', code: 'bad_input', message: `there is no template \`${name.slice(0, 128)}\`; ${there}` };
 }
 
+/** Any text: which one a secret is is not known here. */
+const SOME_TEXT = 'secret';
+
+/** What Ajv says of a text where something else must stand. */
+const NO_TEXT_HERE = /^must be (integer|number|boolean|object|array|null)/;
+
+/** The input with its defaults, and what is wrong with it. A secret is a text; whether it is the right one shows when it is used. */
+function checkInput(input: JsonObject, { parameters }: LoadedTemplate): { input: JsonObject; issues: Issue[] } {
+  const markers = writtenMarkers(input);
+  const checked = withSecrets(input, markers, () => SOME_TEXT) as JsonObject;
+  const paths = new Set(markers.map(({ path }) => pathText(['input', ...path])));
+  const issues = parameters.issues(checked, 'input').filter(({ path, message }) => !paths.has(path) || NO_TEXT_HERE.test(message));
+  return { input: withMarkers(checked, markers) as JsonObject, issues };
+}
+
 /** The input with the defaults of the parameters that it leaves out. */
-function readInput(written: unknown, { parameters }: LoadedTemplate): { input: JsonObject; issues: Issue[] } {
+function readInput(written: unknown, loaded: LoadedTemplate): { input: JsonObject; issues: Issue[] } {
   // What isn't an object has its issue already.
   if (written !== undefined && !isObject(written)) return { input: {}, issues: [] };
   const input = structuredClone(written ?? {}) as JsonObject;
   const bytes = byteLength(JSON.stringify(input));
-  if (bytes <= LIMITS.inputBytes) return { issues: parameters.issues(input, 'input'), input };
+  if (bytes <= LIMITS.inputBytes) return checkInput(input, loaded);
   const message = `may have ${LIMITS.inputBytes} bytes, has ${bytes}`;
   return { input, issues: [{ path: 'input', code: 'limit_exceeded', message }] };
 }
