@@ -16,6 +16,8 @@ export interface ScriptedModel {
   script(behaviour: ModelBehaviour): void;
   /** those since the script */
   requests(): ModelRequest[];
+  /** those since the start */
+  all(): ModelRequest[];
   /** requests since the start whose connection was closed while it was silent */
   abandoned(): number;
   close: ModelServer['close'];
@@ -36,6 +38,7 @@ export async function startScriptedModel(): Promise<ScriptedModel> {
       since = server.requests.length;
     },
     requests: () => server.requests.slice(since),
+    all: () => server.requests,
     abandoned: () => server.abandoned,
     close: server.close,
   };

@@ -11,6 +11,10 @@ describe('a value is found', () => {
     ['as it is', VALUE],
     ['as JSON', JSON.stringify({ at: VALUE })],
     ['as JSON within JSON', JSON.stringify({ body: JSON.stringify({ at: VALUE }) })],
+    ['as JSON within JSON, five times', [1, 2, 3, 4, 5].reduce((text) => JSON.stringify({ text }), VALUE)],
+    ['as JSON with escaped slashes', JSON.stringify(VALUE).replaceAll('/', '\\/')],
+    ['in a URL within a URL', encodeURIComponent(`https://example.com/?q=${encodeURIComponent(VALUE)}`)],
+    ['as JSON of bytes', JSON.stringify({ text: JSON.stringify(bytes) })],
     ['as JSON in ASCII', JSON.stringify(VALUE).replace('ö', '\\u00f6')],
     ['as HTML', VALUE.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')],
     ['in a URL', `https://example.com/?q=${encodeURIComponent(VALUE)}&r=1`],
@@ -28,6 +32,14 @@ describe('a value is found', () => {
     expect(redacted).toContain('[secret NAME]');
     for (const piece of ['ss "w', 'ss%20', 'ss+%22', bytes.toString('hex').slice(8, 24), bytes.toString('base64').slice(4, 12)])
       expect(redacted.toLowerCase()).not.toContain(piece.toLowerCase());
+  });
+
+  test('in JSON text, which stays JSON', () => {
+    for (const value of ['"quoted" from the start', 'new\nline and more', 'ends in a backslash\\'])
+      for (const text of [`${value}`, `\\${value}`, `\n${value}`, JSON.stringify({ value })]) {
+        const redacted = redactionOf([['NAME', value]]).text(JSON.stringify({ text, after: '"' }));
+        expect(JSON.parse(redacted)).toMatchObject({ text: expect.stringContaining('[secret NAME]'), after: '"' });
+      }
   });
 
   test('wherever it stands, as often as it does, and nothing else is touched', () => {

@@ -1,6 +1,6 @@
 /** Taking the values of secrets out of what is recorded, shown and logged: `[secret NAME]` stands in their place. */
 import { isObject, type Json } from '@countersign/shared';
-import { secretForms } from './secret-forms.ts';
+import { secretForms, withoutBackslashes } from './secret-forms.ts';
 
 export interface Redaction {
   /** the text without the values, in any of the forms that are looked for */
@@ -16,6 +16,11 @@ interface Form {
   name: string;
 }
 
+interface Forms {
+  exact: Form[];
+  bare: Form[];
+}
+
 interface Stretch {
   from: number;
   to: number;
@@ -25,7 +30,6 @@ interface Stretch {
 function stretchesOf(text: string, forms: readonly Form[]): Stretch[] {
   const found: Stretch[] = [];
   for (const { text: form, name } of forms) {
-    if (form.length > text.length) continue;
     let last: Stretch | null = null;
     for (let from = text.indexOf(form); from !== -1; from = text.indexOf(form, from + 1)) {
       const to = from + form.length;
@@ -36,12 +40,23 @@ function stretchesOf(text: string, forms: readonly Form[]): Stretch[] {
       }
     }
   }
-  return found.sort((a, b) => a.from - b.from || b.to - a.to);
+  return found;
+}
+
+/** Stretches that are there but for backslashes, with the backslashes in and before them. */
+function escapedStretchesOf(text: string, forms: readonly Form[]): Stretch[] {
+  if (!text.includes('\\')) return [];
+  const found = stretchesOf(withoutBackslashes(text), forms);
+  if (found.length === 0) return [];
+  // Where each character of the text without backslashes ends in the text.
+  const ends = [0];
+  for (let at = 0; at < text.length; at++) if (text[at] !== '\\') ends.push(at + 1);
+  return found.map(({ from, to, name }) => ({ from: ends[from] as number, to: ends[to] as number, name }));
 }
 
 /** Stretches that overlap are one: what is left of a second value must not show beside the first. */
-function redactText(text: string, forms: readonly Form[]): string {
-  const found = stretchesOf(text, forms);
+function redactText(text: string, { exact, bare }: Forms): string {
+  const found = [...stretchesOf(text, exact), ...escapedStretchesOf(text, bare)].sort((a, b) => a.from - b.from || b.to - a.to);
   if (found.length === 0) return text;
   let redacted = '';
   let end = 0;
@@ -78,8 +93,13 @@ function redactJson(value: Json, text: (text: string) => string): Json {
 
 /** Redacts these values, by the names of their secrets. */
 export function redactionOf(values: Iterable<readonly [name: string, value: string]>): Redaction {
-  const forms = [...values].flatMap(([name, value]) => secretForms(value).map((text): Form => ({ text, name })));
-  if (forms.length === 0) return NO_REDACTION;
+  const forms: Forms = { exact: [], bare: [] };
+  for (const [name, value] of values) {
+    const { exact, bare } = secretForms(value);
+    forms.exact.push(...exact.map((text) => ({ text, name })));
+    forms.bare.push(...bare.map((text) => ({ text, name })));
+  }
+  if (forms.exact.length === 0) return NO_REDACTION;
   const text = (given: string): string => redactText(given, forms);
   return { text, json: (value) => redactJson(value, text) };
 }

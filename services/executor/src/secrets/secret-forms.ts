@@ -17,6 +17,7 @@ function base64Pieces(bytes: Buffer): string[] {
   });
 }
 
+/** Without its quotes. */
 const jsonText = (text: string): string => JSON.stringify(text).slice(1, -1);
 /** As writers of JSON do that keep to ASCII. */
 const asciiJsonText = (text: string): string =>
@@ -29,7 +30,7 @@ const percentTexts = (text: string): string[] => {
   const plain = encodeURIComponent(text);
   const strict = plain.replace(/[!'()*~]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
   const form = new URLSearchParams([['', text]]).toString().slice(1);
-  return [plain, encodeURI(text), strict, form].flatMap((each) => [each, lowerPercents(each)]);
+  return [plain, encodeURIComponent(plain), encodeURI(text), strict, form].flatMap((each) => [each, lowerPercents(each)]);
 };
 
 /**
@@ -53,18 +54,38 @@ function formsOfPart(text: string): string[] {
   const base64 = [bytes.toString('base64'), ...base64Pieces(bytes)];
   return [
     text,
+    // With a backslash at its end, which the bare forms leave where it is.
     jsonText(text),
-    jsonText(jsonText(text)),
-    asciiJsonText(text),
     htmlText(text),
     ...percentTexts(text),
     ...base64,
     ...base64.map((piece) => piece.replace(/=+$/, '').replaceAll('+', '-').replaceAll('/', '_')),
     hex,
     hex.toUpperCase(),
+    // A Buffer as JSON writes it.
+    bytes.join(','),
   ];
 }
 
-/** Every form of a value that is looked for, each once. */
-export const secretForms = (value: string): string[] =>
-  [...new Set(partsOf(value).flatMap(formsOfPart))].filter((form) => form.length >= LEAST_PIECE);
+export const withoutBackslashes = (text: string): string => text.replaceAll('\\', '');
+
+export interface SecretForms {
+  /** texts that are looked for as they are */
+  exact: string[];
+  /**
+   * texts without a backslash, looked for in a text without its own: JSON within JSON within JSON escapes what was escaped,
+   * however often, and differs from the value in backslashes alone
+   */
+  bare: string[];
+}
+
+const long = (forms: readonly string[]): string[] => [...new Set(forms)].filter((form) => form.length >= LEAST_PIECE);
+
+/** Every form of a value that is looked for. */
+export function secretForms(value: string): SecretForms {
+  const parts = partsOf(value);
+  return {
+    exact: long(parts.flatMap(formsOfPart)),
+    bare: long(parts.flatMap((part) => [part, jsonText(part), asciiJsonText(part), htmlText(part)].map(withoutBackslashes))),
+  };
+}
