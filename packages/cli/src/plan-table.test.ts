@@ -83,3 +83,8 @@ test('a risk has a colour where colours are wanted', () => {
     '\u001b[31mdestructive\u001b[39m',
   );
 });
+
+test('the secrets that a step uses are named', () => {
+  const lines = stepLines([row({ secrets: ['KEY'] })], terminal(100));
+  expect(lines.at(-1)?.trim()).toBe('uses secret KEY');
+});

@@ -147,6 +147,17 @@ describe('a plan as Markdown', () => {
     expect(asked({ status: 'completed', reviewedAt: AT })).toBe(`tools were asked at ${AT} what the steps will do`);
   });
 
+  it('shows which step gives which secrets to which tool', () => {
+    const steps = [
+      step({ id: 'list' }),
+      step({ id: 'send', tool: 'http.request', secrets: ['KEY', 'TOKEN'] }),
+      step({ id: 'post', secrets: ['KEY'] }),
+    ];
+    const text = planMarkdown(plan({ steps }));
+    expect(text).toContain('## Secrets\n\n- `send`: `http.request` uses secrets `KEY`, `TOKEN`\n- `post`: `fs.list` uses secret `KEY`\n');
+    expect(planMarkdown(plan({ steps: [step({})] }))).not.toContain('Secrets');
+  });
+
   it('shows what tools say that the steps will do, and what their dry runs gave', () => {
     const text = planMarkdown(
       plan({

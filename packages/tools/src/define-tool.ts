@@ -36,7 +36,7 @@ export interface ToolDefinition<Input extends z.ZodType, Output extends z.ZodTyp
    * nothing. A value that an earlier step is still to give is its placeholder's text, whatever its type.
    */
   effects?(input: JsonObject, ctx: ReviewContext): Promise<string> | string;
-  /** The hosts that a call sends what it is given to, and no others; null where that can't be told from this input. */
+  /** As `Tool.hosts`: where a call sends what it is given to. */
   hosts?(input: Json): string[] | null;
   /** What a call would give or change, found out without changing anything. Asked where the whole input is known. */
   dryRun?(input: z.output<Input>, ctx: ReviewContext): Promise<unknown> | unknown;

@@ -53,7 +53,8 @@ export interface Tool {
   effects?(input: JsonObject, ctx: ReviewContext): Promise<string>;
   /**
    * The hosts, with a port where it is not the protocol's own, that a call with this input sends what it is given to, and
-   * no others; null where that can't be told from the input. Absent: the tool doesn't say.
+   * no others; with `http://` before one that it sends to in the clear. Null where that can't be told from the input.
+   * Absent: the tool doesn't say.
    */
   hosts?(input: Json): string[] | null;
   /** What a call with a value that `check` returned would give or change, found out without changing anything. */

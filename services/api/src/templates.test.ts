@@ -98,6 +98,14 @@ describe('POST /v1/tasks with a template', () => {
     expect((await ask({ template: 'allowed' })).body.task.tools).toEqual(['test.read']);
   });
 
+  it('takes a secret for a text, as it is, and for nothing else', async () => {
+    const secret = { $secret: 'MAIL_KEY' };
+    const { task } = (await ask({ template: 'copy', input: { from: [secret], to: secret } })).body;
+    expect(task.input).toEqual({ from: [secret], to: secret, mode: 'safe' });
+    expect(await placesOf({ template: 'copy', input: { from: secret } })).toEqual(['input.from bad_input']);
+    expect(await placesOf({ template: 'copy', input: { from: ['a'], note: { $secret: 'small' } } })).toContain('input.note bad_input');
+  });
+
   it('never changes the template: a second task starts from the same defaults', async () => {
     await ask({ template: 'copy', input: { from: ['a'], to: 'b' }, options: { priority: 5 } });
     const { task } = (await ask({ template: 'copy', input: { from: ['a'] } })).body;

@@ -170,7 +170,7 @@ describe('a gate', () => {
       do: 'ask',
       message: 'Send 7 to Ann?',
       resolvedInput: '{"to":"ann","text":"about 7"}',
-      call: { tool: mail, input: { to: 'ann', text: 'about 7' } },
+      call: { tool: mail, input: { to: 'ann', text: 'about 7' }, secrets: [] },
     });
     expect(move({ approval, input }, { outcomes: { ...list(7), send: approved() } })).toMatchObject({
       do: 'call',
@@ -183,7 +183,7 @@ describe('a gate', () => {
       do: 'ask',
       message: 'Send it?',
       resolvedInput: null,
-      call: { tool: mail, input: { to: 'ann' } },
+      call: { tool: mail, input: { to: 'ann' }, secrets: [] },
     });
   });
 

@@ -261,6 +261,27 @@ describe('redirects', () => {
     }
   });
 
+  test('to another origin never take a body along that holds a secret', async () => {
+    const sent = { url: site.origin, method: 'POST', body: { key: 'secret' } };
+    const withSecrets = () => runTool<Answer>(local, sent, { secrets: ['KEY'] });
+    for (const { routes } of [site, other]) routes.set('/end', (_request, response) => response.end());
+    for (const status of [307, 308]) {
+      site.routes.set('/', redirect(`${other.origin}/end`, status));
+      await expect(withSecrets()).rejects.toMatchObject({
+        code: 'tool_error',
+        message: expect.stringContaining('may hold a secret'),
+        retryable: false,
+      });
+    }
+    expect(other.seen).toEqual([]);
+    site.routes.set('/', redirect('/end', 307));
+    await withSecrets();
+    expect(site.seen.at(-1)?.body).toBe('{"key":"secret"}');
+    site.routes.set('/', redirect(`${other.origin}/end`, 303));
+    await withSecrets();
+    expect(other.seen.at(-1)).toMatchObject({ method: 'GET', body: '' });
+  });
+
   test.each([
     [301, 'POST', 'GET', ''],
     [302, 'POST', 'GET', ''],
@@ -327,4 +348,16 @@ describe('a request ends at once when the step is aborted', () => {
     await expect(request({ url: site.origin }, controller.signal)).rejects.toMatchObject({ code: 'aborted' });
     await closed;
   });
+});
+
+test.each([
+  ['https://api.example.com/x?y', ['api.example.com']],
+  ['https://API.example.com:8443/', ['api.example.com:8443']],
+  ['https://ada@evil.com@api.example.com/', ['api.example.com']],
+  ['https:\\\\api.example.com\\@evil.com', ['api.example.com']],
+  ['http://127.1/', ['http://127.0.0.1']],
+  ['{{secret.URL}}', null],
+  [7, null],
+])('a request to %j goes to %j and nowhere else', (url, hosts) => {
+  expect(local.hosts?.({ url })).toEqual(hosts);
 });

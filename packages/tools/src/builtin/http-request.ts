@@ -201,7 +201,9 @@ async function answerTo(
 /** Where a redirect leads is another matter: headers and bodies with secrets don't go there. */
 function hostsOf(request: Json): string[] | null {
   const url = isObject(request) ? request.url : undefined;
-  return typeof url === 'string' && URL.canParse(url) ? [new URL(url).host] : null;
+  if (typeof url !== 'string' || !URL.canParse(url)) return null;
+  const { protocol, host } = new URL(url);
+  return [protocol === 'https:' ? host : `${protocol}//${host}`];
 }
 
 export function httpRequest(isAllowed: AddressCheck, workspace: Workspace): Tool {

@@ -49,6 +49,10 @@ test.each([
   [['*.example.com'], ['example.com'], false],
   [['*.example.com'], ['badexample.com'], false],
   [['[::1]'], ['[::1]:80'], true],
+  [['api.example.com', '*.example.com'], ['http://api.example.com'], false],
+  [['http://api.example.com'], ['http://api.example.com:8080'], true],
+  [['http://api.example.com'], ['api.example.com'], false],
+  [['http://*.example.com'], ['http://a.example.com'], true],
   [[], ['example.com'], false],
 ])('with the hosts %j a call to %j is allowed: %s', (hosts, to, allowed) => {
   expect(refusal({ A: { hosts } }, 'A', web, to) === null).toBe(allowed);

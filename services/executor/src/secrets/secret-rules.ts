@@ -10,8 +10,14 @@ const ALL_OTHERS = '*';
 const rule = z.strictObject({
   /** names of tools, or beginnings like `github.*`; absent: all */
   tools: z.array(z.string().regex(/^[A-Za-z][\w.-]*(\.\*)?$/, 'must be the name of a tool, or a beginning like github.*')).optional(),
-  /** hosts, with or without a port, or endings like `*.example.com`; absent: all */
-  hosts: z.array(z.string().regex(/^(\*\.)?[\w.[\]:-]+$/, 'must be a host like api.github.com or *.example.com')).optional(),
+  /** hosts, with or without a port, or endings like `*.example.com`; `http://` before one that may be reached by http; absent: all */
+  hosts: z
+    .array(
+      z
+        .string()
+        .regex(/^(http:\/\/)?(\*\.)?[\w.[\]:-]+$/, 'must be a host like api.github.com or *.example.com; http:// before it allows http'),
+    )
+    .optional(),
 });
 const rules = z.record(z.string(), rule).superRefine((named, context) => {
   for (const name of Object.keys(named)) {
@@ -49,11 +55,15 @@ export const secretRules = z.string().transform((text, context): SecretRules => 
 const fitsTool = (pattern: string, tool: string): boolean =>
   pattern.endsWith('.*') ? tool.startsWith(pattern.slice(0, -1)) : tool === pattern;
 
-/** `host` has a port where it is not its protocol's own. */
-const fitsHost = (pattern: string, host: string): boolean => {
-  const bare = host.replace(/:\d+$/, '');
-  return pattern.startsWith('*.') ? bare.endsWith(pattern.slice(1)) : pattern === host || pattern === bare;
-};
+const CLEAR = 'http://';
+
+/** Both may begin with `http://`: what goes over the network in the clear is another matter. A host has a port where it is not its protocol's own. */
+function fitsHost(pattern: string, host: string): boolean {
+  if (pattern.startsWith(CLEAR) !== host.startsWith(CLEAR)) return false;
+  const [wanted, full] = [pattern, host].map((text) => text.replace(CLEAR, '').toLowerCase()) as [string, string];
+  const bare = full.replace(/:\d+$/, '');
+  return wanted.startsWith('*.') ? bare.endsWith(wanted.slice(1)) : wanted === full || wanted === bare;
+}
 
 /**
  * Why a tool may not be given a secret; null where it may. `input` is what it would be called with; a host that can't be
@@ -77,6 +87,6 @@ export function secretRefusal(
   const reached = tool.hosts(input);
   if (reached === null)
     return isPartial ? null : `${named} may not be given the secret ${name}: ${allowed}, and where this call goes can't be told`;
-  const other = reached.find((host) => !hosts.some((pattern) => fitsHost(pattern, host.toLowerCase())));
+  const other = reached.find((host) => !hosts.some((pattern) => fitsHost(pattern, host)));
   return other === undefined ? null : `the secret ${name} may not be sent to ${other}: ${allowed}`;
 }

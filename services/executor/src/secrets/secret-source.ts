@@ -21,7 +21,7 @@ const LEAST_CHARACTERS = 8;
 const MOST_BYTES = 65_536;
 
 /** What is wrong with a value; null where nothing is. */
-export function valueProblem(value: string): string | null {
+function valueProblem(value: string): string | null {
   if (value.length < LEAST_CHARACTERS) return `has fewer than ${LEAST_CHARACTERS} characters, and so could not be told from other text`;
   if (Buffer.byteLength(value) > MOST_BYTES) return `has more than ${MOST_BYTES} bytes`;
   return null;
