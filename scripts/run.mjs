@@ -1,4 +1,4 @@
-// npm run demo | start | build | test | test:compose | check | bench | fix: brings the checkout into order first, then runs.
+// npm run demo | start | countersign | build | test | test:compose | check | bench | fix: brings the checkout into order first, then runs.
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findCompose } from './find-compose.mjs';
@@ -31,15 +31,16 @@ async function check(args) {
   return failed.length > 0 ? 1 : 0;
 }
 
-async function cli(command, args) {
+async function cli(args) {
   await build();
   const { main } = await import('../packages/cli/dist/index.js');
-  return main([command, ...args]);
+  return main(args);
 }
 
 const COMMANDS = {
-  demo: (args) => cli('demo', args),
-  start: (args) => cli('start', args),
+  demo: (args) => cli(['demo', ...args]),
+  start: (args) => cli(['start', ...args]),
+  countersign: cli,
   build: () => build().then(() => 0),
   async test(args) {
     await build();

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { afterEach, expect, test } from 'vitest';
-import { type ApiRefusal, apiCalls } from './api-calls.ts';
+import { apiCalls } from './api-calls.ts';
+import type { ApiRefusal } from './api-request.ts';
 
 const servers: Server[] = [];
 afterEach(() => {

@@ -1,18 +1,7 @@
 /** The calls of the HTTP API that the demo makes. */
-import { type Event, isEndedPlan, type JsonObject, type Plan, type Problem, type Task } from '@countersign/shared';
+import { type Event, isEndedPlan, type JsonObject, type Plan, type Task } from '@countersign/shared';
+import { apiRequest } from './api-request.ts';
 import { readServerSentEvents } from './event-stream.ts';
-
-/** The API refused a call; the message is the API's own. */
-export class ApiRefusal extends Error {
-  override readonly name = 'ApiRefusal';
-  readonly code: string;
-
-  constructor(problem: Partial<Problem>, status: number) {
-    const issues = problem.issues?.map((issue) => `\n  ${issue.path}: ${issue.message}`).join('') ?? '';
-    super(`${problem.detail ?? problem.title ?? `the API answered ${status}`}${issues}`);
-    this.code = problem.code ?? String(status);
-  }
-}
 
 export interface ApiCalls {
   createTask(body: { objective: string; input?: JsonObject }): Promise<Task>;
@@ -29,23 +18,7 @@ export interface ApiCalls {
 export function apiCalls(options: { url: string; actor: string; signal: AbortSignal }): ApiCalls {
   const { url, actor, signal } = options;
 
-  const request = async (path: string, init: { method?: string; body?: unknown; headers?: Record<string, string> } = {}) => {
-    const response = await fetch(`${url}${path}`, {
-      method: init.method ?? 'GET',
-      headers: { 'X-Actor': actor, ...(init.body === undefined ? {} : { 'Content-Type': 'application/json' }), ...init.headers },
-      body: init.body === undefined ? null : JSON.stringify(init.body),
-      signal,
-    });
-    if (response.ok) return response;
-    const text = await response.text();
-    let problem: Partial<Problem> = {};
-    try {
-      problem = JSON.parse(text) as Partial<Problem>;
-    } catch {
-      problem = { detail: text.slice(0, 500) };
-    }
-    throw new ApiRefusal(problem, response.status);
-  };
+  const request = apiRequest({ url, headers: { 'X-Actor': actor }, signal });
   const task = async (path: string, body?: unknown): Promise<Task> =>
     ((await (await request(path, body === undefined ? {} : { method: 'POST', body })).json()) as { task: Task }).task;
   const plan = async (path: string, body?: unknown): Promise<Plan> =>

@@ -1,6 +1,6 @@
 /** Reads a service's settings from the environment: all of them at once, at the start, with every problem named. */
 import type { z } from 'zod';
-import { isSecretName, MASK, maskUrlPasswords } from './secrets.ts';
+import { isSecretName, MASK, maskText } from './secrets.ts';
 import { type Environment, readSettingFiles, type SettingsRead } from './setting-files.ts';
 import { settingNames } from './setting-names.ts';
 
@@ -44,7 +44,7 @@ function problemLine(issue: z.core.$ZodIssue, read: SettingsRead): string {
   // What the file holds is not shown: it may be another secret than the one that was meant.
   const file = read.files.get(name);
   if (file !== undefined) return `${name}: is what ${JSON.stringify(file)} holds; ${wanted}`;
-  const shown = isSecretName(name) ? MASK : maskUrlPasswords(JSON.stringify(given.length > 100 ? `${given.slice(0, 100)}...` : given));
+  const shown = isSecretName(name) ? MASK : maskText(JSON.stringify(given.length > 100 ? `${given.slice(0, 100)}...` : given));
   return `${name}: is ${shown}; ${wanted}`;
 }
 

@@ -30,6 +30,17 @@ test('secrets are masked in fields, child bindings, messages and errors', () => 
   });
 });
 
+test('the secrets of API keys are masked wherever they stand; which key it is may be seen', () => {
+  const key = 'csk_1m7w3skwphdzfc2xr3d2qc';
+  const secret = `${key}_${'aB-_5'.repeat(8)}xyz`;
+  const lines = logged((logger) => {
+    logger.info({ path: `/v1/keys/${secret}` }, `asked for ${secret}`);
+    logger.child({ path: secret }).error(new Error(`no key ${secret}`));
+  });
+  expect(JSON.stringify(lines)).not.toContain('aB-_5');
+  expect(lines[0]).toMatchObject({ path: `/v1/keys/${key}_***`, message: `asked for ${key}_***` });
+});
+
 test('what refers to itself, dates and counts of tokens are logged', () => {
   const loop: Record<string, unknown> = { at: new Date(0), inputTokens: 5 };
   loop.self = loop;

@@ -1,6 +1,6 @@
 /** The log: one JSON object per line on stdout, without secrets. */
 import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
-import { maskSecrets, maskUrlPasswords } from './secrets.ts';
+import { maskSecrets, maskText } from './secrets.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -51,7 +51,7 @@ export function createLogger(options: LoggerOptions): Logger {
         const [first] = args as unknown[];
         // pino takes a lone error's message over as it is, after the fields were masked.
         const given = first instanceof Error && args.length === 1 ? [{ err: first }, first.message] : args;
-        method.apply(this, given.map((arg: unknown) => (typeof arg === 'string' ? maskUrlPasswords(arg) : arg)) as LogArguments);
+        method.apply(this, given.map((arg: unknown) => (typeof arg === 'string' ? maskText(arg) : arg)) as LogArguments);
       },
     },
   };

@@ -41,15 +41,16 @@ export const retryBody = z.strictObject({
 export const gateBody = z.strictObject({ data: json.optional(), comment: TEXT.optional() });
 export const emptyBody = z.strictObject({});
 
-const page = {
+/** What every list is asked with. */
+export const pageQuery = {
   limit: z.coerce.number().int().min(1).max(200).default(50),
   cursor: z
     .string()
     .regex(/^[A-Za-z0-9_]{1,64}$/, 'must be a nextCursor of an earlier answer')
     .optional(),
 };
-export const listTasksQuery = z.strictObject({ status: z.enum(TASK_STATUSES).optional(), ...page });
-export const listPlansQuery = z.strictObject({ status: z.enum(PLAN_STATUSES).optional(), ...page });
+export const listTasksQuery = z.strictObject({ status: z.enum(TASK_STATUSES).optional(), ...pageQuery });
+export const listPlansQuery = z.strictObject({ status: z.enum(PLAN_STATUSES).optional(), ...pageQuery });
 export const readPlanQuery = z.strictObject({ format: z.enum(['json', 'markdown', 'mermaid']).default('json') });
 
 /** Absent: the current revision, and the one before it. */

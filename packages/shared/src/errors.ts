@@ -4,9 +4,13 @@
  */
 export const ERRORS = {
   invalid_json: { status: 400, retryable: false, meaning: 'The body is not JSON.' },
-  unauthenticated: { status: 401, retryable: false, meaning: 'The call needs an API key: `Authorization: Bearer <secret>`.' },
-  forbidden: { status: 403, retryable: false, meaning: 'The key is known, but none of its roles may do this.' },
-  not_found: { status: 404, retryable: false, meaning: 'There is no such task, plan, step, revision, webhook, delivery or path.' },
+  unauthenticated: {
+    status: 401,
+    retryable: false,
+    meaning: 'The call needs an API key, or a token of the identity provider: `Authorization: Bearer <secret>`.',
+  },
+  forbidden: { status: 403, retryable: false, meaning: 'It is known who calls, but none of their roles may do this.' },
+  not_found: { status: 404, retryable: false, meaning: 'There is no such task, plan, step, revision, webhook, delivery, key or path.' },
   method_not_allowed: { status: 405, retryable: false, meaning: 'The path exists, but not with this method.' },
   wrong_state: { status: 409, retryable: false, meaning: 'The task, plan, step or delivery is in a status in which this cannot be done.' },
   stale_digest: {
@@ -29,10 +33,19 @@ export const ERRORS = {
     meaning: 'The plan cannot be run as it is; `issues` lists everything that is wrong with it.',
   },
   if_match_required: { status: 428, retryable: false, meaning: 'Changing a plan needs the header If-Match with the digest that was read.' },
-  rate_limited: { status: 429, retryable: true, meaning: 'Too many calls by this actor; Retry-After says when to go on.' },
+  rate_limited: {
+    status: 429,
+    retryable: true,
+    meaning: 'Too many calls by this actor, or too many wrong keys from this address; Retry-After says when to go on.',
+  },
   internal: { status: 500, retryable: false, meaning: 'A fault in Countersign; the request id finds it in the log.' },
   store_unavailable: { status: 503, retryable: true, meaning: 'Redis cannot be reached or refuses to write; nothing was changed.' },
   migrating: { status: 503, retryable: true, meaning: "What lies in Redis is being brought to this release's layout." },
+  identity_unavailable: {
+    status: 503,
+    retryable: true,
+    meaning: 'The keys of the identity provider cannot be read, so the token could not be checked; nothing was done.',
+  },
   shutting_down: { status: 503, retryable: true, meaning: 'This process is shutting down; another one answers.' },
 } as const satisfies Record<string, { status: number; retryable: boolean; meaning: string }>;
 

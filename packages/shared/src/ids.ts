@@ -1,6 +1,6 @@
 /**
- * Identifiers. A task is `tsk_...`, a plan `pln_...`, a webhook `whk_...`, a delivery to one `whd_...`: a prefix, 9
- * characters of time (milliseconds, so that ids sort by age) and 13 of randomness, in Crockford's base 32. An id that lies in another shard than the first has two more
+ * Identifiers. A task is `tsk_...`, a plan `pln_...`, a webhook `whk_...`, a delivery to one `whd_...`, an API key `key_...`: a
+ * prefix, 9 characters of time (milliseconds, so that ids sort by age) and 13 of randomness, in Crockford's base 32. An id that lies in another shard than the first has two more
  * characters at its end, the shard's number: they come after everything that ids are sorted by. No id holds a ':', because
  * BullMQ joins its keys with it.
  */
@@ -13,7 +13,7 @@ const PREFIX_LENGTH = 'pln_'.length;
 /** How many shards an id can tell apart. */
 export const MOST_SHARDS = ALPHABET.length ** SHARD_LENGTH;
 
-export type IdPrefix = 'tsk' | 'pln' | 'whk' | 'whd';
+export type IdPrefix = 'tsk' | 'pln' | 'whk' | 'whd' | 'key';
 
 export interface NewIdOptions {
   /** where the id's task or plan lies; 0 when absent */
@@ -59,6 +59,7 @@ export const TASK_ID = new RegExp(`^tsk_${ID_TAIL}`);
 export const PLAN_ID = new RegExp(`^pln_${ID_TAIL}`);
 export const WEBHOOK_ID = /^whk_[0-9a-hjkmnp-tv-z]{22}$/;
 export const DELIVERY_ID = /^whd_[0-9a-hjkmnp-tv-z]{22}$/;
+export const API_KEY_ID = /^key_[0-9a-hjkmnp-tv-z]{22}$/;
 export const STEP_ID = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
 /** Names that a step can't have, because a reference gives them another meaning. */
 export const RESERVED_STEP_IDS: readonly string[] = ['input', 'task', 'item', 'index'];

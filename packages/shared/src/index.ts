@@ -1,4 +1,4 @@
-export { type Actor, ROLES, type Role } from './actor.ts';
+export { ACTOR_NAME, type Actor, isRole, ROLES, type Role } from './actor.ts';
 export {
   type ApprovalItem,
   approveBody,
@@ -23,6 +23,7 @@ export {
   retryBody,
   reviseBody,
 } from './api.ts';
+export { type ApiKey, apiKeySchema, createKeyBody, listKeysQuery } from './api-key.ts';
 export {
   type Condition,
   type ConditionResult,
@@ -44,6 +45,7 @@ export {
   TASK_EVENT_TYPES,
 } from './events.ts';
 export {
+  API_KEY_ID,
   DELIVERY_ID,
   newId,
   PLAN_ID,

@@ -4,6 +4,7 @@
  */
 import type {
   Actor,
+  ApiKey,
   ApprovalItem,
   ErrorCode,
   Event,
@@ -21,6 +22,7 @@ import type {
   Revision,
   RevisionContent,
   RevisionOrigin,
+  Role,
   StepError,
   Task,
   TaskError,
@@ -258,6 +260,29 @@ export interface Answers {
    * `resourceId` is the task or plan that the call is on; absent, it creates one.
    */
   findAnswer(idempotency: Idempotency, resourceId?: string): Promise<Outcome<Replay | null>>;
+}
+
+export interface NewApiKey {
+  id: string;
+  /** of its secret, hex; the secret itself is kept nowhere */
+  digest: string;
+  name: string;
+  roles: readonly Role[];
+  /** ISO 8601; null: never */
+  expiresAt: string | null;
+}
+
+/** API keys that are made and revoked while the fleet runs. */
+export interface ApiKeyStore {
+  createKey(key: NewApiKey & { actor: Pick<Actor, 'id'>; idempotency?: Idempotency | undefined }): Promise<Outcome<Accepted>>;
+  /** Revoked and expired keys can be read for 30 days more. */
+  getKey(id: string): Promise<ApiKey | null>;
+  /** With the digest of its secret, hex: for finding out who is calling, and for nothing else. */
+  findKey(id: string): Promise<{ key: ApiKey; digest: string } | null>;
+  listKeys(request: PageRequest<never>): Promise<Page<ApiKey>>;
+  /** Refused from this moment on, by every process. Revoking a key twice is revoking it once. */
+  revokeKey(id: string, input: { actor: Pick<Actor, 'id'> }): Promise<Outcome<null>>;
+  noteKeyUse(id: string): Promise<void>;
 }
 
 /** Redis could not do it: nothing was changed, or the reply was lost. Trying again is safe. */

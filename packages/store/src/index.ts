@@ -1,8 +1,10 @@
+export { keyIdOf, type NewKeySecret, newKeySecret, secretFits } from './api-key-secret.ts';
 export { BullMqMismatchError } from './bullmq-scripts.ts';
 export type { ConsumeOptions, Consumer, ConsumeStepsOptions, Lease, StepHandler, StepVerdict } from './consumers.ts';
 export {
   type Accepted,
   type Answers,
+  type ApiKeyStore,
   type AuditRecord,
   type ByHand,
   type ClaimedStep,
@@ -17,6 +19,7 @@ export {
   type Hold,
   type Idempotency,
   type Mending,
+  type NewApiKey,
   type NewPlan,
   type NewRevision,
   type Outcome,
@@ -43,6 +46,7 @@ export { type EmbeddedRedis, type EmbeddedRedisOptions, startEmbeddedRedis } fro
 export type { ShardQueue } from './open-queues.ts';
 export { type OpenStoreOptions, openStore, type Store } from './open-store.ts';
 export type { Preparation, PrepareLogger } from './prepare.ts';
+export type { RateLimit, RateLimiter, RateState } from './rate-limits.ts';
 export { checkRedis, type RedisCheck, type RedisCheckLogger, type RedisFinding } from './redis-check.ts';
 export type { RedisTarget } from './redis-clients.ts';
 export { redisFrom, type StoreSettings, storeSettings } from './settings.ts';

@@ -39,6 +39,9 @@
  *   shards                 string  w: the API at start         for good: the highest number of shards that it ever created plans in
  *   tools                  hash    w: executors at start       a contract stays until an executor announces another of its name, or loses the tool while it runs
  *   conditions             set     w: executors at start       for good: the names of conditions in code
+ *   key:<id>               hash    w: create-key, revoke-key, note-key-use   30 days longer than the API key is good for
+ *   keys                   zset    w: create-key              an entry goes when somebody lists keys after its key has gone
+ *   rate:<name>:<who>      string  w: rate-limiter-flexible   until its window of counting ends, seconds to hours
  *   webhooks               zset    w: create-, delete-webhook  an entry goes with its webhook
  *   webhook:<id>           hash    w: commands on webhooks, record-delivery   until delete-webhook; holds the secrets
  *   webhook:<id>:delivery:<id>     hash   w: commands on deliveries   until it is older than the last 1,000 that have ended, or delete-webhook
@@ -84,6 +87,9 @@ export interface Keys {
   webhook(id: string): string;
   delivery(webhookId: string, id: string): string;
   deliveries(webhookId: string, status?: string): string;
+  apiKey(id: string): string;
+  apiKeys: string;
+  rate: string;
   haltChannel: string;
 }
 
@@ -126,6 +132,9 @@ export function keysOf(prefix: string): Keys {
     webhook: (id) => `${prefix}:webhook:${id}`,
     delivery: (webhookId, id) => `${prefix}:webhook:${webhookId}:delivery:${id}`,
     deliveries: (webhookId, status) => `${prefix}:webhook:${webhookId}:deliveries${status === undefined ? '' : `:${status}`}`,
+    apiKey: (id) => `${prefix}:key:${id}`,
+    apiKeys: `${prefix}:keys`,
+    rate: `${prefix}:rate`,
     haltChannel: `${prefix}:halt`,
   };
 }

@@ -1,5 +1,6 @@
 /** Opens the plan store. */
 import type { Duty, MaintenanceJob, PlanningJob, QueueLimits, ReviewJob, WebhookJob } from '@countersign/shared';
+import { apiKeyStore } from './api-key-store.ts';
 import { shardConnection } from './connection.ts';
 import {
   type ConsumeOptions,
@@ -12,7 +13,7 @@ import {
   consumeWebhooks,
   type StepHandler,
 } from './consumers.ts';
-import type { ToolCatalogue } from './contract.ts';
+import type { ApiKeyStore, ToolCatalogue } from './contract.ts';
 import { deliveryStore } from './delivery-store.ts';
 import { hookOutbox } from './hook-outbox.ts';
 import { DEFAULT_TAG, HOME_SHARD, prefixOf } from './keys.ts';
@@ -20,6 +21,7 @@ import { connectionName } from './layout-clients.ts';
 import { openShard, type Shard } from './one-shard.ts';
 import { OpenQueues, type ShardQueue } from './open-queues.ts';
 import { type Preparing, ping, preparing } from './prepare.ts';
+import { type RateLimit, type RateLimiter, rateLimiter } from './rate-limits.ts';
 import type { RedisTarget } from './redis-clients.ts';
 import { type ShardRoutes, shardRoutes } from './shard-routes.ts';
 import { StoreSockets } from './store-sockets.ts';
@@ -42,7 +44,7 @@ export interface OpenStoreOptions {
   onError?: (error: Error) => void;
 }
 
-export interface Store extends ShardRoutes, ToolCatalogue, WebhookStore, HookOutbox, DeliveryStore, Preparing {
+export interface Store extends ShardRoutes, ToolCatalogue, ApiKeyStore, WebhookStore, HookOutbox, DeliveryStore, Preparing {
   /** Resolves when Redis answers, for each shard; else StoreUnavailableError. */
   ping(): Promise<void>;
   /** BullMQ's queues, for the dashboard: those that there always are, and those that are named (by tools); of each shard. */
@@ -59,6 +61,8 @@ export interface Store extends ShardRoutes, ToolCatalogue, WebhookStore, HookOut
   consumeReviews(handler: (job: ReviewJob) => Promise<unknown>, options: ConsumeOptions): Consumer;
   consumeSteps(handler: StepHandler, options: ConsumeStepsOptions): Consumer;
   consumeWebhooks(handler: (job: WebhookJob) => Promise<unknown>, options: ConsumeOptions): Consumer;
+  /** Counts over the whole fleet what is done under this name. */
+  rateLimiter(name: string, limit: RateLimit): RateLimiter;
   close(): Promise<void>;
 }
 
@@ -90,6 +94,7 @@ export function openStore({
   return {
     ...routes,
     ...toolCatalogue(home),
+    ...apiKeyStore(home),
     ...webhookStore(home, wants),
     ...hookOutbox(home, { connections, wants }),
     ...deliveryStore(home),
@@ -109,6 +114,7 @@ export function openStore({
     consumeReviews: (handler, options) => consumeReviews(connections, handler, options),
     consumeSteps: (handler, options) => consumeSteps(connections, handler, { ...options, store: routes }),
     consumeWebhooks: (handler, options) => consumeWebhooks(home, handler, options),
+    rateLimiter: (name, limit) => rateLimiter(home, name, limit),
     async close() {
       await queues.close();
       await sockets.close();

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '@countersign/service';
 import type { RequestHandler } from 'express';
-import type { RequestNotes } from './endpoint.ts';
+import type { RequestNotes } from './request-notes.ts';
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
 

@@ -19,6 +19,6 @@ export const rolesFor = (access: Access): readonly Role[] => ACCESS[access] ?? [
 /** The one place where it is decided whether an actor may make a call: why not, or null. */
 export function refuseActor({ id, roles }: Actor, access: Access): ProblemAnswer | null {
   if (ACCESS[access] === null || roles.some((role) => rolesFor(access).includes(role))) return null;
-  const plural = roles.length === 1 ? '' : 's';
-  return problem('forbidden', `\`${id}\` has the role${plural} ${roles.join(', ')}; this needs one of ${rolesFor(access).join(', ')}`);
+  const held = roles.length === 0 ? 'no role' : `the role${roles.length === 1 ? '' : 's'} ${roles.join(', ')}`;
+  return problem('forbidden', `\`${id}\` has ${held}; this needs one of ${rolesFor(access).join(', ')}`);
 }

@@ -1,22 +1,27 @@
 /** The API as an express application. Listening is up to server.ts. */
 import type { Logger } from '@countersign/service';
+import type { RateLimit, Store } from '@countersign/store';
 import { type AddressCheck, addressCheck } from '@countersign/tools';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import { accessLog } from './access-log.ts';
-import { identifyByKey, identifyByName } from './actors.ts';
+import { admission } from './admission.ts';
 import { problem, withHeaders } from './answer.ts';
-import type { ApiKey } from './api-keys.ts';
-import { DASHBOARD_PATH, dashboard, type Queue } from './dashboard.ts';
+import { DASHBOARD_PATH } from './dashboard.ts';
+import { dashboardRouter } from './dashboard-router.ts';
 import { docsPage } from './docs-page.ts';
-import { admit, endpoint, notesOf } from './endpoint.ts';
+import { endpoint } from './endpoint.ts';
 import { refuseForeign } from './guard.ts';
+import type { ConfiguredKey } from './identity/configured-keys.ts';
+import { identification } from './identity/identify.ts';
+import type { TokenReader } from './identity/tokens.ts';
 import { knownTools } from './known-tools.ts';
 import { MCP_PATH, mcpEndpoint } from './mcp/mcp-endpoint.ts';
 import { openapiDocument } from './openapi.ts';
 import type { ApiContext, ApiStore } from './operation.ts';
 import { OPERATIONS } from './operations.ts';
 import { faultAnswer } from './perform.ts';
-import { apiHeaders, dashboardHeaders } from './security-headers.ts';
+import { notesOf } from './request-notes.ts';
+import { apiHeaders } from './security-headers.ts';
 import { send } from './send.ts';
 import type { Templates } from './templates/load-templates.ts';
 
@@ -24,10 +29,18 @@ import type { Templates } from './templates/load-templates.ts';
 const HEARTBEAT_MS = 15_000;
 
 export interface AppOptions {
-  store: ApiStore & { queues(named?: readonly string[]): readonly Queue[] };
+  store: ApiStore & Pick<Store, 'queues' | 'rateLimiter'>;
   logger: Logger;
-  /** null: there are none, and only this machine may call */
-  keys: readonly ApiKey[] | null;
+  /** those of API_KEYS; null: access is not controlled, and only this machine may call */
+  keys: readonly ConfiguredKey[] | null;
+  /** reads the tokens of an identity provider; absent: there is none */
+  tokens?: TokenReader | null;
+  /** how often an actor may call, and an address be wrong; absent or null: as often as they like. None without access control */
+  limits?: { calls: RateLimit | null; failures: RateLimit | null };
+  /** addresses and networks whose X-Forwarded-For is believed */
+  trustedProxies?: readonly string[];
+  /** whether administrators may act on jobs on the dashboard */
+  dashboardWritable?: boolean;
   /** aborts when the process is asked to end: it is no longer ready, and event streams end */
   draining: AbortSignal;
   /** when absent there are none */
@@ -72,56 +85,47 @@ const failed: ErrorRequestHandler = (error: unknown, request, response, _next) =
 export function createApp(options: AppOptions): Express {
   const { store, logger, keys, draining, templates = new Map(), heartbeatMs = HEARTBEAT_MS } = options;
   const { isWebhookAddress = addressCheck(false) } = options;
+  const { tokens = null, limits, trustedProxies = [], dashboardWritable = false } = options;
   const document = openapiDocument(OPERATIONS);
   const context: ApiContext = {
     store,
     tools: knownTools(store),
     templates,
+    controlled: keys !== null,
     draining,
     isWebhookAddress,
     heartbeatMs,
     document: { json: document, ...docsPage(document) },
   };
-  const identify = keys === null ? identifyByName : identifyByKey(keys);
+  const limiter = (name: string, limit: RateLimit | null | undefined) =>
+    keys === null || limit == null ? null : store.rateLimiter(name, limit);
+  const identify = identification({ configured: keys, managed: store, tokens, failures: limiter('failures', limits?.failures) });
+  const admit = admission(identify, limiter('calls', limits?.calls));
 
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
   app.enable('case sensitive routing');
   app.set('query parser', 'simple');
+  app.set('trust proxy', [...trustedProxies]);
   app.use(accessLog(logger));
   app.use(apiHeaders());
   if (keys === null) app.use(refusesForeign);
 
-  for (const definition of OPERATIONS) app[definition.method](definition.path, endpoint(definition, context, identify));
+  for (const definition of OPERATIONS) app[definition.method](definition.path, endpoint(definition, context, admit));
   for (const path of new Set(OPERATIONS.map((definition) => definition.path))) {
     const methods = OPERATIONS.filter((definition) => definition.path === path).map(({ method }) => method);
     app.route(path).all(methodNotAllowed(path, methods));
   }
-  app.post(MCP_PATH, mcpEndpoint(context, identify));
+  app.post(MCP_PATH, mcpEndpoint(context, admit));
   app.route(MCP_PATH).all(methodNotAllowed(MCP_PATH, ['post']));
 
-  const admitToDashboard: RequestHandler = (request, response, next) => {
-    const notes = notesOf(response);
-    notes.route = DASHBOARD_PATH;
-    const admitted = admit('operate', identify, request);
-    if (!admitted.ok) return send(request, response, admitted.answer);
-    notes.actor = admitted.actor;
-    // The dashboard is for looking; its own commands are kept out here as well.
-    if (request.method === 'GET' || request.method === 'HEAD') return next();
-    const answer = problem('method_not_allowed', 'the dashboard only shows; act on plans through the API');
-    return send(request, response, withHeaders(answer, { Allow: 'GET, HEAD' }));
-  };
-  const board = dashboard();
-  // What the dashboard reads, it reads past the store's commands; without Redis it would answer errors of its own.
-  const showQueues: RequestHandler = async (_request, _response, next) => {
+  const queues = async () => {
     await store.ping();
     const tools = await context.tools.byName();
-    board.show(store.queues([...tools.values()].flatMap(({ queue }) => queue ?? [])));
-    next();
+    return store.queues([...tools.values()].flatMap(({ queue }) => queue ?? []));
   };
-  app.use(`${DASHBOARD_PATH}/api`, admitToDashboard, showQueues);
-  app.use(DASHBOARD_PATH, admitToDashboard, dashboardHeaders(), board.router);
+  app.use(DASHBOARD_PATH, dashboardRouter({ admit, queues, writable: dashboardWritable }));
 
   app.use(notFound);
   app.use(failed);

@@ -1,4 +1,4 @@
-/** The BullMQ dashboard, to look at: queues, jobs, and from each job to its plan. */
+/** The BullMQ dashboard: queues, jobs, and from each job to its plan. */
 import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { ExpressAdapter } from '@bull-board/express';
@@ -42,17 +42,17 @@ export interface Dashboard {
 }
 
 /** `ofShard`: the dashboard knows a queue by its name, so that those of different shards need different ones. */
-const adapterOf = (queue: Queue, ofShard: boolean): BullMQAdapter =>
+const adapterOf = (queue: Queue, { ofShard, writable }: { ofShard: boolean; writable: boolean }): BullMQAdapter =>
   new BullMQAdapter(queue, {
     ...(ofShard ? { prefix: `shard ${queue.shard}: ` } : {}),
-    readOnlyMode: true,
-    allowRetries: false,
+    readOnlyMode: !writable,
+    allowRetries: writable,
     // The adapter's type wants a link for every job; its code leaves the link out where there is none.
     externalJobUrl: (job) => jobLink(job.data) as JobLink,
   });
 
-/** A dashboard without queues. */
-export function dashboard(): Dashboard {
+/** A dashboard without queues, to look at; `writable` ones have buttons for jobs, too. */
+export function dashboard({ writable }: { writable: boolean }): Dashboard {
   const serverAdapter = new ExpressAdapter();
   serverAdapter.setBasePath(DASHBOARD_PATH);
   const board = createBullBoard({
@@ -69,7 +69,7 @@ export function dashboard(): Dashboard {
       const several = queues.some(({ shard }) => shard > 0);
       board.replaceQueues(
         queues.map((queue) => {
-          const adapter = adapters.get(queue) ?? adapterOf(queue, several);
+          const adapter = adapters.get(queue) ?? adapterOf(queue, { ofShard: several, writable });
           adapters.set(queue, adapter);
           return adapter;
         }),

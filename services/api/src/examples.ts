@@ -1,5 +1,6 @@
 /** The examples of the documentation; a test holds that each fits its schema. */
 import {
+  type ApiKey,
   type ApprovalItem,
   diffRevisions,
   type Event,
@@ -25,6 +26,18 @@ export const DIGEST = 'sha256:4f9c1d7a2b8e6035c1f2a9d4e7b6805f3c2d1e0a9b8c7d6e5f
 const CREATED = '2026-03-02T09:15:00.000Z';
 const STARTED = '2026-03-02T09:16:30.000Z';
 const OBJECTIVE = 'Count the files of this repository';
+
+export const apiKeyExample: ApiKey = {
+  id: 'key_01k5r9t8w3ajn6v5q2xkfm',
+  name: 'deploy-bot',
+  roles: ['submitter'],
+  createdAt: CREATED,
+  createdBy: 'ada',
+  expiresAt: '2026-06-01T00:00:00.000Z',
+  lastUsedAt: null,
+  revokedAt: null,
+  revokedBy: null,
+};
 
 export const draftExample: PlanDraft = {
   objective: OBJECTIVE,

@@ -1,5 +1,6 @@
 /** The OpenAPI document, made from the operations and the schemas they name. */
 import {
+  apiKeySchema,
   approvalItemSchema,
   approvalSchema,
   auditRecordSchema,
@@ -34,9 +35,11 @@ import { problem, problemDocument, statusOf } from './answer.ts';
 import { DASHBOARD_DOCUMENTED, DASHBOARD_PATH } from './dashboard.ts';
 import { MCP_DOCUMENTED, MCP_PATH } from './mcp/mcp-endpoint.ts';
 import type { DocumentedAnswer, Operation } from './operation.ts';
+import { RATE_HEADERS } from './rate-limit.ts';
 
 /** Schemas that are shown under a name of their own. */
 const NAMED: Readonly<Record<string, z.ZodType>> = {
+  ApiKey: apiKeySchema,
   ApprovalItem: approvalItemSchema,
   Approval: approvalSchema,
   AuditRecord: auditRecordSchema,
@@ -103,7 +106,7 @@ function schemaOf(schema: z.ZodType, direction: Direction, components: Component
 export const openapiPath = (path: string): string => path.replaceAll(/:([a-z]+)/gi, '{$1}');
 
 const PARAMETERS: Readonly<Record<string, { description: string; schema: object }>> = {
-  id: { description: 'the id of the task, plan or webhook', schema: { type: 'string' } },
+  id: { description: 'the id of the task, plan, webhook or key', schema: { type: 'string' } },
   stepId: { description: 'the id of the step', schema: { type: 'string', pattern: STEP_ID.source } },
   deliveryId: { description: 'the id of the delivery', schema: { type: 'string', pattern: DELIVERY_ID.source } },
   n: { description: 'the number of the revision', schema: { type: 'integer', minimum: 1 } },
@@ -146,8 +149,9 @@ function answerObject({ description, content = {}, headers = {} }: DocumentedAns
 
 /** The errors that an operation can answer with: its own, and those that any call can meet. */
 export function errorsOf({ access, errors, tag }: Operation): ErrorCode[] {
-  const store: ErrorCode[] = tag === 'service' ? [] : ['store_unavailable'];
-  const guarded: ErrorCode[] = access === 'open' ? ['forbidden'] : ['unauthenticated', 'forbidden', 'invalid_request'];
+  const store: ErrorCode[] = tag === 'service' && access === 'open' ? [] : ['store_unavailable'];
+  const guarded: ErrorCode[] =
+    access === 'open' ? ['forbidden'] : ['unauthenticated', 'forbidden', 'invalid_request', 'rate_limited', 'identity_unavailable'];
   return [...new Set<ErrorCode>([...errors, ...guarded, ...store, 'internal'])];
 }
 
@@ -203,6 +207,7 @@ function operationObject(definition: Operation, components: Components): object 
   const { id, tag, summary, access, body, answers, idempotent, possible } = definition;
   const description = [definition.description, ...(possible === undefined ? [] : [`${sentence(possible)}.`])].filter(Boolean).join(' ');
   const replayed = { 'Idempotent-Replayed': '`true` where the answer was given before' };
+  const limited = access === 'open' ? {} : RATE_HEADERS;
   return {
     operationId: id,
     tags: [tag],
@@ -221,7 +226,7 @@ function operationObject(definition: Operation, components: Components): object 
       ...Object.fromEntries(
         Object.entries(answers).map(([status, answer]) => [
           status,
-          answerObject(idempotent ? { ...answer, headers: { ...answer.headers, ...replayed } } : answer, components),
+          answerObject({ ...answer, headers: { ...answer.headers, ...(idempotent && replayed), ...limited } }, components),
         ]),
       ),
       ...errorObjects(definition, components),
@@ -252,6 +257,7 @@ export function openapiDocument(operations: readonly Operation[]): OpenapiDocume
       { name: 'approvals', description: 'What people decide: a vote is on exactly one digest.' },
       { name: 'tools', description: 'What the executors can do.' },
       { name: 'webhooks', description: 'Endpoints of other systems that are told of what happens.' },
+      { name: 'keys', description: 'Who may call: API keys, made and revoked while the API runs.' },
       { name: 'service', description: 'The API itself.' },
     ],
     paths,
@@ -269,7 +275,8 @@ export function openapiDocument(operations: readonly Operation[]): OpenapiDocume
           name: 'X-Actor',
           in: 'header',
           required: false,
-          description: 'Who is calling, where the API runs without keys; `local` when absent. With keys it is the name of the key.',
+          description:
+            'Who is calling, where the API runs without keys; `local` when absent. With keys it is the name of the key, with a token `oidc:` and a claim of it.',
           schema: { type: 'string' },
         },
         XRequestId: {
@@ -285,7 +292,8 @@ export function openapiDocument(operations: readonly Operation[]): OpenapiDocume
         apiKey: {
           type: 'http',
           scheme: 'bearer',
-          description: 'The secret of an API key. Without keys the API answers this machine only.',
+          description:
+            'The secret of an API key, or a token of the identity provider. Without access control the API answers this machine only.',
         },
       },
     },

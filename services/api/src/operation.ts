@@ -2,7 +2,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '@countersign/service';
 import type { Actor, ErrorCode, Json } from '@countersign/shared';
-import type { Answers, EventLog, Idempotency, PlanStore, Store, TaskStore, ToolCatalogue, WebhookStore } from '@countersign/store';
+import type {
+  Answers,
+  ApiKeyStore,
+  EventLog,
+  Idempotency,
+  PlanStore,
+  Store,
+  TaskStore,
+  ToolCatalogue,
+  WebhookStore,
+} from '@countersign/store';
 import type { AddressCheck } from '@countersign/tools';
 import type { z } from 'zod';
 import type { Access } from './access.ts';
@@ -11,13 +21,22 @@ import type { KnownTools } from './known-tools.ts';
 import type { Templates } from './templates/load-templates.ts';
 
 /** What the API needs of the store. */
-export type ApiStore = TaskStore & PlanStore & EventLog & ToolCatalogue & Answers & WebhookStore & Pick<Store, 'ping' | 'readiness'>;
+export type ApiStore = TaskStore &
+  PlanStore &
+  EventLog &
+  ToolCatalogue &
+  Answers &
+  ApiKeyStore &
+  WebhookStore &
+  Pick<Store, 'ping' | 'readiness'>;
 
 /** What every call can reach. */
 export interface ApiContext {
   store: ApiStore;
   tools: KnownTools;
   templates: Templates;
+  /** whether calls have to say who they are from */
+  controlled: boolean;
   /** aborts when the process is asked to end */
   draining: AbortSignal;
   /** whether webhooks may be sent to this address */
@@ -53,7 +72,7 @@ export interface Operation {
   /** with `:name` for its parameters */
   path: string;
   id: string;
-  tag: 'tasks' | 'plans' | 'approvals' | 'tools' | 'webhooks' | 'service';
+  tag: 'tasks' | 'plans' | 'approvals' | 'tools' | 'webhooks' | 'keys' | 'service';
   summary: string;
   description?: string;
   access: Access;

@@ -1,6 +1,7 @@
 /** Every endpoint of the API. The router, the access check and the documentation are made from this list. */
 import { decisionOperations } from './decision-operations.ts';
 import { eventOperations } from './event-stream.ts';
+import { keyOperations } from './key-operations.ts';
 import type { Operation } from './operation.ts';
 import { planOperations } from './plan-operations.ts';
 import { revisionOperations } from './revision-operations.ts';
@@ -17,5 +18,6 @@ export const OPERATIONS: readonly Operation[] = [
   ...stepOperations,
   ...eventOperations,
   ...webhookOperations,
+  ...keyOperations,
   ...serviceOperations,
 ];

@@ -1,7 +1,18 @@
 /** From a call, however it came, to its operation: may it be made, on which resource, with what body; then the operation itself. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '@countersign/service';
-import { type Actor, DELIVERY_ID, isObject, type Json, PLAN_ID, parseChildId, STEP_ID, TASK_ID, WEBHOOK_ID } from '@countersign/shared';
+import {
+  type Actor,
+  API_KEY_ID,
+  DELIVERY_ID,
+  isObject,
+  type Json,
+  PLAN_ID,
+  parseChildId,
+  STEP_ID,
+  TASK_ID,
+  WEBHOOK_ID,
+} from '@countersign/shared';
 import { refuseActor } from './access.ts';
 import { type Answer, type ProblemAnswer, problem } from './answer.ts';
 import type { BodyReading } from './body.ts';
@@ -34,6 +45,7 @@ function missingResource({ path }: Operation, params: Readonly<Record<string, st
   if (id !== undefined && kind === 'webhooks' && !WEBHOOK_ID.test(id)) return problem('not_found', `there is no webhook \`${shown(id)}\``);
   if (deliveryId !== undefined && !DELIVERY_ID.test(deliveryId))
     return problem('not_found', `there is no delivery \`${shown(deliveryId)}\``);
+  if (id !== undefined && kind === 'keys' && !API_KEY_ID.test(id)) return problem('not_found', `there is no API key \`${shown(id)}\``);
   if (n !== undefined && !/^[1-9]\d{0,8}$/.test(n)) return problem('not_found', `there is no revision \`${shown(n)}\``);
   if (stepId !== undefined && !STEP_ID.test(stepId)) {
     const child = parseChildId(stepId);

@@ -8,11 +8,11 @@ import { type Json, type Plan, type Problem, problemSchema, stepIdempotencyKey, 
 import { openStore, type Store } from '@countersign/store';
 import { afterEach, beforeEach, expect } from 'vitest';
 import { useTestRedis } from '../../../test/redis/test-redis.ts';
-import { parseApiKeys } from '../src/api-keys.ts';
+import type { AppOptions } from '../src/app.ts';
+import { parseApiKeys } from '../src/identity/configured-keys.ts';
 import { errorsOf } from '../src/openapi.ts';
 import { OPERATIONS } from '../src/operations.ts';
 import { type RunningApi, startApi } from '../src/server.ts';
-import type { Templates } from '../src/templates/load-templates.ts';
 
 export interface Reply<Body = never> {
   status: number;
@@ -34,6 +34,7 @@ export interface CallOptions {
 
 export interface TestApi {
   readonly url: string;
+  readonly redisUrl: string;
   readonly store: Store;
   readonly running: RunningApi;
   /** what was logged, parsed */
@@ -143,8 +144,13 @@ export const TOOLS: ToolContract[] = [
   },
 ];
 
-/** An API for each test of this file, on the Redis of the file, with tools announced. `keys` as the setting API_KEYS. */
-export function useApi(options: { keys?: string; heartbeatMs?: number; templates?: Templates } = {}): TestApi {
+/** `keys` as the setting API_KEYS; '': access is controlled, without keys of that setting. */
+export type ApiUse = { keys?: string } & Partial<
+  Pick<AppOptions, 'heartbeatMs' | 'templates' | 'tokens' | 'limits' | 'trustedProxies' | 'dashboardWritable'>
+>;
+
+/** An API for each test of this file, on the Redis of the file, with tools announced. */
+export function useApi({ keys, ...options }: ApiUse = {}): TestApi {
   const redis = useTestRedis();
   let current: { store: Store; running: RunningApi; lines: Record<string, unknown>[] } | null = null;
   const api = () => {
@@ -155,7 +161,7 @@ export function useApi(options: { keys?: string; heartbeatMs?: number; templates
     const { logger, lines } = collectingLogger();
     const store = openStore({ redis: { url: redis.url } });
     await store.announceTools(TOOLS);
-    const parsed = options.keys === undefined ? null : parseApiKeys(options.keys);
+    const parsed = keys === undefined ? null : keys === '' ? { ok: true as const, keys: [] } : parseApiKeys(keys);
     if (parsed?.ok === false) throw new Error(parsed.problems.join('\n'));
     const running = await startApi({
       store,
@@ -163,8 +169,7 @@ export function useApi(options: { keys?: string; heartbeatMs?: number; templates
       keys: parsed?.keys ?? null,
       host: '127.0.0.1',
       port: 0,
-      ...(options.heartbeatMs !== undefined && { heartbeatMs: options.heartbeatMs }),
-      ...(options.templates !== undefined && { templates: options.templates }),
+      ...options,
     });
     current = { store, running, lines };
   });
@@ -176,6 +181,9 @@ export function useApi(options: { keys?: string; heartbeatMs?: number; templates
   return {
     get url() {
       return api().running.url;
+    },
+    get redisUrl() {
+      return redis.url;
     },
     get store() {
       return api().store;

@@ -4,11 +4,11 @@ import { LIMITS } from '@countersign/shared';
 import { createMcpHandler } from '@modelcontextprotocol/server';
 import type { RequestHandler } from 'express';
 import { rolesFor } from '../access.ts';
-import type { Identify } from '../actors.ts';
+import type { Admit } from '../admission.ts';
 import { type Answer, problemDocument, statusOf } from '../answer.ts';
 import { readBody } from '../body.ts';
-import { admit, notesOf } from '../endpoint.ts';
 import type { ApiContext } from '../operation.ts';
+import { notesOf } from '../request-notes.ts';
 import { send } from '../send.ts';
 import { mcpServer } from './server.ts';
 import { sendWeb, webRequest } from './web-exchange.ts';
@@ -56,14 +56,13 @@ function baseUrl({ headers }: IncomingMessage): string {
 }
 
 /** Serves POST. The protocol's GET and DELETE are for sessions, which there are none of. */
-export function mcpEndpoint(context: ApiContext, identify: Identify): RequestHandler {
+export function mcpEndpoint(context: ApiContext, admit: Admit): RequestHandler {
   return async (request, response) => {
     const notes = notesOf(response);
     notes.route = MCP_PATH;
-    const admitted = admit('read', identify, request);
+    const admitted = await admit(request, response, { access: 'read' });
     if (!admitted.ok) return send(request, response, admitted.answer);
     const { actor } = admitted;
-    notes.actor = actor;
     const reading = await readBody(request, MESSAGE_DEPTH);
     if (!reading.ok) return send(request, response, malformed(reading.answer));
     const planUrl = (id: string): string => `${baseUrl(request)}/v1/plans/${id}?format=markdown`;

@@ -1,20 +1,16 @@
-/** API keys: `name:role+role:secret`, comma-separated. Secrets are kept as SHA-256 digests only. */
+/** The keys of the setting API_KEYS: `name:role+role:secret`, comma-separated. Secrets are kept as SHA-256 digests only. */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { type Actor, ROLES, type Role } from '@countersign/shared';
+import { ACTOR_NAME, type Actor, isRole, ROLES } from '@countersign/shared';
 
-/** What a name on events and votes may look like. */
-export const ACTOR_NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
-
-export interface ApiKey extends Actor {
+export interface ConfiguredKey extends Actor {
   digest: Buffer;
 }
 
-export type ParsedKeys = { ok: true; keys: ApiKey[] } | { ok: false; problems: string[] };
+export type ParsedKeys = { ok: true; keys: ConfiguredKey[] } | { ok: false; problems: string[] };
 
 const digestOfSecret = (secret: string): Buffer => createHash('sha256').update(secret, 'utf8').digest();
-const isRole = (word: string): word is Role => (ROLES as readonly string[]).includes(word);
 
-function parseKey(entry: string): ApiKey | string {
+function parseKey(entry: string): ConfiguredKey | string {
   const [name = '', roleText, ...rest] = entry.split(':');
   if (roleText === undefined || rest.length === 0) return 'must be `name:role+role:secret`';
   if (!ACTOR_NAME.test(name)) return `the name must be 1 to 64 letters, digits, '.', '_', '@' or '-' and start with a letter or digit`;
@@ -28,7 +24,7 @@ function parseKey(entry: string): ApiKey | string {
 
 /** Reads the setting API_KEYS. The problems name entries by position and name, never by secret. */
 export function parseApiKeys(text: string): ParsedKeys {
-  const keys: ApiKey[] = [];
+  const keys: ConfiguredKey[] = [];
   const problems: string[] = [];
   for (const [index, entry] of text.split(',').entries()) {
     const key = parseKey(entry.trim());
@@ -41,9 +37,9 @@ export function parseApiKeys(text: string): ParsedKeys {
 }
 
 /** Whose secret this is. Looks at every key, so that the time says nothing about which one came close. */
-export function findKey(keys: readonly ApiKey[], secret: string): ApiKey | null {
+export function findKey(keys: readonly ConfiguredKey[], secret: string): ConfiguredKey | null {
   const digest = digestOfSecret(secret);
-  let found: ApiKey | null = null;
+  let found: ConfiguredKey | null = null;
   for (const key of keys) if (timingSafeEqual(key.digest, digest)) found = key;
   return found;
 }

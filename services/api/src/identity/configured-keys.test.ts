@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findKey, parseApiKeys } from './api-keys.ts';
+import { findKey, parseApiKeys } from './configured-keys.ts';
 
 const problemsOf = (text: string): string[] => {
   const parsed = parseApiKeys(text);
