@@ -139,9 +139,9 @@ test('start keeps its data; SIGTERM ends the services and Redis last, with 0', a
   expect(listed.items.map(({ objective }) => objective)).toEqual(['kept']);
 });
 
-test('relative paths of settings begin where the command is run', async () => {
+test('relative paths of settings begin where the command is run, and secrets of steps go to executors alone', async () => {
   const { root, temporary } = place();
-  for (const folder of ['own-templates', 'own-tools', 'work']) mkdirSync(join(root, folder));
+  for (const folder of ['own-templates', 'own-tools', 'own-secrets', 'work']) mkdirSync(join(root, folder));
   const template = { description: 'x', parameters: { type: 'object' }, objective: 'x', steps: [{ id: 'a', tool: 'own.where' }] };
   writeFileSync(join(root, 'own-templates', 'look.json'), JSON.stringify(template));
   const tool = "export default { name: 'own.where', description: 'x', risk: 'read', inputSchema: { type: 'object' }, run: () => 'here' };";
@@ -153,10 +153,20 @@ test('relative paths of settings begin where the command is run', async () => {
     TOOLS_DIR: './own-tools',
     WORKSPACE_ROOT: 'work',
     DATA_DIR: 'data',
+    SECRETS_DIR: 'own-secrets',
+    SECRET_OF_STEPS: 'a-value-for-tools',
   };
+  writeFileSync(join(root, 'own-secrets', 'IN_A_FILE'), 'another-value');
   const stack = run(['start'], { root, temporary, env });
   await stack.says(/Logs {7}\S+/);
   expect(readdirSync(join(root, 'data')).sort()).toEqual(['logs', 'redis']);
+  const logOf = (name: string): string => readFileSync(join(root, 'data', 'logs', `${name}.log`), 'utf8');
+  expect(logOf('executor-1')).toContain('"names":["IN_A_FILE","OF_STEPS"]');
+  const isGiven = (name: string): boolean => {
+    const pid = /"pid":(\d+)/.exec(logOf(name))?.[1];
+    return readFileSync(`/proc/${pid}/environ`, 'utf8').includes('SECRET_OF_STEPS=');
+  };
+  expect(['api', 'planner', 'executor-1'].map(isGiven)).toEqual([false, false, true]);
   const names = async (path: string): Promise<string[]> => {
     const { items } = (await (await fetch(`${urlIn(stack.output.text)}${path}`)).json()) as { items: { name: string }[] };
     return items.map(({ name }) => name);

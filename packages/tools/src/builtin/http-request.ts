@@ -215,7 +215,8 @@ export function httpRequest(isAllowed: AddressCheck, workspace: Workspace): Tool
       'it is text, base64 otherwise, and `url` is the one that answered. Any status is an answer and no failure: check `status`. With `saveTo` the body goes into a file of ' +
       'the workspace, whatever the status, and the output has `file` {path, bytes, sha256} in place of `body`. Follows at most 5 redirects and drops ' +
       'credentials when one leads to another origin. Refuses private, loopback and other non-public addresses unless they are allowed by configuration, and answers over 1 MB, ' +
-      "or over 100 MB where they go into a file. POST and PATCH carry the step's idempotency key.",
+      "or over 100 MB where they go into a file. POST and PATCH carry the step's idempotency key. Credentials are the whole value of a header, as a secret: " +
+      '{"authorization": {"$secret": "NAME"}}.',
     risk: 'write',
     // Only some methods are.
     idempotent: false,

@@ -88,6 +88,7 @@ test('the environment has secrets under their prefix alone, and every one that c
     SECRET_: 'long-enough',
     SECRET_mail: 'long-enough',
     SECRET_PIN: '1234',
+    SECRET_KEY_FILE: '/run/secrets/key',
     SECRET_EMPTY: '',
     OPENAI_API_KEY: 'x',
   };
@@ -97,6 +98,7 @@ test('the environment has secrets under their prefix alone, and every one that c
     expect.stringMatching(/^SECRET_: names no secret/),
     expect.stringMatching(/^SECRET_mail: names no secret/),
     expect.stringMatching(/^SECRET_PIN: has fewer than 8/),
+    expect.stringMatching(/^SECRET_KEY_FILE: is no way .* SECRETS_DIR/),
   ]);
   expect(problems.join()).not.toContain('1234');
 });

@@ -27,6 +27,14 @@ function valueProblem(value: string): string | null {
   return null;
 }
 
+function variableProblem(name: string): string | null {
+  if (!SECRET_NAME.test(name)) return "names no secret: after SECRET_ stand at most 64 capital letters, digits and '_', a letter first";
+  // Settings are given by files in this way; here the path would be taken for the value.
+  return name.endsWith('_FILE')
+    ? 'is no way to give a secret by its file; put the file into SECRETS_DIR, under the name of the secret'
+    : null;
+}
+
 /** The values of `SECRET_<NAME>` by name, and a problem for each that can't be used. */
 export function secretsInEnvironment(env: Readonly<Record<string, string | undefined>>): {
   values: Map<string, string>;
@@ -37,9 +45,7 @@ export function secretsInEnvironment(env: Readonly<Record<string, string | undef
   for (const [variable, value] of Object.entries(env)) {
     if (!variable.startsWith(ENVIRONMENT_PREFIX) || value === undefined || value === '') continue;
     const name = variable.slice(ENVIRONMENT_PREFIX.length);
-    const problem = SECRET_NAME.test(name)
-      ? valueProblem(value)
-      : "names no secret: after SECRET_ stand at most 64 capital letters, digits and '_', a letter first";
+    const problem = variableProblem(name) ?? valueProblem(value);
     if (problem === null) values.set(name, value);
     else problems.push(`${variable}: ${problem}`);
   }
