@@ -40,6 +40,6 @@ EXPOSE 9464
 COPY --from=build /out/executor ./
 
 FROM service AS api
-ENV HOST=0.0.0.0 PORT=3000
-EXPOSE 3000
+ENV HOST=0.0.0.0 PORT=3000 HEALTH_HOST=0.0.0.0 HEALTH_PORT=9464
+EXPOSE 3000 9464
 COPY --from=build /out/api ./

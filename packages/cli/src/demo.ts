@@ -194,6 +194,7 @@ export async function demo(options: DemoOptions): Promise<number> {
       host: '127.0.0.1',
       port: 0,
       executors: EXECUTORS,
+      healthPort: null,
       logDir,
       redisDir: null,
       note: say,

@@ -31,6 +31,8 @@ export interface StackOptions {
   /** 0: a free one */
   port: number;
   executors: number;
+  /** of the planner; the executors have those that follow. 0: free ones, which their logs name; null: none has one */
+  healthPort: number | null;
   /** holds the services' logs, emptied at the start */
   logDir: string;
   /** where the embedded Redis keeps its data; null: in a temporary folder that goes with it */
@@ -41,6 +43,8 @@ export interface StackOptions {
 
 export interface Stack {
   url: string;
+  /** where planner and executors can be watched, as far as that is known */
+  health: string[];
   redisUrl: string;
   /** whether it is one that the stack runs itself */
   ownRedis: boolean;
@@ -155,6 +159,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     planner: null,
     executors: [],
   };
+  // The API shows everything on its own port. Which address the others listen on is up to HEALTH_HOST.
+  const healthPortOf = (place: number): Record<string, string> => ({
+    HEALTH_PORT: options.healthPort === null ? '' : String(options.healthPort === 0 ? 0 : options.healthPort + place),
+  });
   const launch = (name: string, main: string, extra: Record<string, string> = {}): ChildService => {
     const logFile = join(logDir, `${name}.log`);
     rmSync(logFile, { force: true });
@@ -188,9 +196,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const over = new AbortController();
   const waiting = AbortSignal.any([signal, over.signal]);
   try {
-    services.api = launch('api', mainOf('api'), { HOST: host, PORT: String(port) });
-    services.planner = launch('planner', mainOf('planner'));
-    for (let number = 1; number <= options.executors; number++) services.executors.push(launch(`executor-${number}`, mainOf('executor')));
+    services.api = launch('api', mainOf('api'), { HOST: host, PORT: String(port), HEALTH_PORT: '' });
+    services.planner = launch('planner', mainOf('planner'), healthPortOf(0));
+    for (let number = 1; number <= options.executors; number++) {
+      services.executors.push(launch(`executor-${number}`, mainOf('executor'), healthPortOf(number)));
+    }
     const ready = waitFor('the API was not ready', async () => (await fetch(`${url}/readyz`, { signal: waiting })).ok, waiting);
     await Promise.race([ready, failed]);
     await Promise.race([waitForTools(withSettings(options.env, common), waiting), failed]);
@@ -202,5 +212,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const logs = [services.api, ...services.executors.slice(0, 1)].map((service) => join(logDir, `${service?.name}.log`));
     throw new Error([reason, ...logs.map((log) => `the last lines of ${log}:\n${lastLogLines(log)}`)].join('\n'));
   }
-  return { url, redisUrl: redis.url, ownRedis: external === undefined, logDir, failed, stop };
+  const first = options.healthPort ?? 0;
+  const processes = first === 0 ? [] : [services.planner, ...services.executors];
+  const health = processes.map((_process, place) => `http://${options.env.HEALTH_HOST || '127.0.0.1'}:${first + place}`);
+  return { url, health, redisUrl: redis.url, ownRedis: external === undefined, logDir, failed, stop };
 }

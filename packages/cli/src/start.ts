@@ -1,7 +1,7 @@
 /** `npm start`: the whole stack on this machine, kept up until it is told to end. */
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { loadConfig } from '@countersign/service';
+import { healthSettings, loadConfig } from '@countersign/service';
 import { z } from 'zod';
 import type { InterruptionWatch } from './interruption.ts';
 import { keepOutOfGit, startStack } from './stack.ts';
@@ -15,6 +15,7 @@ const startConfigSchema = z.object({
     .min(0, 'must be 0 to 65535')
     .max(65_535, 'must be 0 to 65535')
     .default(3000),
+  HEALTH_PORT: healthSettings.HEALTH_PORT,
   EXECUTORS: z.coerce
     .number('must be a number of processes')
     .int('must be a whole number')
@@ -51,6 +52,7 @@ export async function start(options: StartOptions): Promise<number> {
     host: config.HOST,
     port: config.PORT,
     executors: config.EXECUTORS,
+    healthPort: config.HEALTH_PORT ?? null,
     logDir,
     redisDir: join(dataDir, 'redis'),
     note: say,
@@ -60,6 +62,7 @@ export async function start(options: StartOptions): Promise<number> {
   say(`  API        ${stack.url}`);
   say(`  Docs       ${stack.url}/docs`);
   say(`  Dashboard  ${stack.url}/admin/queues`);
+  say(`  Metrics    ${[`${stack.url}/metrics`, ...stack.health.map((url) => `${url}/metrics`)].join(', ')}`);
   say(`  Redis      ${stack.ownRedis ? `${stack.redisUrl} (data: ${join(dataDir, 'redis')})` : 'as REDIS_URL says'}`);
   say(`  Logs       ${logDir}`);
 

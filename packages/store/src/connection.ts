@@ -14,8 +14,8 @@ export interface StoreConnection {
   readonly name: string;
   /** wakes readers of streams */
   readonly tail: StreamTail;
-  /** A call of Redis; connection and capacity faults come as StoreUnavailableError, and so does a store that is not prepared. */
-  attempt<Value>(call: () => Promise<Value>): Promise<Value>;
+  /** A call of Redis; connection and capacity faults come as StoreUnavailableError, and so does a store that is not prepared. `name` is for those who watch. */
+  attempt<Value>(call: () => Promise<Value>, name?: string): Promise<Value>;
   /** A call of Redis by what prepares the store. */
   reach<Value>(call: () => Promise<Value>): Promise<Value>;
   /** Runs the Lua command of that name with the arguments that every command takes before its own. */
@@ -38,10 +38,10 @@ export function shardConnection(sockets: StoreSockets, { tag, shard }: { tag: st
     target: sockets.target,
     name: sockets.name,
     tail: sockets.tailOf(prefix),
-    attempt: (call) => sockets.attempt(call),
+    attempt: (call, name) => sockets.attempt(call, name),
     reach: (call) => sockets.reach(call),
-    run: (name, input) => sockets.attempt(() => sockets.run(name, { ...input, prefix })),
-    reachScript: (name, input) => sockets.reach(() => sockets.run(name, { ...input, prefix })),
+    run: (name, input) => sockets.attempt(() => sockets.run(name, { ...input, prefix }), name),
+    reachScript: (name, input) => sockets.reach(() => sockets.run(name, { ...input, prefix }), name),
     now: () => sockets.now(),
     subscribe: (channel, handler) => sockets.subscribe(channel, handler),
   };

@@ -51,6 +51,8 @@ export { checkRedis, type RedisCheck, type RedisCheckLogger, type RedisFinding }
 export type { RedisTarget } from './redis-clients.ts';
 export { redisFrom, type StoreSettings, storeSettings } from './settings.ts';
 export type { Completion, EarlyClaim } from './step-worker.ts';
+export type { ObservedCommand } from './store-sockets.ts';
+export type { QueueTotals, Totals, WaitingTotals } from './totals.ts';
 export type {
   Attempt,
   DeliveryStore,

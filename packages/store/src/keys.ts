@@ -28,6 +28,7 @@
  *   due                    zset    w: plan and step commands   <what>:<id> and the time at which a clock does it; until then, or until
  *                                                           the plan or step has moved on
  *   events                 stream  w: every command            capped at about 10,000 entries, by reference
+ *   totals                 hash    w: every command            for good: how many events of each type were appended, as in `events`
  *   idem:<hash>            hash    w: commands of people       24 hours; a minute for calls without an Idempotency-Key. In the home shard it may
  *                                                           instead name the shard that the call was carried out in: w: claim-call
  *   reconcile              hash    w: the reconciler           for good: where its next sweep of each index goes on
@@ -75,6 +76,7 @@ export interface Keys {
   due: string;
   idempotency(hash: string): string;
   reconcile: string;
+  totals: string;
   shards: string;
   tools: string;
   conditions: string;
@@ -121,6 +123,7 @@ export function keysOf(prefix: string): Keys {
     due: `${prefix}:due`,
     idempotency: (hash) => `${prefix}:idem:${hash}`,
     reconcile: `${prefix}:reconcile`,
+    totals: `${prefix}:totals`,
     shards: `${prefix}:shards`,
     tools: `${prefix}:tools`,
     conditions: `${prefix}:conditions`,

@@ -24,6 +24,8 @@ export class ShardQueue extends Queue {
   constructor(name: string, { redis, shard, keys }: StoreConnection) {
     super(name, { connection: redis, prefix: keys.bullPrefix });
     this.shard = shard;
+    // It passes on what its connection says, which the store tells of already; unheard, BullMQ would print it.
+    this.on('error', () => {});
   }
 }
 

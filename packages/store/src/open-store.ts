@@ -24,8 +24,9 @@ import { type Preparing, ping, preparing } from './prepare.ts';
 import { type RateLimit, type RateLimiter, rateLimiter } from './rate-limits.ts';
 import type { RedisTarget } from './redis-clients.ts';
 import { type ShardRoutes, shardRoutes } from './shard-routes.ts';
-import { StoreSockets } from './store-sockets.ts';
+import { type ObservedCommand, StoreSockets } from './store-sockets.ts';
 import { toolCatalogue } from './tool-catalogue.ts';
+import { readTotals, type Totals } from './totals.ts';
 import { wantedHooks } from './wanted-hooks.ts';
 import type { DeliveryStore, HookOutbox, WebhookStore } from './webhook-contract.ts';
 import { webhookStore } from './webhook-store.ts';
@@ -42,6 +43,8 @@ export interface OpenStoreOptions {
   commandTimeoutMs?: number;
   /** connection errors; they are mended by reconnecting */
   onError?: (error: Error) => void;
+  /** called after everything that was asked of Redis; must not throw */
+  onCommand?: (command: ObservedCommand) => void;
 }
 
 export interface Store extends ShardRoutes, ToolCatalogue, ApiKeyStore, WebhookStore, HookOutbox, DeliveryStore, Preparing {
@@ -49,6 +52,8 @@ export interface Store extends ShardRoutes, ToolCatalogue, ApiKeyStore, WebhookS
   ping(): Promise<void>;
   /** BullMQ's queues, for the dashboard: those that there always are, and those that are named (by tools); of each shard. */
   queues(named?: readonly string[]): readonly ShardQueue[];
+  /** What there is at this moment, counted; `queues` as above. Costs a few dozen small reads for each shard. */
+  readTotals(queues?: readonly string[]): Promise<Totals>;
   /**
    * What a queue lets through over the whole fleet, from now on; what is left out has no limit. Each shard gets its part:
    * a limit below the number of shards is a RangeError.
@@ -74,8 +79,9 @@ export function openStore({
   clock,
   commandTimeoutMs = 5_000,
   onError = () => {},
+  onCommand,
 }: OpenStoreOptions): Store {
-  const sockets = new StoreSockets({ redis, name: connectionName(prefixOf(tag, HOME_SHARD)), clock, commandTimeoutMs, onError });
+  const sockets = new StoreSockets({ redis, name: connectionName(prefixOf(tag, HOME_SHARD)), clock, commandTimeoutMs, onError, onCommand });
   const opened = new Map<number, Shard>();
   const shardAt = (number: number): Shard => {
     const known = opened.get(number);
@@ -107,6 +113,7 @@ export function openStore({
     },
     ping: () => ping(connections),
     queues: (named) => queues.list(named),
+    readTotals: (named) => readTotals(connections, { queues: queues.list(named), now: sockets.now() }),
     limitQueue: (queue, limits) => home.attempt(() => queues.limit(queue, limits)),
     scheduleDuty: (duty, everyMs) => home.attempt(() => queues.scheduleDuty(duty, everyMs)),
     consumeDuties: (handler, options) => consumeMaintenance(home, handler, options),

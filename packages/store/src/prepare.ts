@@ -28,7 +28,7 @@ const RETRY_MS = 200;
 
 /** Asks for each shard: on a cluster another node may be away than the one that would answer. */
 export async function ping(connections: readonly StoreConnection[]): Promise<void> {
-  await Promise.all(connections.map(({ attempt, redis, keys }) => attempt(() => redis.exists(keys.layout))));
+  await Promise.all(connections.map(({ attempt, redis, keys }) => attempt(() => redis.exists(keys.layout), 'ping')));
 }
 
 /** `connections` are those of all shards; the home shard comes first. */

@@ -15,6 +15,16 @@ export interface SocketOptions {
   /** ms that a command may take before it counts as not answered */
   commandTimeoutMs: number;
   onError: (error: Error) => void;
+  onCommand?: ((command: ObservedCommand) => void) | undefined;
+}
+
+/** How long Redis took for something that the store asked of it. */
+export interface ObservedCommand {
+  /** of the Lua command; `ping`; `plain` for whatever else is asked */
+  name: string;
+  durationMs: number;
+  /** false where Redis could not do it, or did not answer in time */
+  ok: boolean;
 }
 
 /** Whether Redis could not do it, as opposed to our having asked wrongly. */
@@ -88,19 +98,25 @@ export class StoreSockets {
   }
 
   /** A call of Redis; connection and capacity faults come as StoreUnavailableError, and so does a store that is not prepared. */
-  async attempt<Value>(call: () => Promise<Value>): Promise<Value> {
+  async attempt<Value>(call: () => Promise<Value>, name?: string): Promise<Value> {
     if (this.unprepared !== null) throw new StoreUnpreparedError(this.unprepared.reason);
-    return this.reach(call);
+    return this.reach(call, name);
   }
 
   /** A call of Redis by what prepares the store. */
-  async reach<Value>(call: () => Promise<Value>): Promise<Value> {
+  async reach<Value>(call: () => Promise<Value>, name = 'plain'): Promise<Value> {
+    const startedAt = performance.now();
+    let ok = false;
     try {
-      return await (this.redis instanceof Cluster ? this.#attemptOnCluster(call) : call());
+      const value = await (this.redis instanceof Cluster ? this.#attemptOnCluster(call) : call());
+      ok = true;
+      return value;
     } catch (error) {
       if (isUnavailable(error) || wasSentElsewhere(error))
         throw new StoreUnavailableError(`Redis could not do it: ${error.message}`, { cause: error });
       throw error;
+    } finally {
+      this.#options.onCommand?.({ name, durationMs: performance.now() - startedAt, ok });
     }
   }
 

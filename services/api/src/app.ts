@@ -1,5 +1,5 @@
 /** The API as an express application. Listening is up to server.ts. */
-import type { Logger } from '@countersign/service';
+import { type Logger, Metrics } from '@countersign/service';
 import type { RateLimit, Store } from '@countersign/store';
 import { type AddressCheck, addressCheck } from '@countersign/tools';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
@@ -16,6 +16,7 @@ import { identification } from './identity/identify.ts';
 import type { TokenReader } from './identity/tokens.ts';
 import { knownTools } from './known-tools.ts';
 import { MCP_PATH, mcpEndpoint } from './mcp/mcp-endpoint.ts';
+import { apiMeters, type WatchedStore } from './metrics.ts';
 import { openapiDocument } from './openapi.ts';
 import type { ApiContext, ApiStore } from './operation.ts';
 import { OPERATIONS } from './operations.ts';
@@ -29,7 +30,7 @@ import type { Templates } from './templates/load-templates.ts';
 const HEARTBEAT_MS = 15_000;
 
 export interface AppOptions {
-  store: ApiStore & Pick<Store, 'queues' | 'rateLimiter'>;
+  store: ApiStore & WatchedStore & Pick<Store, 'queues' | 'rateLimiter'>;
   logger: Logger;
   /** those of API_KEYS; null: access is not controlled, and only this machine may call */
   keys: readonly ConfiguredKey[] | null;
@@ -47,6 +48,8 @@ export interface AppOptions {
   templates?: Templates;
   /** which addresses webhooks may be sent to; when absent, public ones */
   isWebhookAddress?: AddressCheck;
+  /** where it adds its own; when absent they are shown without those of the process */
+  metrics?: Metrics;
   heartbeatMs?: number;
 }
 
@@ -83,15 +86,20 @@ const failed: ErrorRequestHandler = (error: unknown, request, response, _next) =
 
 /** Makes the application. Nothing of it touches the store before the first request. */
 export function createApp(options: AppOptions): Express {
-  const { store, logger, keys, draining, templates = new Map(), heartbeatMs = HEARTBEAT_MS } = options;
+  const { store, logger, keys, draining, templates = new Map(), metrics = new Metrics(), heartbeatMs = HEARTBEAT_MS } = options;
   const { isWebhookAddress = addressCheck(false) } = options;
   const { tokens = null, limits, trustedProxies = [], dashboardWritable = false } = options;
   const document = openapiDocument(OPERATIONS);
+  const tools = knownTools(store);
+  const namedQueues = async (): Promise<string[]> => [...(await tools.byName()).values()].flatMap(({ queue }) => queue ?? []);
+  const meters = apiMeters(metrics, { store, queues: namedQueues });
   const context: ApiContext = {
     store,
-    tools: knownTools(store),
+    tools,
     templates,
     controlled: keys !== null,
+    metrics,
+    meters,
     draining,
     isWebhookAddress,
     heartbeatMs,
@@ -108,7 +116,7 @@ export function createApp(options: AppOptions): Express {
   app.enable('case sensitive routing');
   app.set('query parser', 'simple');
   app.set('trust proxy', [...trustedProxies]);
-  app.use(accessLog(logger));
+  app.use(accessLog(logger, meters));
   app.use(apiHeaders());
   if (keys === null) app.use(refusesForeign);
 
@@ -122,8 +130,7 @@ export function createApp(options: AppOptions): Express {
 
   const queues = async () => {
     await store.ping();
-    const tools = await context.tools.byName();
-    return store.queues([...tools.values()].flatMap(({ queue }) => queue ?? []));
+    return store.queues(await namedQueues());
   };
   app.use(DASHBOARD_PATH, dashboardRouter({ admit, queues, writable: dashboardWritable }));
 

@@ -1,4 +1,5 @@
 /** The settings of the API. */
+import { healthSettings } from '@countersign/service';
 import { storeSettings } from '@countersign/store';
 import { privateNetworks } from '@countersign/tools';
 import { z } from 'zod';
@@ -9,6 +10,7 @@ export const apiConfigSchema = z
   .object({
     ...storeSettings,
     ...identitySettings,
+    ...healthSettings,
     PORT: z.coerce
       .number('must be a port number; 0 picks a free one')
       .int('must be a whole port number')

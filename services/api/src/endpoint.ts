@@ -8,6 +8,7 @@ import type { ApiContext, Operation } from './operation.ts';
 import { perform } from './perform.ts';
 import { notesOf } from './request-notes.ts';
 import { send } from './send.ts';
+import { subjectOf } from './subject.ts';
 
 const NOBODY: Actor = { id: 'anonymous', roles: [] };
 
@@ -22,9 +23,11 @@ export function endpoint(definition: Operation, context: ApiContext, admit: Admi
     notes.route = definition.path;
     const admitted: Identification = access === 'open' ? { ok: true, actor: NOBODY } : await admit(request, response, { access });
     if (!admitted.ok) return send(request, response, admitted.answer);
+    const params = paramsOf(request);
+    notes.ids = subjectOf(definition, params, null);
     const answer = await perform(definition, context, {
       actor: admitted.actor,
-      params: paramsOf(request),
+      params,
       query: request.query,
       readBody: () => readBody(request),
       idempotencyKey: request.headers['idempotency-key'],
@@ -32,6 +35,7 @@ export function endpoint(definition: Operation, context: ApiContext, admit: Admi
       request,
       response,
     });
+    notes.ids = subjectOf(definition, params, answer);
     send(request, response, answer);
   };
 }

@@ -9,6 +9,7 @@ import { noPlan } from './plan-answers.ts';
 
 /** Milliseconds that a client waits before it connects again. */
 const RECONNECT_MS = 1_000;
+export const EVENTS_PATH = '/v1/plans/:id/events';
 /** The id of an entry of a Redis stream. */
 export const EVENT_ID = /^\d{1,20}(-\d{1,20})?$/;
 
@@ -51,6 +52,7 @@ async function stream(call: Call, after: string): Promise<Answer> {
   response.once('close', stop);
   context.draining.addEventListener('abort', stop, { once: true });
   if (context.draining.aborted) stop();
+  const closed = context.meters.streamOpened();
   const heartbeat = setInterval(() => {
     // A client that doesn't read gets no heartbeats piled up for it.
     if (!response.writableNeedDrain) response.write(': still here\n\n');
@@ -62,6 +64,7 @@ async function stream(call: Call, after: string): Promise<Answer> {
     if (!over.signal.aborted) log.warn({ err: error }, 'an event stream broke off');
   } finally {
     clearInterval(heartbeat);
+    closed();
     context.draining.removeEventListener('abort', stop);
     stop();
   }
@@ -93,7 +96,7 @@ async function readEvents(call: Call<{ lastEventId?: string | undefined }>): Pro
 export const eventOperations: readonly Operation[] = [
   operation({
     method: 'get',
-    path: '/v1/plans/:id/events',
+    path: EVENTS_PATH,
     id: 'followPlan',
     tag: 'plans',
     summary: 'Follow a plan’s events',

@@ -1,6 +1,7 @@
 /** What the fleet has announced, remembered for a moment: every validation asks for all of it. */
 import type { ToolContract, ValidationContext } from '@countersign/shared';
 import type { ToolCatalogue } from '@countersign/store';
+import { remembering } from './remembering.ts';
 
 const REMEMBERED_MS = 1_000;
 
@@ -10,28 +11,13 @@ export interface KnownTools {
   validation(): Promise<ValidationContext>;
 }
 
-/** Reads at most once in `REMEMBERED_MS`, however many ask. */
-function remembering<Value>(read: () => Promise<Value>, now: () => number): () => Promise<Value> {
-  let remembered: { value: Promise<Value>; until: number } | null = null;
-  return () => {
-    if (remembered !== null && now() < remembered.until) return remembered.value;
-    const value = read();
-    const entry = { value, until: now() + REMEMBERED_MS };
-    remembered = entry;
-    value.catch(() => {
-      // A failure is not an answer to remember.
-      if (remembered === entry) remembered = null;
-    });
-    return value;
-  };
-}
-
 export function knownTools(
   catalogue: Pick<ToolCatalogue, 'listTools' | 'listConditions'>,
   now: () => number = () => performance.now(),
 ): KnownTools {
-  const byName = remembering(async () => new Map((await catalogue.listTools()).map((contract) => [contract.name, contract])), now);
-  const conditions = remembering(async () => new Set(await catalogue.listConditions()), now);
+  const options = { forMs: REMEMBERED_MS, now };
+  const byName = remembering(async () => new Map((await catalogue.listTools()).map((contract) => [contract.name, contract])), options);
+  const conditions = remembering(async () => new Set(await catalogue.listConditions()), options);
   return {
     byName,
     async validation() {

@@ -1,6 +1,6 @@
 /** What an endpoint is: one entry holds its path, who may call it, what it takes and answers, and what it does. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Logger } from '@countersign/service';
+import type { Logger, Metrics } from '@countersign/service';
 import type { Actor, ErrorCode, Json } from '@countersign/shared';
 import type {
   Answers,
@@ -18,6 +18,7 @@ import type { z } from 'zod';
 import type { Access } from './access.ts';
 import type { Answer } from './answer.ts';
 import type { KnownTools } from './known-tools.ts';
+import type { ApiMeters } from './metrics.ts';
 import type { Templates } from './templates/load-templates.ts';
 
 /** What the API needs of the store. */
@@ -37,6 +38,8 @@ export interface ApiContext {
   templates: Templates;
   /** whether calls have to say who they are from */
   controlled: boolean;
+  metrics: Pick<Metrics, 'contentType' | 'text'>;
+  meters: ApiMeters;
   /** aborts when the process is asked to end */
   draining: AbortSignal;
   /** whether webhooks may be sent to this address */

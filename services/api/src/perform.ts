@@ -1,6 +1,6 @@
 /** From a call, however it came, to its operation: may it be made, on which resource, with what body; then the operation itself. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Logger } from '@countersign/service';
+import { type Logger, logIds } from '@countersign/service';
 import {
   type Actor,
   API_KEY_ID,
@@ -14,12 +14,13 @@ import {
   WEBHOOK_ID,
 } from '@countersign/shared';
 import { refuseActor } from './access.ts';
-import { type Answer, type ProblemAnswer, problem } from './answer.ts';
+import { type Answer, type ProblemAnswer, problem, type Resource } from './answer.ts';
 import type { BodyReading } from './body.ts';
 import { answerGiven, readIdempotency } from './idempotency.ts';
 import { issuesOf, summaryOf } from './issues.ts';
 import type { ApiContext, Operation } from './operation.ts';
 import { isStoreFailure, storeUnavailable } from './refusals.ts';
+import { subjectOf } from './subject.ts';
 
 /** A call of an operation, as it came. */
 export interface Invocation {
@@ -122,11 +123,31 @@ export function faultAnswer(error: unknown, log: Logger): ProblemAnswer {
   return problem('internal', 'something went wrong here; the header X-Request-Id of this answer finds it in the log');
 }
 
+/** What somebody asked to be changed, and what came of it: who decided what on which digest can be read from the log alone. */
+function logChange(definition: Operation, { actor, params, log }: Invocation, answer: Answer): void {
+  const { id: operation, access } = definition;
+  if (access === 'open' || access === 'read') return;
+  const line = { operation, ...logIds({ actor: actor.id, ...subjectOf(definition, params, answer) }) };
+  if (answer.kind === 'problem') {
+    log.info({ ...line, code: answer.code }, 'refused');
+    return;
+  }
+  const isRepeated = answer.kind === 'json' && answer.headers?.['Idempotent-Replayed'] === 'true';
+  const { plan, task }: Resource = answer.kind === 'json' ? (answer.body as Resource) : {};
+  const became = plan ?? task;
+  const outcome = { ...(became && { became: became.status }), ...(plan && { revision: plan.revision, digest: plan.digest }) };
+  log.info({ ...line, ...outcome }, isRepeated ? 'done before' : 'done');
+}
+
 /** Answers a call of an operation; faults, too, are answers. */
 export async function perform(definition: Operation, context: ApiContext, invocation: Invocation): Promise<Answer> {
+  const about = logIds({ actor: invocation.actor.id, ...subjectOf(definition, invocation.params, null) });
+  const log = invocation.log.child(about);
   try {
-    return withWhatIsPossible(await run(definition, context, invocation), definition);
+    const answer = withWhatIsPossible(await run(definition, context, { ...invocation, log }), definition);
+    logChange(definition, invocation, answer);
+    return answer;
   } catch (error) {
-    return faultAnswer(error, invocation.log);
+    return faultAnswer(error, log);
   }
 }

@@ -1,5 +1,5 @@
 /** What a request gathers on its way; the access log reads it. */
-import type { Logger } from '@countersign/service';
+import type { Logger, LogIds } from '@countersign/service';
 import type { Actor } from '@countersign/shared';
 import type { Response } from 'express';
 
@@ -7,6 +7,8 @@ export interface RequestNotes {
   log: Logger;
   actor?: Actor;
   route?: string;
+  /** what it was about */
+  ids?: LogIds;
   /** the MCP tools that it called */
   tools?: string[];
 }

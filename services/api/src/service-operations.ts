@@ -65,6 +65,23 @@ export const serviceOperations: readonly Operation[] = [
   }),
   operation({
     method: 'get',
+    path: '/metrics',
+    id: 'metrics',
+    tag: 'service',
+    summary: 'What this process counts and measures, and what there is in the store, for Prometheus',
+    description: 'The text format of Prometheus. While Redis is away it answers all the same, with `countersign_store_up 0`.',
+    access: 'read',
+    answers: {
+      200: {
+        description: 'The metrics.',
+        content: { 'text/plain': { schema: z.string(), example: '# TYPE countersign_store_up gauge\ncountersign_store_up 1\n' } },
+      },
+    },
+    errors: [],
+    handle: async ({ context: { metrics } }) => ({ kind: 'text', status: 200, type: metrics.contentType, text: await metrics.text() }),
+  }),
+  operation({
+    method: 'get',
     path: '/openapi.json',
     id: 'openapi',
     tag: 'service',

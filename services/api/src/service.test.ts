@@ -58,7 +58,6 @@ describe('every answer', () => {
     '/nowhere',
     '/V1/plans',
     '/v1',
-    '/metrics',
     '/v1/plans/pln_0000000000000000000000/undo',
     '/v1/plans/pln_0000000000000000000000/steps/a/pause',
     '//v1/plans',

@@ -1,5 +1,5 @@
 /** The API as a service: its settings, its start and its end. */
-import { ConfigError, type Logger, type ServiceDefinition } from '@countersign/service';
+import { ConfigError, type Health, type Logger, Metrics, openHealth, type ServiceDefinition, storeMeters } from '@countersign/service';
 import { openStore, redisFrom } from '@countersign/store';
 import { addressCheck } from '@countersign/tools';
 import { type ApiConfig, apiConfigSchema } from './config.ts';
@@ -44,11 +44,16 @@ export const apiService: ServiceDefinition<ApiConfig> = {
     } = config;
     const templates: Templates = TEMPLATES_DIR === undefined ? new Map() : await loadTemplates(TEMPLATES_DIR);
     if (templates.size > 0) logger.info({ templates: [...templates.keys()] }, 'templates loaded');
+    const metrics = new Metrics();
+    metrics.watchProcess();
+    const { onCommand, watch } = storeMeters(metrics);
     const store = openStore({
       redis: redisFrom(config),
       shards: config.SHARDS,
+      onCommand,
       onError: (error) => logger.warn({ err: error }, 'the connection to Redis has a problem'),
     });
+    watch(store);
     const keys = isControlled(config) ? (API_KEYS ?? []) : null;
     const settings = tokenSettings(config);
     const tokens = settings === null ? null : tokenReader(settings);
@@ -56,8 +61,10 @@ export const apiService: ServiceDefinition<ApiConfig> = {
     // Not waited for: keys work without the identity provider, and it may come up later.
     tokens?.prepare().catch((error: unknown) => logger.warn({ err: error }, 'the keys of the identity provider cannot be read'));
     let api: RunningApi | null = null;
+    let health: Health | null = null;
     const close = async (): Promise<void> => {
       await api?.close();
+      await health?.close();
       await store.close();
     };
     try {
@@ -66,7 +73,7 @@ export const apiService: ServiceDefinition<ApiConfig> = {
       // It is waited for below; until then its failure is nobody's.
       preparing.catch(() => {});
       api = await startApi({
-        ...{ store, logger, keys, tokens, templates, host: HOST, port: PORT },
+        ...{ store, logger, keys, tokens, templates, metrics, host: HOST, port: PORT },
         limits: { calls: RATE_LIMIT, failures: AUTH_FAILURES },
         trustedProxies: TRUSTED_PROXIES ?? [],
         dashboardWritable: DASHBOARD_WRITABLE,
@@ -74,8 +81,10 @@ export const apiService: ServiceDefinition<ApiConfig> = {
         shutdownDelayMs: SHUTDOWN_DELAY_MS,
       });
       logger.info({ url: api.url, docs: `${api.url}/docs`, dashboard: `${api.url}/admin/queues` }, 'listening');
+      health = await openHealth(config, { metrics, logger, draining: signal, store });
       const prepared = await preparing;
       if (!prepared.ok) throw new ConfigError(prepared.problems);
+      health.started();
       return { close };
     } catch (error) {
       await close();

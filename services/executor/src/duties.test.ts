@@ -1,3 +1,4 @@
+import { Metrics } from '@countersign/service';
 import { digestOf, MAINTENANCE_QUEUE, type PlanDraft, STEPS_QUEUE, type StepDraft, stepJobId, validatePlan } from '@countersign/shared';
 import { type Mending, openStore, type Store } from '@countersign/store';
 import { defineTool } from '@countersign/tools';
@@ -6,8 +7,11 @@ import { z } from 'zod';
 import { send, useTestRedis } from '../../../test/redis/test-redis.ts';
 import { startDuties } from './duties.ts';
 import { startExecutor } from './executor.ts';
+import { executorMeters } from './metrics.ts';
 
 const redis = useTestRedis();
+const metrics = new Metrics();
+const meters = executorMeters(metrics);
 /** What a test has no need of. */
 const HOUR_MS = 3_600_000;
 const echo = defineTool({
@@ -65,7 +69,7 @@ test('a fleet looks on its own: a plan that lost its job is mended once, with a 
   await (await queueNamed(STEPS_QUEUE).getJob(stepJobId(planId, 'a', 1)))?.remove();
   const { lines, logger } = collectingLogger();
   for (let i = 0; i < 3; i++) {
-    const duties = await startDuties({ store, logger, everyMs: { reconcile: 100, clock: HOUR_MS, webhooks: HOUR_MS } });
+    const duties = await startDuties({ store, logger, meters, everyMs: { reconcile: 100, clock: HOUR_MS, webhooks: HOUR_MS } });
     cleanUps.push(() => duties.close());
   }
   await startWorking();
@@ -73,13 +77,13 @@ test('a fleet looks on its own: a plan that lost its job is mended once, with a 
   expect(lines).toEqual([
     {
       planId,
-      taskId: null,
       stepId: 'a',
       what: 'step_queued',
       why: 'job_missing',
       message: 'step queued again: its job is gone',
     },
   ]);
+  expect(await metrics.text()).toContain('countersign_reconciler_mendings_total{what="step_queued",why="job_missing"} 1\n');
 });
 
 test('each duty has one schedule, however many executors lay it down, and it comes back when its queue was lost', async () => {
@@ -100,7 +104,7 @@ test('a tick that fails is told of, and a later one does its work', async () => 
   const planId = await startPlan([{ id: 'a', tool: 'test.echo', input: {} }]);
   await send(redis.url, 'SET {cs0}:reconcile broken');
   const { lines, logger } = collectingLogger();
-  const duties = await startDuties({ store, logger, everyMs: { reconcile: 100, clock: HOUR_MS, webhooks: HOUR_MS } });
+  const duties = await startDuties({ store, logger, meters, everyMs: { reconcile: 100, clock: HOUR_MS, webhooks: HOUR_MS } });
   cleanUps.push(() => duties.close());
   await expect.poll(() => lines.length, { timeout: 20_000 }).toBeGreaterThan(1);
   expect(lines[0]).toEqual({
@@ -137,12 +141,12 @@ test('the clock does what has become due, with a line for each', async () => {
   const unanswered = await startPlan([{ ...steps[0], id: 'ask', tool: 'test.echo', approval: {} }], { approvalTimeoutMs: 1 });
   const inTime = await startPlan(steps, { approvalTimeoutMs: HOUR_MS }, 1);
   const { lines, infos, logger } = collectingLogger();
-  const duties = await startDuties({ store, logger, everyMs: { reconcile: HOUR_MS, clock: 50, webhooks: HOUR_MS } });
+  const duties = await startDuties({ store, logger, meters, everyMs: { reconcile: HOUR_MS, clock: 50, webhooks: HOUR_MS } });
   cleanUps.push(() => duties.close());
   await expect.poll(() => infos.length, { timeout: 20_000 }).toBe(2);
   expect(infos).toEqual(
     expect.arrayContaining([
-      { planId: late, stepId: null, what: 'plan_expired', message: 'plan expired: it was not approved in time' },
+      { planId: late, what: 'plan_expired', message: 'plan expired: it was not approved in time' },
       { planId: unanswered, stepId: 'ask', what: 'gate_expired', message: 'step failed: it was not approved in time' },
     ]),
   );

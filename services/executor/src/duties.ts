@@ -1,12 +1,15 @@
 /** Duties that a clock drives. Each has one schedule for the whole fleet, and any one executor takes each of its ticks. */
+import { logIds } from '@countersign/service';
 import { DUTIES, type Duty } from '@countersign/shared';
 import type { Consumer, Due, Mending, Store } from '@countersign/store';
+import type { ExecutorMeters } from './metrics.ts';
 import type { StepLogger } from './step-log.ts';
 import { type TellingStore, tellWebhooks } from './webhooks/tell-webhooks.ts';
 
 export interface DutyOptions {
   store: Pick<Store, 'scheduleDuty' | 'consumeDuties' | 'reconcile' | 'runDue' | 'mendDeliveries'> & TellingStore;
   logger: StepLogger;
+  meters: Pick<ExecutorMeters, 'mended' | 'wasDue' | 'dutyRun' | 'hooksLost'>;
   /** what links in webhooks begin with */
   publicUrl?: string | undefined;
   /** ms between two ticks */
@@ -45,13 +48,22 @@ const WAS_DUE: Record<Due['what'], string> = {
   gate_expired: 'step failed: it was not approved in time',
 };
 
-async function runDue({ store, logger }: Pick<DutyOptions, 'store' | 'logger'>): Promise<void> {
-  for await (const { what, ...ids } of store.runDue()) logger.info({ ...ids, what }, WAS_DUE[what]);
+async function runDue({ store, logger, meters }: DutyOptions): Promise<void> {
+  for await (const { what, ...ids } of store.runDue()) {
+    meters.wasDue({ what });
+    logger.info({ ...logIds(ids), what }, WAS_DUE[what]);
+  }
 }
 
-async function reconcile({ store, logger }: Pick<DutyOptions, 'store' | 'logger'>): Promise<void> {
-  for await (const { what, why, ...ids } of store.reconcile()) logger.warn({ ...ids, what, why }, `${WHAT[what]}: ${WHY[why]}`);
-  for await (const mended of store.mendDeliveries()) logger.warn(mended, 'delivery to a webhook queued again: its job was lost');
+async function reconcile({ store, logger, meters }: DutyOptions): Promise<void> {
+  for await (const { what, why, ...ids } of store.reconcile()) {
+    meters.mended({ what, why });
+    logger.warn({ ...logIds(ids), what, why }, `${WHAT[what]}: ${WHY[why]}`);
+  }
+  for await (const mended of store.mendDeliveries()) {
+    meters.mended({ what: 'delivery_queued', why: 'job_missing' });
+    logger.warn(mended, 'delivery to a webhook queued again: its job was lost');
+  }
 }
 
 /** Does nothing while the one before is still under way: it does what has come meanwhile, too. */
@@ -68,11 +80,11 @@ function onceAtATime(duty: () => Promise<void>): () => Promise<void> {
 
 /** Lays down the schedules and takes ticks until it is closed; a tick in hand is finished first. */
 export async function startDuties(options: DutyOptions): Promise<Consumer> {
-  const { store, logger, everyMs, publicUrl = '' } = options;
+  const { store, logger, meters, everyMs, publicUrl = '' } = options;
   const duties: Record<Duty, () => Promise<void>> = {
     reconcile: () => reconcile(options),
     clock: () => runDue(options),
-    webhooks: onceAtATime(() => tellWebhooks({ store, logger, publicUrl })),
+    webhooks: onceAtATime(() => tellWebhooks({ store, logger, meters, publicUrl })),
   };
   const schedule = async (): Promise<void> => {
     for (const duty of DUTIES) await store.scheduleDuty(duty, everyMs[duty]);
@@ -89,7 +101,9 @@ export async function startDuties(options: DutyOptions): Promise<Consumer> {
         const run = duties[duty] as (() => Promise<void>) | undefined;
         if (run === undefined) throw new Error(`this executor has no duty ${duty}; it has ${DUTIES.join(', ')}`);
         await run();
+        meters.dutyRun(duty, 'finished');
       } catch (error) {
+        meters.dutyRun(duty, 'failed');
         logger.warn({ duty, error: (error as Error).message }, 'a duty was not finished: its next tick goes on');
         throw error;
       }

@@ -1,8 +1,10 @@
 /** An executor: takes step jobs, runs them, aborts what was stopped, and lets go in good order. */
+import { Metrics } from '@countersign/service';
 import { canonicalJson, type QueueLimits, STEPS_QUEUE, signedContract } from '@countersign/shared';
 import type { Consumer, Store } from '@countersign/store';
 import type { Toolbox } from '@countersign/tools';
 import { announceTools } from './announce-tools.ts';
+import { type ExecutorMeters, executorMeters } from './metrics.ts';
 import { type Persistence, persist, waitMs } from './persist.ts';
 import { revisionCache } from './revision-cache.ts';
 import { type RunStepScope, runStep } from './run-step.ts';
@@ -14,6 +16,8 @@ export interface ExecutorOptions {
   store: Store;
   toolbox: Toolbox;
   logger: StepLogger;
+  /** when absent nobody is shown what it counts */
+  meters?: ExecutorMeters;
   name: string;
   /** steps at the same time, of each queue */
   concurrency: number;
@@ -40,6 +44,7 @@ export async function startExecutor({
   store,
   toolbox,
   logger,
+  meters = executorMeters(new Metrics()),
   name,
   concurrency,
   queues,
@@ -73,6 +78,7 @@ export async function startExecutor({
     loadRevision: revisionCache(store),
     inHand,
     logger,
+    meters,
     executor: name,
     persistence,
     secrets,

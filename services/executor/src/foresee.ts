@@ -35,7 +35,8 @@ async function answerOf<Value>(call: (ctx: ReviewContext) => Promise<Value>, for
     const ctx: ReviewContext = { signal: controller.signal, planId, stepId, logger: toolLogger(log) };
     return await Promise.race([call(ctx), tooLate]);
   } catch (error) {
-    log('debug', 'the tool did not say what the step will do', { error: error instanceof Error ? error.message : String(error) });
+    // What it threw may quote the step's input.
+    log('debug', 'the tool did not say what the step will do', { error: error instanceof Error ? error.name : typeof error });
     return undefined;
   } finally {
     clearTimeout(timer);

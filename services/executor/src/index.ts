@@ -1,1 +1,2 @@
 export { type Executor, type ExecutorOptions, startExecutor } from './executor.ts';
+export { EXECUTOR_METRICS } from './metrics.ts';

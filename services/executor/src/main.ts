@@ -1,11 +1,12 @@
 /** The executor as a process. */
 import { modelFrom } from '@countersign/llm';
-import { ConfigError, runService } from '@countersign/service';
+import { ConfigError, Metrics, openHealth, runService, storeMeters } from '@countersign/service';
 import { openStore, redisFrom } from '@countersign/store';
 import { addressCheck, guardedPost, loadMcpConfig, loadTools, type Toolbox } from '@countersign/tools';
 import { type Config, configSchema } from './config.ts';
 import { startDuties } from './duties.ts';
 import { startExecutor } from './executor.ts';
+import { executorMeters } from './metrics.ts';
 import { startReviews } from './review.ts';
 import { executorSecrets, NO_SECRETS, type Secrets } from './secrets/give-secrets.ts';
 import { ENVIRONMENT_PREFIX, folderProblem, secretSource, secretsInEnvironment } from './secrets/secret-source.ts';
@@ -45,7 +46,13 @@ await runService({
     logger.info({ names: await secrets.names() }, 'secrets that steps may ask for');
     let toolbox: Toolbox | null = null;
     const onError = (error: Error): void => logger.warn({ error: error.message }, 'Redis connection');
-    const store = openStore({ redis: redisFrom(config), shards: config.SHARDS, onError });
+    const metrics = new Metrics();
+    metrics.watchProcess();
+    const meters = executorMeters(metrics);
+    const { onCommand, watch } = storeMeters(metrics);
+    const store = openStore({ redis: redisFrom(config), shards: config.SHARDS, onError, onCommand });
+    watch(store);
+    const health = await openHealth(config, { metrics, logger, draining: signal, store });
     try {
       const prepared = await store.prepare(logger, signal);
       if (!prepared.ok) throw new ConfigError(prepared.problems);
@@ -65,6 +72,7 @@ await runService({
         store,
         toolbox,
         logger,
+        meters,
         name: config.EXECUTOR_NAME,
         concurrency: config.EXECUTOR_CONCURRENCY,
         queues: config.EXECUTOR_QUEUES,
@@ -75,26 +83,31 @@ await runService({
       const duties = await startDuties({
         store,
         logger,
+        meters,
         everyMs: { reconcile: config.RECONCILE_EVERY_MS, clock: config.CLOCK_EVERY_MS, webhooks: config.WEBHOOKS_EVERY_MS },
         publicUrl: config.PUBLIC_URL,
       });
       const deliveries = startDeliveries({
         store,
         logger,
+        meters,
         post: guardedPost(addressCheck(config.WEBHOOK_ALLOW_PRIVATE)),
         concurrency: config.WEBHOOKS_CONCURRENCY,
         retry: { attempts: config.WEBHOOK_ATTEMPTS, backoffMs: config.WEBHOOK_BACKOFF_MS },
       });
-      const reviews = startReviews({ store, tools: toolbox.tools, logger, secrets });
+      const reviews = startReviews({ store, tools: toolbox.tools, logger, meters, secrets });
+      health.started();
       return {
         async close() {
           await Promise.all([executor.close(), duties.close(), reviews.close(), deliveries.close()]);
           await closeToolbox?.();
+          await health.close();
           await store.close();
         },
       };
     } catch (error) {
       await toolbox?.close?.();
+      await health.close();
       await store.close();
       throw error;
     }

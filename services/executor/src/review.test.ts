@@ -1,9 +1,11 @@
+import { Metrics } from '@countersign/service';
 import { digestOf, type Plan, type PlanDraft, type StepDraft, validatePlan } from '@countersign/shared';
 import { openStore, type Store } from '@countersign/store';
 import { defineTool, type ReviewContext, type Tool } from '@countersign/tools';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { useTestRedis } from '../../../test/redis/test-redis.ts';
+import { executorMeters } from './metrics.ts';
 import { type ReviewOptions, startReviews } from './review.ts';
 import { executorSecrets, NO_SECRETS } from './secrets/give-secrets.ts';
 import { secretSource } from './secrets/secret-source.ts';
@@ -11,6 +13,8 @@ import { secretSource } from './secrets/secret-source.ts';
 const redis = useTestRedis();
 const ANN = { id: 'ann', roles: ['admin' as const] };
 
+const metrics = new Metrics();
+const meters = executorMeters(metrics);
 /** Calls of run: there must be none. */
 let runs: number;
 /** The steps whose words were asked for, in that order. */
@@ -71,7 +75,7 @@ afterEach(async () => {
 const log = (fields: object, message: string): void => void lines.push({ ...fields, message });
 function review(tools: readonly Tool[] = told, limits: ReviewOptions['limits'] = {}, secrets = NO_SECRETS): { close(): Promise<void> } {
   const logger = { debug: log, info: log, warn: log, error: log };
-  const reviews = startReviews({ store, tools: toolbox(...tools), logger, limits, secrets });
+  const reviews = startReviews({ store, tools: toolbox(...tools), logger, meters, limits, secrets });
   cleanUps.push(() => reviews.close());
   return reviews;
 }
@@ -222,8 +226,9 @@ describe('whatever a tool does', () => {
     await reviewed(planId);
     expect(lines).toContainEqual({
       planId,
+      revision: 1,
       stepId: 'bad',
-      error: 'no words',
+      error: 'Error',
       message: 'the tool did not say what the step will do',
     });
   });

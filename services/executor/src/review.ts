@@ -2,9 +2,11 @@
  * Looks at what the steps of a revision will do, for the people who are to approve it. Tools are asked what they say of
  * their calls; nothing is run. It is advice: approval does not wait for it, and it is no part of what is signed.
  */
+import { logIds } from '@countersign/service';
 import { canonicalJson, type PlanContent, type PlanStatus, type ReviewJob, signedContract, signedInput } from '@countersign/shared';
 import type { Consumer, PlanReview, Store } from '@countersign/store';
 import type { Tool } from '@countersign/tools';
+import type { ExecutorMeters } from './metrics.ts';
 import { REVIEW_LIMITS, type ReviewLimits, reviewSteps, type StepToReview } from './review-steps.ts';
 import { NO_SECRETS, type Secrets } from './secrets/give-secrets.ts';
 import type { StepLogger } from './step-log.ts';
@@ -13,12 +15,13 @@ export interface ReviewOptions {
   store: Pick<Store, 'getPlan' | 'getRevision' | 'recordReview' | 'consumeReviews'>;
   tools: ReadonlyMap<string, Tool>;
   logger: StepLogger;
+  meters: Pick<ExecutorMeters, 'reviewed'>;
   limits?: Partial<ReviewLimits>;
   /** absent: there are none */
   secrets?: Secrets;
 }
 
-interface ReviewerScope extends Omit<ReviewOptions, 'limits' | 'secrets'> {
+interface ReviewerScope extends Omit<ReviewOptions, 'limits' | 'meters' | 'secrets'> {
   limits: ReviewLimits;
   secrets: Secrets;
   /** aborts when the executor closes */
@@ -70,10 +73,14 @@ async function reviewRevision({ planId, revision }: ReviewJob, scope: ReviewerSc
     log:
       (stepId) =>
       (level, message, fields = {}) =>
-        logger[level]({ planId, stepId, ...fields }, message),
+        logger[level]({ ...fields, ...logIds({ taskId: plan.taskId, planId, revision, stepId }) }, message),
   });
   signal.throwIfAborted();
-  if (cutShort) logger.info({ planId, revision, steps: toAsk.length, found: Object.keys(found).length }, 'a review was cut short');
+  if (cutShort)
+    logger.info(
+      { ...logIds({ taskId: plan.taskId, planId, revision }), steps: toAsk.length, found: Object.keys(found).length },
+      'a review was cut short',
+    );
   const isNews = plan.reviewedAt === null || Object.keys(found).length > 0;
   if (isNews && !(await store.recordReview({ planId, revision }, { ...kept, ...found }))) return 'nobody is to be asked about it any more';
   if (missing.size > 0) throw new Error(`this executor has not, as they were signed: ${[...missing].sort().join(', ')}; another one may`);
@@ -81,17 +88,22 @@ async function reviewRevision({ planId, revision }: ReviewJob, scope: ReviewerSc
 }
 
 /** Takes reviews until it is closed; one in hand is then left to another executor. */
-export function startReviews({ store, tools, logger, limits = {}, secrets = NO_SECRETS }: ReviewOptions): Consumer {
+export function startReviews({ store, tools, logger, meters, limits = {}, secrets = NO_SECRETS }: ReviewOptions): Consumer {
   const closing = new AbortController();
   const scope: ReviewerScope = { store, tools, logger, limits: { ...REVIEW_LIMITS, ...limits }, secrets, signal: closing.signal };
   const consumer = store.consumeReviews(
     async (job) => {
+      const startedAt = performance.now();
+      const ended = (outcome: 'finished' | 'failed'): void => meters.reviewed({ outcome, durationMs: performance.now() - startedAt });
+      const ids = logIds({ planId: job.planId, revision: job.revision });
       try {
         const outcome = await reviewRevision(job, scope);
-        logger.debug({ ...job, outcome }, 'review ended');
+        ended('finished');
+        logger.debug({ ...ids, outcome }, 'review ended');
         return outcome;
       } catch (error) {
-        logger.debug({ ...job, error: (error as Error).message }, 'a review was not finished: it is tried again later');
+        ended('failed');
+        logger.debug({ ...ids, error: (error as Error).message }, 'a review was not finished: it is tried again later');
         throw error;
       }
     },

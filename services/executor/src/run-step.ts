@@ -1,5 +1,6 @@
 /** One delivered step from claim to record: claim -> decide the move -> look once more -> call -> record. */
 import { randomUUID } from 'node:crypto';
+import { logIds } from '@countersign/service';
 import { parseChildId, retryDelay, type StepError, type StepJob, stepIdempotencyKey } from '@countersign/shared';
 import type {
   ClaimedStep,
@@ -15,6 +16,7 @@ import type {
 import type { ToolContext } from '@countersign/tools';
 import { type CallOutcome, callTool } from './call-tool.ts';
 import { effectsWords, withSecretsSaid } from './foresee.ts';
+import type { ExecutorMeters } from './metrics.ts';
 import { type Equipment, type Move, nextMove, type ToolCall } from './next-move.ts';
 import { type Persistence, persist } from './persist.ts';
 import { progressReporter } from './progress.ts';
@@ -32,6 +34,7 @@ export interface RunStepScope {
   loadRevision(planId: string, revision: number): Promise<LoadedRevision | null>;
   inHand: StepsInHand;
   logger: StepLogger;
+  meters: ExecutorMeters;
   /** this process's name on events */
   executor: string;
   /** how store calls that fail for now are repeated */
@@ -81,14 +84,16 @@ export interface StepDelivery {
 
 /** Runs one delivery of a step. Never throws for what a tool does; only a closing store ends it early. */
 export async function runStep({ job, lease, early }: StepDelivery, scope: RunStepScope): Promise<StepVerdict> {
-  const { planId, stepId } = job;
+  const { planId, stepId, generation } = job;
   const notTaken = (refusal: string): StepVerdict => {
-    scope.logger.info({ planId, stepId, refusal }, 'step not taken');
+    scope.meters.delivered(refusal);
+    scope.logger.info({ ...logIds({ planId, stepId, generation }), refusal }, 'step not taken');
     return { word: `not taken: ${refusal}` };
   };
   const { token, askedAt, reply } = early ?? (await claim(job, scope));
   if (!reply.ok) return notTaken(reply.refusal);
   const inHand = scope.inHand.take(planId);
+  const letGo = scope.meters.taken();
   lease.whenLost(() => inHand.abort('lock_lost'));
   try {
     const { attempt, taskId, revision: number } = reply.claim;
@@ -96,7 +101,10 @@ export async function runStep({ job, lease, early }: StepDelivery, scope: RunSte
     const loaded = revision?.steps.get(parseChildId(stepId)?.stepId ?? stepId);
     // The plan was deleted since the claim: there is nothing left to record.
     if (revision == null || loaded === undefined) return notTaken('not_found');
+    scope.meters.delivered('taken');
+    if (attempt > 1) scope.meters.retried(loaded.step.tool);
     inHand.loaded({ isCleanUp: loaded.step.runIf === 'all_done' });
+    const ids = logIds({ taskId, planId, stepId, generation, attempt });
     const held: Held = {
       job,
       loaded,
@@ -104,11 +112,12 @@ export async function runStep({ job, lease, early }: StepDelivery, scope: RunSte
       askedAt,
       inHand,
       redaction: NO_REDACTION,
-      log: (level, message, fields = {}) => scope.logger[level]({ planId, stepId, attempt, taskId, ...fields }, message),
+      log: (level, message, fields = {}) => scope.logger[level]({ ...fields, ...ids }, message),
     };
     return await runClaimed(reply.claim, { revision, held }, scope);
   } finally {
     inHand.release();
+    letGo();
   }
 }
 
@@ -131,7 +140,7 @@ async function runClaimed(
   { revision, held }: { revision: LoadedRevision; held: Held },
   scope: RunStepScope,
 ): Promise<StepVerdict> {
-  const { loaded, hold, log } = held;
+  const { loaded, hold } = held;
   const { store, persistence } = scope;
   const { stepId } = hold;
   const reads = stepId === loaded.step.id ? loaded.reads : [...loaded.childReads, stepId];
@@ -151,7 +160,7 @@ async function runClaimed(
     case 'expand':
       return letGo(() => store.expandStep(hold, move.items), `expanded into ${move.items.length}`, { held, scope });
     case 'complete':
-      return completed(move.output, { hold, log });
+      return completed(move.output, { held, scope });
     case 'call':
       return callAndRecord(move.call, attempt, { held, scope });
   }
@@ -173,19 +182,19 @@ async function ask(
 async function letGo(
   send: () => Promise<RecordReply>,
   what: string,
-  { held: { hold, log }, scope: { store, persistence } }: { held: Held; scope: RunStepScope },
+  { held: { hold, log }, scope: { store, persistence, meters } }: { held: Held; scope: RunStepScope },
 ): Promise<StepVerdict> {
   const reply = await persist(send, persistence);
-  logRecord(reply, what, log);
+  logRecord(reply, what, { log, meters });
   if (reply.ok) return { word: what };
   if (reply.refusal === 'plan_stopping') await persist(() => store.releaseStep(hold), persistence);
   return { word: `refused: ${reply.refusal}` };
 }
 
 /** Recorded with the end of its job. */
-const completed = (output: string, { hold, log }: Pick<Held, 'hold' | 'log'>): StepVerdict => ({
+const completed = (output: string, { held: { hold, log }, scope: { meters } }: { held: Held; scope: RunStepScope }): StepVerdict => ({
   word: 'completed',
-  completion: { hold, output, onReply: (reply) => logRecord(reply, 'completed', log) },
+  completion: { hold, output, onReply: (reply) => logRecord(reply, 'completed', { log, meters }) },
 });
 
 async function callAndRecord(
@@ -194,7 +203,7 @@ async function callAndRecord(
   { held, scope }: { held: Held; scope: RunStepScope },
 ): Promise<StepVerdict> {
   const { loaded, hold, log } = held;
-  const { store, persistence } = scope;
+  const { store, persistence, meters } = scope;
   // The last look before the tool is called.
   if (toolCall.resolvedInput !== null || performance.now() - held.askedAt > CLAIM_IS_FRESH_MS) {
     const look = await persist(() => store.beginStep(hold, toolCall.resolvedInput), persistence);
@@ -205,11 +214,18 @@ async function callAndRecord(
     }
   }
   log('debug', 'step begun', { tool: loaded.step.tool });
+  const startedAt = performance.now();
   const outcome = await call(toolCall, attempt, { held, scope });
+  meters.called({ tool: loaded.step.tool, outcome: wordOf(outcome), durationMs: performance.now() - startedAt });
   if (outcome.kind === 'failed') return recordFailure(outcome.error, attempt, { held, scope });
-  if (outcome.kind === 'completed') return completed(outcome.output, { hold, log });
-  logRecord(await persist(() => store.releaseStep(hold), persistence), 'released', log);
+  if (outcome.kind === 'completed') return completed(outcome.output, { held, scope });
+  logRecord(await persist(() => store.releaseStep(hold), persistence), 'released', { log, meters });
   return { word: 'handed back' };
+}
+
+function wordOf(outcome: CallOutcome): 'completed' | 'failed' | 'timed_out' | 'handed_back' {
+  if (outcome.kind === 'released') return 'handed_back';
+  return outcome.kind === 'failed' && outcome.error.code === 'timeout' ? 'timed_out' : outcome.kind;
 }
 
 async function call(toolCall: ToolCall, attempt: number, { held, scope }: { held: Held; scope: RunStepScope }): Promise<CallOutcome> {
@@ -246,13 +262,18 @@ async function recordFailure(
   const error = { ...given, message: held.redaction.text(given.message) };
   const delayMs = retryDelay(held.loaded.step.retry, attempt);
   const recorded = await persist(() => scope.store.failStep(held.hold, { error, delayMs }), scope.persistence);
-  held.log('warn', 'step attempt failed', { code: error.code, error: error.message });
-  logRecord(recorded, 'failed', held.log);
+  scope.meters.failed({ tool: held.loaded.step.tool, code: error.code });
+  // Its message often quotes the input; it is read from the plan.
+  held.log('warn', 'step attempt failed', { tool: held.loaded.step.tool, code: error.code });
+  logRecord(recorded, 'failed', { log: held.log, meters: scope.meters });
   return { word: 'failed or retrying' };
 }
 
 /** A refused record is no fault: the step was cancelled, or another executor holds it now. */
-function logRecord(reply: RecordReply, what: string, log: StepLog): void {
+function logRecord(reply: RecordReply, what: string, { log, meters }: { log: StepLog; meters: ExecutorMeters }): void {
   if (reply.ok) log('debug', `step ${what}`);
-  else log('warn', `late result refused: step ${what}`, { refusal: reply.refusal });
+  else {
+    meters.refused(reply.refusal);
+    log('warn', `late result refused: step ${what}`, { refusal: reply.refusal });
+  }
 }

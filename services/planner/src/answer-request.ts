@@ -61,10 +61,12 @@ export async function answerRequest(asked: { planId: string; request: number }, 
     const plan = await store.getPlan(planId);
     const gone = whyGone(plan, hold.number);
     if (plan === null || gone !== null) throw new WorkGoneError(gone ?? 'the plan is gone');
+    deps.onTaken?.(plan);
     const onRound = async (round: PlanningRound): Promise<void> => {
       // What an aborted call gave is no round of the request.
       if (until.aborted) throw until.reason;
       accepted(await store.recordRequestRound(hold, round));
+      deps.onRound?.(round);
     };
     const work: Work = { hold, request: taken.value, plan, signal: until, onRound };
     return work.request.kind === 'summarise' ? summarise(work, deps) : revise(work, deps);

@@ -1,9 +1,10 @@
 import { Writable } from 'node:stream';
-import { createLogger } from '@countersign/service';
+import { createLogger, Metrics } from '@countersign/service';
 import type { PlanningJob, ToolContract } from '@countersign/shared';
 import { type EmbeddedRedis, openStore, type Store, startEmbeddedRedis } from '@countersign/store';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { handleJob } from './handle-job.ts';
+import { plannerMeters } from './metrics.ts';
 import { createRulesPlanner } from './rules/rules-planner.ts';
 
 const COUNT: ToolContract = {
@@ -45,7 +46,7 @@ test('jobs of both kinds are worked on as they come, and each says in the log wh
   const jobs: PlanningJob[] = [];
   const work = (job: PlanningJob, signal: AbortSignal): Promise<void> => {
     jobs.push(job);
-    return handleJob(job, { store, planner, logger, signal });
+    return handleJob(job, { store, planner, logger, meters: plannerMeters(new Metrics()), signal });
   };
   const consumer = store.consumePlanning(work, { concurrency: 1, onError: () => {} });
   const request = { objective: 'Count the files in src', input: {}, options: {}, tools: null, template: null };
@@ -64,10 +65,14 @@ test('jobs of both kinds are worked on as they come, and each says in the log wh
   expect(jobs).toEqual([{ taskId }, { planId, request: 1 }, { planId, request: 2 }]);
   expect(lines).toMatchObject([
     { taskId, message: 'planning' },
+    { taskId, round: 1, planner: 'rules', model: null, issues: 0, message: 'round' },
     { taskId, planId, message: 'planned' },
     { planId, request: 1, message: 'planning' },
-    { planId, request: 1, digest: expect.stringMatching(/^sha256:/), message: 'revised' },
+    { taskId, planId, request: 1, round: 1, message: 'round' },
+    { taskId, planId, request: 1, digest: expect.stringMatching(/^sha256:/), message: 'revised' },
     { planId, request: 2, message: 'planning' },
-    { planId, request: 2, code: 'not_understood', message: 'planning failed' },
+    { taskId, planId, request: 2, round: 1, code: 'not_understood', message: 'round' },
+    { taskId, planId, request: 2, code: 'not_understood', message: 'planning failed' },
   ]);
+  expect(JSON.stringify(lines)).not.toMatch(/Count the files|Sing/);
 });

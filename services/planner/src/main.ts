@@ -1,9 +1,10 @@
 /** The planner's process. */
 import { modelFrom } from '@countersign/llm';
-import { ConfigError, type RunningService, runService } from '@countersign/service';
+import { ConfigError, Metrics, openHealth, type RunningService, runService, storeMeters } from '@countersign/service';
 import { openStore, redisFrom } from '@countersign/store';
 import { type PlannerConfig, plannerConfigSchema } from './config.ts';
 import { handleJob } from './handle-job.ts';
+import { plannerMeters } from './metrics.ts';
 import { createOpenaiPlanner } from './openai-planner.ts';
 import type { Planner } from './planner.ts';
 import { createRulesPlanner } from './rules/rules-planner.ts';
@@ -27,22 +28,31 @@ await runService({
   async start(config, logger, signal): Promise<RunningService> {
     const planner = createPlanner(config);
     const onError = (error: Error): void => logger.warn({ err: error }, 'no connection to Redis; trying again');
-    const store = openStore({ redis: redisFrom(config), shards: config.SHARDS, onError });
+    const metrics = new Metrics();
+    metrics.watchProcess();
+    const meters = plannerMeters(metrics);
+    const { onCommand, watch } = storeMeters(metrics);
+    const store = openStore({ redis: redisFrom(config), shards: config.SHARDS, onError, onCommand });
+    watch(store);
+    const health = await openHealth(config, { metrics, logger, draining: signal, store });
     try {
       const prepared = await store.prepare(logger, signal);
       if (!prepared.ok) throw new ConfigError(prepared.problems);
     } catch (error) {
+      await health.close();
       await store.close();
       throw error;
     }
     const consumer = store.consumePlanning(
-      (job, lost) => handleJob(job, { store, planner, logger, signal: AbortSignal.any([signal, lost]) }),
+      (job, lost) => handleJob(job, { store, planner, logger, meters, signal: AbortSignal.any([signal, lost]) }),
       { concurrency: CONCURRENCY, onError },
     );
+    health.started();
     logger.info({ planner: planner.name, model: planner.name === 'openai' ? config.OPENAI_MODEL : null }, 'waiting for tasks');
     return {
       async close() {
         await consumer.close();
+        await health.close();
         await store.close();
       },
     };

@@ -2,7 +2,16 @@
  * From a task's id to a stored plan. The stages: take the task, find the tools, ask the planner, check its plan, store it.
  * How it can end is said in under-hold.ts.
  */
-import { decidePolicy, digestOf, effectsOf, type PlanContent, type PlanDraft, type Task, validatePlan } from '@countersign/shared';
+import {
+  decidePolicy,
+  digestOf,
+  effectsOf,
+  type PlanContent,
+  type PlanDraft,
+  type PlanningRound,
+  type Task,
+  validatePlan,
+} from '@countersign/shared';
 import type { PlanStore, TaskStore, ToolCatalogue } from '@countersign/store';
 import { type Fleet, findTools } from './find-tools.ts';
 import { contextOf, invalidPlan, type Planner } from './planner.ts';
@@ -28,6 +37,10 @@ export interface PlanningDeps<Store> {
   watchEveryMs?: number;
   /** milliseconds that executors get to announce their tools, as they may start after the planner */
   toolsWithinMs?: number;
+  /** called once the work is this planner's */
+  onTaken?: (work: { taskId: string | null }) => void;
+  /** called after each round that was recorded */
+  onRound?: (round: PlanningRound) => void;
 }
 
 /** How planning ended. `dropped`: the task is not ours any more (cancelled, planned already, taken over). */
@@ -49,6 +62,7 @@ export async function planTask(taskId: string, deps: PlanningDeps<TaskPlanningSt
   const taken = await store.startPlanning(taskId, token);
   if (!taken.ok) return { outcome: 'dropped', reason: taken.refusal.message };
   const task = taken.value;
+  deps.onTaken?.({ taskId });
   const held = {
     what: taskId,
     whyGone: async () => {
@@ -62,7 +76,7 @@ export async function planTask(taskId: string, deps: PlanningDeps<TaskPlanningSt
   return workUnderHold<PlanTaskResult>(held, { signal, watchEveryMs }, async (until) => {
     const hold: TaskHold = { task, token, signal: until };
     const fleet = await findTools(store, { allowed: task.tools, signal: until, withinMs: deps.toolsWithinMs });
-    const by = { store, planner: await plannerOf(task, deps) };
+    const by = { store, planner: await plannerOf(task, deps), onRound: deps.onRound };
     const draft = await askPlanner(hold, fleet, by);
     const content = checkDraft(draft, task, fleet);
     return { outcome: 'planned', planId: await storePlan(content, hold, by) };
@@ -73,6 +87,7 @@ export async function planTask(taskId: string, deps: PlanningDeps<TaskPlanningSt
 interface Planning {
   store: TaskPlanningStore;
   planner: Pick<Planner, 'name' | 'promptVersion' | 'plan'>;
+  onRound: ((round: PlanningRound) => void) | undefined;
 }
 
 /** What a template came to was stored with the task, whatever the planner of this service is. */
@@ -86,7 +101,7 @@ async function plannerOf(task: Task, { store, planner }: PlanningDeps<TaskPlanni
 async function askPlanner(
   { task, token, signal }: TaskHold,
   { tools, conditions }: Fleet,
-  { store, planner }: Planning,
+  { store, planner, onRound }: Planning,
 ): Promise<PlanDraft> {
   const answer = await planner.plan({
     objective: task.objective,
@@ -100,6 +115,7 @@ async function askPlanner(
       // What an aborted call gave is no round of the task.
       if (signal.aborted) throw signal.reason;
       accepted(await store.recordRound(task.id, token, round));
+      onRound?.(round);
     },
   });
   if (signal.aborted) throw signal.reason;

@@ -1,6 +1,6 @@
 --[[
-  The event log. `emit` appends to the plan's stream, for what people or other systems wait for also a reference to
-  the capped stream of all plans, and for what a webhook wants another one to the outbox of webhooks. Every entry has the same two fields, which
+  The event log. `emit` appends to the plan's stream, for what people or other systems wait for also counts and appends a
+  reference to the capped stream of all plans, and for what a webhook wants another one to the outbox of webhooks. Every entry has the same two fields, which
   Redis stores only once per node.
 ]]
 -- The routine of steps, four entries for each of them, is left to the plan's own stream.
@@ -15,5 +15,6 @@ local function emit(type, event, data)
   now = now or tonumber(string.match(id, '^%d+'))
   offerHook('p', planId, id, head)
   if ROUTINE[type] then return end
+  redis.call('HINCRBY', prefix .. ':totals', type, 1)
   redis.call('XADD', allEventsKey, 'MAXLEN', '~', 10000, '*', 'p', planId, 'i', id, 'e', head)
 end

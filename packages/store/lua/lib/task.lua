@@ -6,6 +6,7 @@ local function emitForTask(taskKey, type, event, data)
   local taskId = event.task
   local head = type .. '|||0|' .. (event.actor or '')
   local id = redis.call('XADD', taskKey .. ':events', '*', 'e', head, 'd', data or '')
+  redis.call('HINCRBY', prefix .. ':totals', type, 1)
   redis.call('XADD', prefix .. ':events', 'MAXLEN', '~', 10000, '*', 'k', taskId, 'i', id, 'e', head)
   offerHook('k', taskId, id, head)
 end

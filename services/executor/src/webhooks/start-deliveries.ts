@@ -1,6 +1,8 @@
 /** Takes deliveries from their queue and makes them. What becomes of each is recorded with it before its job ends. */
+import { logIds } from '@countersign/service';
 import type { WebhookJob } from '@countersign/shared';
 import type { Consumer, DeliveryStore, Store } from '@countersign/store';
+import type { ExecutorMeters } from '../metrics.ts';
 import { type Persistence, persist, waitMs } from '../persist.ts';
 import type { StepLogger } from '../step-log.ts';
 import { type AttemptOptions, attemptDelivery } from './attempt-delivery.ts';
@@ -8,6 +10,7 @@ import { type AttemptOptions, attemptDelivery } from './attempt-delivery.ts';
 export interface DeliveryOptions extends Omit<AttemptOptions, 'now'> {
   store: DeliveryStore & Pick<Store, 'consumeWebhooks'>;
   logger: StepLogger;
+  meters: Pick<ExecutorMeters, 'sent'>;
   /** deliveries at the same time */
   concurrency: number;
 }
@@ -20,19 +23,21 @@ class DeliveryDiedError extends Error {
 /** Gives a word for the dashboard. */
 async function deliver(
   job: WebhookJob,
-  { store, logger, ...options }: Omit<DeliveryOptions, 'concurrency'> & { persistence: Persistence },
+  { store, logger, meters, ...options }: Omit<DeliveryOptions, 'concurrency'> & { persistence: Persistence },
 ) {
   const { webhookId, deliveryId } = job;
+  const ids = logIds({ webhookId, deliveryId });
   const begun = await persist(() => store.beginDelivery(job), options.persistence);
   if (!begun.ok) {
-    logger.debug({ webhookId, deliveryId, refusal: begun.refusal }, 'delivery not made');
+    logger.debug({ ...ids, refusal: begun.refusal }, 'delivery not made');
     return begun.refusal;
   }
   const attempt = await attemptDelivery(deliveryId, begun.send, { ...options, now: Date.now });
   // It was sent: that must be known before anybody sends it again.
   const { word, disabled } = await persist(() => store.recordDelivery(job, attempt), options.persistence);
   const { responseStatus, error, retryInMs } = attempt;
-  const line = { webhookId, deliveryId, type: begun.send.type, attempt: begun.send.tries + 1, responseStatus };
+  meters.sent({ outcome: word, durationMs: attempt.durationMs });
+  const line = { ...ids, ...logIds({ attempt: begun.send.tries + 1 }), type: begun.send.type, responseStatus };
   if (word === 'delivered') logger.debug(line, 'delivery made');
   if (word === 'retrying') logger.info({ ...line, error, retryInMs }, 'delivery failed: it is tried again');
   if (word === 'dead') logger.warn({ ...line, error }, 'delivery died: it is not tried again by itself');

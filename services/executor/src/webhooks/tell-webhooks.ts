@@ -1,6 +1,7 @@
 /** From the outbox to deliveries: what happened is told to every endpoint that wants to hear of it. */
 import { type Webhook, webhookMessage, webhookTypesOf } from '@countersign/shared';
 import type { HookOutbox, WebhookStore } from '@countersign/store';
+import type { ExecutorMeters } from '../metrics.ts';
 import type { StepLogger } from '../step-log.ts';
 
 export type TellingStore = HookOutbox & Pick<WebhookStore, 'listWebhooks'>;
@@ -8,6 +9,7 @@ export type TellingStore = HookOutbox & Pick<WebhookStore, 'listWebhooks'>;
 export interface TellOptions {
   store: TellingStore;
   logger: StepLogger;
+  meters: Pick<ExecutorMeters, 'hooksLost'>;
   /** what links begin with; '' for those that begin at the API's own address */
   publicUrl: string;
 }
@@ -31,10 +33,13 @@ const deliveriesOf = ({ event, digest }: Hook, webhooks: readonly Webhook[], pub
  * Empties the outbox. An entry leaves it once all its deliveries stand: whoever dies before, or does it at the same time,
  * has it done again, which adds nothing, because a delivery's id follows from what is told to whom.
  */
-export async function tellWebhooks({ store, logger, publicUrl }: TellOptions): Promise<void> {
+export async function tellWebhooks({ store, logger, meters, publicUrl }: TellOptions): Promise<void> {
   await store.spreadWanted();
   const lost = await store.takeLostHooks();
-  if (lost > 0) logger.error({ lost }, 'events were not told to webhooks: too many were waiting, because no executor was up');
+  if (lost > 0) {
+    meters.hooksLost(lost);
+    logger.error({ lost }, 'events were not told to webhooks: too many were waiting, because no executor was up');
+  }
   for (;;) {
     const hooks = await store.readHooks(BATCH);
     if (hooks.length === 0) return;

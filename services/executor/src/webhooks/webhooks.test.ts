@@ -1,5 +1,7 @@
 /** Webhooks from an event to its receiver: real Redis, real receivers, the duty and the deliveries of one executor. */
+
 import { createServer } from 'node:net';
+import { Metrics } from '@countersign/service';
 import {
   type Actor,
   digestOf,
@@ -18,10 +20,12 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { send, useTestRedis } from '../../../../test/redis/test-redis.ts';
 import { type Receiver, type ReceiverAnswer, startReceiver } from '../../../../test/webhooks/receiver.ts';
 import { startDuties } from '../duties.ts';
+import { executorMeters } from '../metrics.ts';
 import { startDeliveries } from './start-deliveries.ts';
 import { tellWebhooks } from './tell-webhooks.ts';
 
 const redis = useTestRedis();
+const meters = executorMeters(new Metrics());
 const HOUR_MS = 3_600_000;
 const ADA: Actor = { id: 'ada', roles: ['admin'] };
 const PATIENT = { timeout: 20_000 };
@@ -66,10 +70,10 @@ interface Work {
 
 /** One executor's part in webhooks. */
 async function work({ concurrency = 10, attempts = 4, backoffMs = 1, allowPrivate = ['127.0.0.0/8'] }: Work = {}) {
-  const duties = await startDuties({ store, logger, everyMs: { reconcile: HOUR_MS, clock: HOUR_MS, webhooks: 50 } });
+  const duties = await startDuties({ store, meters, logger, everyMs: { reconcile: HOUR_MS, clock: HOUR_MS, webhooks: 50 } });
   cleanUps.push(() => duties.close());
   const post = guardedPost(addressCheck(allowPrivate));
-  const deliveries = startDeliveries({ store, logger, post, concurrency, retry: { attempts, backoffMs } });
+  const deliveries = startDeliveries({ store, meters, logger, post, concurrency, retry: { attempts, backoffMs } });
   cleanUps.push(() => deliveries.close());
 }
 
@@ -287,7 +291,7 @@ test('410 disables the webhook at once, and what waits for it dies without being
   const to = await receiver(() => 410);
   const { id } = await register(to.url);
   for (let i = 0; i < 5; i++) await createPlan();
-  await tellWebhooks({ store, logger, publicUrl: '' });
+  await tellWebhooks({ store, meters, logger, publicUrl: '' });
   expect(await statusesOf(id)).toEqual(Array.from({ length: 5 }, () => 'pending'));
   await work({ concurrency: 1 });
   await untilIt(() => statusesOf(id)).toEqual(Array.from({ length: 5 }, () => 'dead'));
@@ -329,8 +333,8 @@ test('what is told twice is delivered once: two duties at the same time, one tha
   for (let i = 0; i < 20; i++) await createPlan();
   // Dies between the deliveries and the end of the entry.
   const dying = { ...store, settleHooks: () => Promise.reject(new Error('killed')) };
-  await expect(tellWebhooks({ store: dying, logger, publicUrl: '' })).rejects.toThrow('killed');
-  await Promise.all([tellWebhooks({ store, logger, publicUrl: '' }), tellWebhooks({ store, logger, publicUrl: '' })]);
+  await expect(tellWebhooks({ store: dying, meters, logger, publicUrl: '' })).rejects.toThrow('killed');
+  await Promise.all([tellWebhooks({ store, meters, logger, publicUrl: '' }), tellWebhooks({ store, meters, logger, publicUrl: '' })]);
   expect(await deliveriesOf(id)).toHaveLength(20);
   await work();
   await untilIt(async () => new Set(await statusesOf(id))).toEqual(new Set(['delivered']));
@@ -341,7 +345,7 @@ test('deliveries whose jobs were lost are queued again', async () => {
   const to = await receiver();
   const { id } = await register(to.url);
   for (let i = 0; i < 5; i++) await createPlan();
-  await tellWebhooks({ store, logger, publicUrl: '' });
+  await tellWebhooks({ store, meters, logger, publicUrl: '' });
   await store
     .queues()
     .find(({ name }) => name === WEBHOOKS_QUEUE)
