@@ -5,6 +5,7 @@ import {
   type Json,
   LIMITS,
   parseCondition,
+  plainDecision,
   planDraftSchema,
   planOptionsSchema,
   type ReferenceScope,
@@ -113,7 +114,7 @@ function startPlan(steps: StepDraft[]) {
     state = applied.state;
   };
   const claim = (stepId: string): void => send({ do: 'claim', stepId, generation: 1, delivery: 1, token: stepId, executor: 'one' });
-  send({ do: 'create', actor: 'ann', draft: false, content: valid.content, digest: 'sha256:0', quorum: 0, autoReason: 'a test' });
+  send({ do: 'create', actor: 'ann', draft: false, content: valid.content, digest: 'sha256:0', decision: plainDecision(0, 'a test') });
   return {
     succeed(stepId: string): void {
       claim(stepId);

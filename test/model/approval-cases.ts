@@ -44,8 +44,8 @@ export const APPROVAL_CASES: readonly EdgeCase[] = [
     draft: true,
     calls: [
       [approve('ann'), 'wrong_state'],
-      [submit, 'ok'],
-      [submit, 'wrong_state'],
+      [submit(), 'ok'],
+      [submit(), 'wrong_state'],
       [approve('ann'), 'ok'],
     ],
     ends: { plan: 'executing', steps: { a: 'queued' } },

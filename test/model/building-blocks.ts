@@ -22,11 +22,18 @@ import {
 
 /** A plan that has become pending_approval waits for people from now on, unless nobody has to approve it. */
 export function approvedOrAsked(change: Change): Change {
-  const { digest, quorum, autoReason: auto, content } = change.state;
+  const { decision, content } = change.state;
   const { approvalTimeoutMs } = content.options;
   const approvalDeadline = approvalTimeoutMs === null ? null : change.now + approvalTimeoutMs;
-  if (quorum > 0) return patchPlan(change, { votes: [], approvalDeadline });
-  return approved(movePlan(patchPlan(change, { votes: [] }), 'approved', { type: 'plan.approved', data: { digest, auto } }));
+  if (decision.outcome !== 'auto') return patchPlan(change, { votes: [], approvalDeadline });
+  return approvedByPolicy(patchPlan(change, { votes: [] }));
+}
+
+/** Nobody has to approve it. */
+export function approvedByPolicy(change: Change): Change {
+  const { digest, decision } = change.state;
+  const data = { digest, policy: decision.version, auto: decision.reason };
+  return approved(movePlan(change, 'approved', { type: 'plan.approved', data }));
 }
 
 /** Starts the plan, or leaves that to the clock. */

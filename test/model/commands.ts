@@ -1,12 +1,9 @@
 /** What can be done to a plan, and what comes back. The names are those of docs/engine.md. */
-import type { Json, PlanContent, RevisionOrigin, StepError } from '@countersign/shared';
+import type { Json, PlanContent, PolicyDecision, RevisionOrigin, Role, StepError } from '@countersign/shared';
 
 /** What policy decided about a revision. */
 export interface Decision {
-  /** how many different people must approve; 0: nobody */
-  quorum: number;
-  /** why nobody has to approve it, where nobody has to */
-  autoReason: string;
+  decision: PolicyDecision;
 }
 
 type Each<Verbs extends string, Rest> = Verbs extends string ? { do: Verbs } & Rest : never;
@@ -14,8 +11,11 @@ type Each<Verbs extends string, Rest> = Verbs extends string ? { do: Verbs } & R
 export type Command =
   | ({ do: 'create'; actor: string; content: PlanContent; digest: string; draft: boolean } & Decision)
   | ({ do: 'revise'; actor: string; content: PlanContent; digest: string; origin: RevisionOrigin; basedOn: string } & Decision)
-  | Each<'submit' | 'pause' | 'resume', { actor: string }>
-  | { do: 'approve'; actor: string; digest: string; comment: string | null }
+  | ({ do: 'submit'; actor: string; digest: string } & Decision)
+  | ({ do: 'redecide'; digest: string } & Decision)
+  | Each<'pause' | 'resume', { actor: string }>
+  /** `version` is that of the policy that the vote is given under */
+  | { do: 'approve'; actor: string; roles: readonly Role[]; digest: string; version: string | null; comment: string | null }
   | { do: 'reject'; actor: string; digest: string; reason: string }
   | { do: 'cancel'; actor: string; reason: string | null }
   | { do: 'delete' }

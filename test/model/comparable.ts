@@ -1,10 +1,12 @@
 /** What of a plan can be compared: the model's state and the store's answers in one form. */
 import {
   type ChildView,
+  type CountedDemand,
   type GateView,
   isEndedPlan,
   type Json,
   type Plan,
+  type PlanPolicy,
   type PlanStatus,
   percentOf,
   type StepError,
@@ -12,13 +14,16 @@ import {
   type StepStatus,
   type StepView,
 } from '@countersign/shared';
-import { type GateState, hasEnded, type PlanState, type StepState, waitsForCap } from './plan-state.ts';
+import { type GateState, hasEnded, type PlanState, type PlanVote, type StepState, waitsForCap } from './plan-state.ts';
+import { metOf, quorumOf } from './votes.ts';
 
 export interface ComparablePlan {
   status: PlanStatus;
   revision: number;
   digest: string;
   quorum: number;
+  policy: Pick<PlanPolicy, 'version' | 'rule' | 'outcome' | 'reason' | 'demands' | 'submitters'>;
+  autoApproved: string | null;
   approvedBy: string[];
   progress: Plan['progress'];
   steps: ComparableStep[];
@@ -56,8 +61,10 @@ export function expectedPlan(state: PlanState): ComparablePlan {
     status: state.status,
     revision: state.revision,
     digest: state.digest,
-    quorum: state.quorum,
-    approvedBy: [...state.votes],
+    quorum: quorumOf(state),
+    policy: { ...state.decision, demands: countedOf(state), submitters: [...state.submitters] },
+    autoApproved: state.decision.outcome === 'auto' ? state.decision.reason : null,
+    approvedBy: state.votes.map(voteBy),
     progress: {
       total,
       completed: count('completed'),
@@ -106,13 +113,24 @@ function expectedGate({ message, deadline, need, votes, decision, data }: GateSt
   };
 }
 
+const countedOf = (state: PlanState): CountedDemand[] => {
+  const met = metOf(state);
+  return state.decision.demands.map((demand, at) => ({ ...demand, have: met[at] ?? 0 }));
+};
+
+const policyOf = ({ submitter: _submitter, ...policy }: PlanPolicy): ComparablePlan['policy'] => policy;
+
+const voteBy = ({ actor, roles }: PlanVote): string => `${actor} as ${roles.join(', ')}`;
+
 export function seenPlan(plan: Plan): ComparablePlan {
   return {
     status: plan.status,
     revision: plan.revision,
     digest: plan.digest,
     quorum: plan.quorum,
-    approvedBy: plan.approvals.map(({ actor }) => actor),
+    policy: policyOf(plan.policy),
+    autoApproved: plan.autoApproved,
+    approvedBy: plan.approvals.map(voteBy),
     progress: plan.progress,
     steps: plan.steps.map((step) => ({
       ...seenRun(step),

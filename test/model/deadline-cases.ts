@@ -70,7 +70,7 @@ export const DEADLINE_CASES: readonly EdgeCase[] = [
     quorum: 1,
     draft: true,
     options: { approvalTimeoutMs: 1_000 },
-    calls: [60_000, [tick, 'ok'], [submit, 'ok'], 999, [tick, 'ok'], 1, [tick, 'ok plan_expired']],
+    calls: [60_000, [tick, 'ok'], [submit(), 'ok'], 999, [tick, 'ok'], 1, [tick, 'ok plan_expired']],
     ends: { plan: 'expired', steps: { a: 'pending' } },
   },
   {

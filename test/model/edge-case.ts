@@ -1,5 +1,16 @@
 /** How an edge case is written down: a plan, calls with the replies they must get, and what must have become of the plan. */
-import type { Json, PlanDraft, PlanOptionsInput, PlanStatus, StepDraft, StepReason, StepStatus } from '@countersign/shared';
+import {
+  type Json,
+  type PlanDraft,
+  type PlanOptionsInput,
+  type PlanStatus,
+  type PolicyDecision,
+  plainDecision,
+  type Role,
+  type StepDraft,
+  type StepReason,
+  type StepStatus,
+} from '@countersign/shared';
 import type { Command } from './commands.ts';
 import type { ComparableStep } from './comparable.ts';
 import { STALE_DIGEST } from './moves.ts';
@@ -30,8 +41,10 @@ export interface EdgeCase {
   maxParallelSteps?: number;
   options?: PlanOptionsInput;
   input?: { [key: string]: Json };
-  /** 0 when left out: the plan starts at once */
+  /** how many people must approve; 0 when left out: the plan starts at once */
   quorum?: number;
+  /** what policy decides, where that is more than a number */
+  decision?: PolicyDecision;
   draft?: boolean;
   calls: Call[];
   ends: {
@@ -56,14 +69,28 @@ export interface EdgeCase {
 /** A step with forEach; how many elements its list has is said where it is expanded. */
 export const each = (more: Partial<CaseStep> = {}): CaseStep => ({ id: 'each', forEach: '{{input.list}}', ...more });
 
+/** `version` is that of the policy. */
 export const approve =
-  (actor: string) =>
-  ({ digest }: Present): Command => ({ do: 'approve', actor, digest, comment: null });
+  (actor: string, { roles = ['approver'], version = null }: { roles?: Role[]; version?: string | null } = {}) =>
+  ({ digest }: Present): Command => ({ do: 'approve', actor, roles, digest, version, comment: null });
+export const redecide =
+  (decision: PolicyDecision) =>
+  ({ digest }: Present): Command => ({ do: 'redecide', digest, decision });
 export const reject =
   (actor: string) =>
   ({ digest }: Present): Command => ({ do: 'reject', actor, digest, reason: 'not like this' });
-export const approveStale: Command = { do: 'approve', actor: 'ann', digest: STALE_DIGEST, comment: null };
-export const submit: Command = { do: 'submit', actor: 'ann' };
+export const approveStale: Command = {
+  do: 'approve',
+  actor: 'ann',
+  roles: ['approver'],
+  digest: STALE_DIGEST,
+  version: null,
+  comment: null,
+};
+/** One approval is needed, where nothing else is decided. */
+export const submit =
+  (decision: PolicyDecision = plainDecision(1, 'as the case wants it'), actor = 'ann') =>
+  ({ digest }: Present): Command => ({ do: 'submit', actor, digest, decision });
 export const cancel: Command = { do: 'cancel', actor: 'ann', reason: null };
 export const pause: Command = { do: 'pause', actor: 'ann' };
 export const resume: Command = { do: 'resume', actor: 'ann' };
@@ -94,15 +121,23 @@ export const rejectGate = (stepId: string, actor = 'ann', { comment, data }: Vot
 
 interface Revision {
   quorum?: number;
+  decision?: PolicyDecision;
+  actor?: string;
   basedOn?: string;
   toolVersion?: number;
 }
 
 /** A revision by hand: `edit` gives the plan as it is to be. */
 export const revise =
-  (edit: (plan: PlanDraft) => PlanDraft, { quorum = 1, basedOn, toolVersion = 1 }: Revision = {}) =>
+  (edit: (plan: PlanDraft) => PlanDraft, { quorum = 1, decision, actor = 'ann', basedOn, toolVersion = 1 }: Revision = {}) =>
   ({ digest, plan }: Present): Promise<Command> =>
-    reviseCommand({ plan: edit(plan), quorum, actor: 'ann', basedOn: basedOn ?? digest, toolVersion });
+    reviseCommand({
+      plan: edit(plan),
+      decision: decision ?? plainDecision(quorum, 'as the case wants it'),
+      actor,
+      basedOn: basedOn ?? digest,
+      toolVersion,
+    });
 
 export const sameAgain = (plan: PlanDraft): PlanDraft => plan;
 /** Edits that give one step other fields. */

@@ -13,16 +13,30 @@ export const ACTORS = ['ann', 'bob', 'cás|the "third"\\,'] as const;
 
 const ENDINGS = ['begin', 'complete', 'complete', 'complete', 'complete', 'complete', 'fail', 'retry', 'retryLater', 'release'] as const;
 const EXECUTOR_VERBS = ['claim', 'begin', 'decline', 'ask', 'expand', 'complete', 'fail', 'release'] as const;
-const PLAN_VERBS = ['submit', 'approve', 'approve', 'reject', 'cancel', 'delete', 'pause', 'pause', 'resume', 'retry', 'retry'] as const;
+const PLAN_VERBS = [
+  'submit',
+  'approve',
+  'approve',
+  'redecide',
+  'redecide',
+  'reject',
+  'cancel',
+  'delete',
+  'pause',
+  'pause',
+  'resume',
+  'retry',
+  'retry',
+] as const;
 const STEP_VERBS = ['retryFrom', 'retryStep', 'retryStep', 'skip', 'skip', 'approveGate', 'rejectGate'] as const;
 const EDITS = ['describe', 'input', 'planInput', 'drop', 'drop', 'add', 'cap', 'nothing'] as const;
 
 /** `pick` numbers count through what there is to choose from, again and again. */
 export type Intent =
   | { kind: 'forward'; pick: number; ending: (typeof ENDINGS)[number]; actor: Actor }
-  | { kind: 'person'; verb: (typeof PLAN_VERBS)[number]; actor: Actor; stale: boolean }
+  | { kind: 'person'; verb: (typeof PLAN_VERBS)[number]; actor: Actor; stale: boolean; pick: number }
   | { kind: 'hand'; verb: (typeof STEP_VERBS)[number]; actor: Actor; pick: number; apt: boolean }
-  | { kind: 'revise'; edit: (typeof EDITS)[number]; actor: Actor; pick: number; stale: boolean; quorum: number }
+  | { kind: 'revise'; edit: (typeof EDITS)[number]; actor: Actor; pick: number; stale: boolean; decision: number }
   | { kind: 'stray'; verb: (typeof EXECUTOR_VERBS)[number]; step: number; token: 'held' | 'older' | 'wrong'; off: number; again: boolean }
   | { kind: 'crash'; pick: number; times: number }
   | { kind: 'repeat'; back: number }
@@ -40,7 +54,7 @@ const seldom = (times: number): fc.Arbitrary<boolean> => fc.nat({ max: times - 1
 
 const intent: fc.Arbitrary<Intent> = fc.oneof(
   { weight: 36, arbitrary: fc.record({ kind: fc.constant('forward'), pick, ending: fc.constantFrom(...ENDINGS), actor }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('person'), verb: fc.constantFrom(...PLAN_VERBS), actor, stale: seldom(3) }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('person'), verb: fc.constantFrom(...PLAN_VERBS), actor, stale: seldom(3), pick }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('hand'), verb: fc.constantFrom(...STEP_VERBS), actor, pick, apt: fc.boolean() }) },
   {
     weight: 2,
@@ -50,7 +64,7 @@ const intent: fc.Arbitrary<Intent> = fc.oneof(
       actor,
       pick,
       stale: seldom(6),
-      quorum: fc.constantFrom(0, 1, 2),
+      decision: pick,
     }),
   },
   {

@@ -3,6 +3,7 @@ import { type ApprovalItem, PLAN_STATUSES } from '@countersign/shared';
 import { expect } from 'vitest';
 import type { PlanState } from './plan-state.ts';
 import type { Trial } from './trial.ts';
+import { haveOf, needOf } from './votes.ts';
 
 type Waiting = Pick<ApprovalItem, 'kind' | 'stepId' | 'digest' | 'deadline'> & { count: number; have: number };
 
@@ -34,9 +35,9 @@ export async function expectIndexesAgree({ store, redis }: Trial, planId: string
 
 function waitingFor(state: PlanState | null): Waiting[] {
   if (state === null) return [];
-  const { digest, quorum, votes, approvalDeadline } = state;
+  const { digest, approvalDeadline } = state;
   if (state.status === 'pending_approval') {
-    return [{ kind: 'plan', stepId: undefined, digest, deadline: timeOf(approvalDeadline), count: quorum, have: votes.length }];
+    return [{ kind: 'plan', stepId: undefined, digest, deadline: timeOf(approvalDeadline), count: needOf(state), have: haveOf(state) }];
   }
   return state.steps.flatMap(({ id, status, gate }): Waiting[] => {
     if (status !== 'awaiting_approval' || gate === null) return [];

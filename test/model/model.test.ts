@@ -1,5 +1,5 @@
 /** The edges of the engine that a person would ask about, on the model and on the store alike. */
-import type { PlanDraft } from '@countersign/shared';
+import { type PlanDraft, plainDecision } from '@countersign/shared';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { APPROVAL_CASES } from './approval-cases.ts';
 import { BRANCH_CASES } from './branch-cases.ts';
@@ -16,6 +16,7 @@ import { FOR_EACH_ENDING_CASES } from './for-each-ending-cases.ts';
 import { GATE_CASES } from './gate-cases.ts';
 import { START } from './generators.ts';
 import { PAUSE_CASES } from './pause-cases.ts';
+import { POLICY_CASES } from './policy-cases.ts';
 import { RETRY_CASES } from './retry-cases.ts';
 import { REVISION_CASES } from './revision-cases.ts';
 import { type Clock, modelSide, type Side, storeSide } from './sides.ts';
@@ -36,6 +37,7 @@ const CASES = [
   ...FOR_EACH_ENDING_CASES,
   ...GATE_CASES,
   ...PAUSE_CASES,
+  ...POLICY_CASES,
   ...RETRY_CASES,
   ...REVISION_CASES,
   ...SKIP_CASES,
@@ -52,7 +54,11 @@ describe.each(['model', 'store'] as const)('the %s', (which) => {
   test.each(CASES)('$name', async (edge) => {
     const { clock, store } = trial;
     clock.now = START;
-    const create = await createCommand({ plan: planOf(edge), quorum: edge.quorum ?? 0, draft: edge.draft ?? false });
+    const create = await createCommand({
+      plan: planOf(edge),
+      decision: edge.decision ?? plainDecision(edge.quorum ?? 0, 'as the case wants it'),
+      draft: edge.draft ?? false,
+    });
     const side: Side = which === 'model' ? modelSide(create, clock) : await storeSide(create, store);
     await runCalls(side, { create, calls: edge.calls, clock });
     await expectEnd(side, edge.ends);

@@ -4,16 +4,17 @@
  * planner, priorities, the reconciler and outputs that are too large together are not in it.
  */
 import { isEndedPlan, type PlanStatus } from '@countersign/shared';
-import { approved, approvedOrAsked } from './building-blocks.ts';
+import { approved, approvedByPolicy, approvedOrAsked } from './building-blocks.ts';
 import { type Change, endStep, movePlan, note } from './changes.ts';
 import { expire, isExpired, pause, resume, tick } from './clock.ts';
 import type { Command, CommandOf, ExecutorCommand, StepCommand } from './commands.ts';
 import { applyOfExecutor } from './executor-commands.ts';
 import { voteOnGate } from './gates.ts';
 import { findStep, hasEnded, newPlanState, type PlanState, parentIdOf } from './plan-state.ts';
-import { type Applied, done, refused, tooLate, unchanged, wrongState } from './replies.ts';
+import { type Applied, done, refused, refusedByPolicy, tooLate, unchanged, wrongState } from './replies.ts';
 import { retry, retryStep, skip } from './retries.ts';
 import { revise } from './revisions.ts';
+import { asked, countsFor, haveOf, needOf } from './votes.ts';
 
 /** What a command does to a plan at a time, in milliseconds. A refusal changes nothing. Throws when it breaks a lifecycle. */
 export function apply(state: PlanState | null, command: Command, now: number): Applied {
@@ -22,6 +23,8 @@ export function apply(state: PlanState | null, command: Command, now: number): A
   switch (command.do) {
     case 'submit':
       return submit(state, command, now);
+    case 'redecide':
+      return redecide(state, command, now);
     case 'approve':
       return approve(state, command, now);
     case 'reject':
@@ -64,43 +67,68 @@ function applyToStep(state: PlanState, command: ExecutorCommand | StepCommand, n
 }
 
 function create(command: CommandOf<'create'>, now: number): Applied {
-  const created = note(unchanged(newPlanState(command), now), { type: 'plan.created', actor: command.actor, data: {} });
+  if (command.decision.outcome === 'deny' && !command.draft) return refusedByPolicy(null, command.decision);
+  const created = note(unchanged(newPlanState({ ...command, creator: command.actor }), now), {
+    type: 'plan.created',
+    actor: command.actor,
+    data: {},
+  });
   return done(command.draft ? created : submitted(created, command.actor));
 }
 
-const submit = (state: PlanState, { actor }: CommandOf<'submit'>, now: number): Applied =>
-  state.status === 'draft' ? done(submitted(unchanged(state, now), actor)) : wrongState(state, state);
-
-function submitted(change: Change, actor: string): Change {
-  const { digest, quorum } = change.state;
-  return approvedOrAsked(movePlan(change, 'pending_approval', { type: 'plan.submitted', actor, data: { digest, quorum } }));
+function submit(state: PlanState, { actor, digest, decision }: CommandOf<'submit'>, now: number): Applied {
+  if (state.status !== 'draft') return wrongState(state, state);
+  if (digest !== state.digest) return refused(state, 'stale_digest', { currentDigest: state.digest });
+  if (decision.outcome === 'deny') return refusedByPolicy(state, decision);
+  const submitters = [...new Set([...state.submitters, actor])];
+  return done(submitted(unchanged({ ...state, decision, submitters }, now), actor));
 }
 
-function voteRefusal(state: PlanState, { actor, digest }: { actor: string; digest: string }, now: number): Applied | null {
+const submitted = (change: Change, actor: string): Change =>
+  approvedOrAsked(movePlan(change, 'pending_approval', { type: 'plan.submitted', actor, data: asked(change.state) }));
+
+/** Why nobody can decide about exactly this digest any more. */
+function undecidable(state: PlanState, digest: string, now: number): Applied | null {
   if (isExpired(state, now)) {
     const expired = expire(unchanged(state, now));
     return tooLate(expired, expired.state);
   }
   if (state.status !== 'pending_approval') return wrongState(state, state);
-  if (digest !== state.digest) return refused(state, 'stale_digest', { currentDigest: state.digest });
-  return state.votes.includes(actor) ? refused(state, 'already_voted') : null;
+  return digest === state.digest ? null : refused(state, 'stale_digest', { currentDigest: state.digest });
 }
 
+const hasVoted = ({ votes }: PlanState, actor: string): boolean => votes.some((vote) => vote.actor === actor);
+
 function approve(state: PlanState, command: CommandOf<'approve'>, now: number): Applied {
-  const refusal = voteRefusal(state, command, now);
+  const { actor, roles, digest, version, comment } = command;
+  const refusal = undecidable(state, digest, now);
   if (refusal !== null) return refusal;
-  const { actor, digest, comment } = command;
-  const votes = [...state.votes, actor];
-  const data = { digest, comment, have: votes.length, need: state.quorum };
-  const voted = note(unchanged({ ...state, votes }, now), { type: 'plan.voted', actor, data });
-  if (votes.length < state.quorum) return done(voted);
-  return done(approved(movePlan(voted, 'approved', { type: 'plan.approved', actor, data: { digest } })));
+  const { decision } = state;
+  if (version !== decision.version) return refused(state, 'policy_changed');
+  if (decision.outcome === 'deny') return refusedByPolicy(state, decision);
+  if (hasVoted(state, actor)) return refused(state, 'already_voted');
+  if (!decision.demands.some((demand) => countsFor(state, demand, { actor, roles }))) return refused(state, 'forbidden');
+  const next = { ...state, votes: [...state.votes, { actor, roles }] };
+  const data = { digest, comment, roles: [...roles], policy: version, have: haveOf(next), need: needOf(next) };
+  const voted = note(unchanged(next, now), { type: 'plan.voted', actor, data });
+  if (haveOf(next) < needOf(next)) return done(voted);
+  return done(approved(movePlan(voted, 'approved', { type: 'plan.approved', actor, data: { digest, policy: version } })));
+}
+
+function redecide(state: PlanState, { digest, decision }: CommandOf<'redecide'>, now: number): Applied {
+  const refusal = undecidable(state, digest, now);
+  if (refusal !== null) return refusal;
+  if (decision.version === state.decision.version) return done(unchanged(state, now));
+  const decided = unchanged({ ...state, decision, votes: [] }, now);
+  const said = note(decided, { type: 'plan.submitted', data: asked(decided.state) });
+  return done(decision.outcome === 'auto' ? approvedByPolicy(said) : said);
 }
 
 function reject(state: PlanState, command: CommandOf<'reject'>, now: number): Applied {
-  const refusal = voteRefusal(state, command, now);
-  if (refusal !== null) return refusal;
   const { actor, digest, reason } = command;
+  const refusal = undecidable(state, digest, now);
+  if (refusal !== null) return refusal;
+  if (hasVoted(state, actor)) return refused(state, 'already_voted');
   return done(movePlan(unchanged(state, now), 'rejected', { type: 'plan.rejected', actor, data: { digest, reason } }));
 }
 

@@ -1,11 +1,13 @@
 /** What an intent means, given where the plan stands: the commands to run, or time to let pass. */
 import type { Json, PlanStatus } from '@countersign/shared';
 import type { Command } from './commands.ts';
+import { decisionFor, ROLES_OF } from './decisions.ts';
 import { choose, crash, forwardStep, strayMove } from './executor-moves.ts';
 import { ACTORS, type EditKind, type Intent } from './generators.ts';
 import { hasEnded, type PlanState, type StepState } from './plan-state.ts';
 import { edited } from './revising.ts';
 import { reviseCommand } from './submission.ts';
+import { countsFor } from './votes.ts';
 
 export type Move = Exclude<Command, { do: 'create' }> | { do: 'wait'; ms: number };
 
@@ -55,8 +57,12 @@ async function forward(intent: IntentOf<'forward'>, situation: Situation): Promi
   const { pick, actor } = intent;
   switch (state?.status) {
     case 'draft':
-      return [{ do: 'submit', actor }];
+      return [{ do: 'submit', actor, digest: state.digest, decision: decisionFor(pick) }];
     case 'pending_approval':
+      // Nobody can vote for what is denied, and some try.
+      if (pick % 5 === 3)
+        return [{ do: 'approve', ...voteOf(actor), digest: state.digest, version: state.decision.version, comment: null }];
+      if (state.decision.outcome === 'deny' || pick % 12 === 5) return [redecideMove(state, pick)];
       return [pick % 8 === 7 ? { do: 'reject', actor, digest: state.digest, reason: 'not like this' } : voteOn(state, intent)];
     case 'approved':
       return [{ do: 'wait', ms: Math.max(0, Date.parse(state.content.options.startAt ?? '') - now) }, { do: 'tick' }];
@@ -76,8 +82,18 @@ async function forward(intent: IntentOf<'forward'>, situation: Situation): Promi
 
 /** A vote for the plan by somebody who has not voted, while there is anybody. */
 function voteOn(state: PlanState, { pick, actor }: { pick: number; actor: string }): Move {
-  const voter = ACTORS.find((name) => !state.votes.includes(name)) ?? actor;
-  return { do: 'approve', actor: voter, digest: state.digest, comment: pick % 2 === 0 ? null : `as ${voter} sees it` };
+  const free = ACTORS.filter((name) => !state.votes.some((vote) => vote.actor === name));
+  const voter = free.find((name) => state.decision.demands.some((demand) => countsFor(state, demand, voteOf(name)))) ?? free[0] ?? actor;
+  const comment = pick % 2 === 0 ? null : `as ${voter} sees it`;
+  return { do: 'approve', ...voteOf(voter), digest: state.digest, version: state.decision.version, comment };
+}
+
+const voteOf = (actor: string) => ({ actor, roles: ROLES_OF[actor] ?? [] });
+
+/** Under another version than the one that the plan was decided under. */
+function redecideMove({ digest, decision }: PlanState, pick: number): Move {
+  const [one, other] = [decisionFor(pick), decisionFor(pick + 1)];
+  return { do: 'redecide', digest, decision: one.version === decision.version ? other : one };
 }
 
 function goOn(intent: IntentOf<'forward'>, situation: Situation): Move[] {
@@ -110,7 +126,7 @@ async function afterFailure({ pick, actor }: IntentOf<'forward'>, state: PlanSta
     case 1:
       return again === undefined ? [] : [{ do: 'retryStep', actor, stepId: again.id }];
     case 2:
-      return [await revision({ edit: 'input', pick, actor, stale: false, quorum: pick % 2 }, state)];
+      return [await revision({ edit: 'input', pick, actor, stale: false, decision: pick }, state)];
     default:
       return [];
   }
@@ -121,19 +137,30 @@ interface Revising {
   pick: number;
   actor: string;
   stale: boolean;
-  quorum: number;
+  /** which of the decisions */
+  decision: number;
 }
 
-function revision({ edit, pick, actor, stale, quorum }: Revising, { content, digest, revision }: PlanState): Promise<Move> {
+function revision({ edit, pick, actor, stale, decision }: Revising, { content, digest, revision }: PlanState): Promise<Move> {
   const plan = edited(content, { edit, pick, revision: revision + 1 });
-  return reviseCommand({ plan, quorum, actor, basedOn: stale ? STALE_DIGEST : digest });
+  return reviseCommand({ plan, decision: decisionFor(decision), actor, basedOn: stale ? STALE_DIGEST : digest });
 }
 
-function personMove({ verb, actor, stale }: IntentOf<'person'>, last: PlanState): Move {
+function personMove({ verb, actor, stale, pick }: IntentOf<'person'>, last: PlanState): Move {
   const digest = stale ? STALE_DIGEST : last.digest;
   switch (verb) {
     case 'approve':
-      return { do: 'approve', actor, digest, comment: null };
+      return {
+        do: 'approve',
+        ...voteOf(actor),
+        digest,
+        version: pick % 4 === 0 ? decisionFor(pick).version : last.decision.version,
+        comment: null,
+      };
+    case 'submit':
+      return { do: 'submit', actor, digest, decision: decisionFor(pick) };
+    case 'redecide':
+      return { do: 'redecide', digest, decision: decisionFor(pick) };
     case 'reject':
       return { do: 'reject', actor, digest, reason: 'not "like" this | at all' };
     case 'cancel':

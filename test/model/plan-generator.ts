@@ -1,6 +1,7 @@
 /** Random plans: their graphs, their branches and gates, and their options. */
-import { CONDITION_TOOL, type PlanDraft, type StepDraft } from '@countersign/shared';
+import { CONDITION_TOOL, type PlanDraft, type PolicyDecision, type StepDraft } from '@countersign/shared';
 import fc from 'fast-check';
+import { decisionFor } from './decisions.ts';
 import { START } from './generators.ts';
 import { type Submission, TOOL } from './submission.ts';
 
@@ -83,11 +84,11 @@ export const submission: fc.Arbitrary<Submission> = fc.integer({ min: 1, max: 8 
         { minLength: count, maxLength: count },
       ),
       options,
-      quorum: fc.constantFrom(0, 0, 1, 1, 2),
+      decision: fc.nat({ max: 100 }),
       draft: fc.constantFrom(false, false, false, true),
     })
-    .map(({ edges, hints, order, options, quorum, draft }) => ({
-      quorum,
+    .map(({ edges, hints, order, options, decision, draft }) => ({
+      decision: createdWith(decision, draft),
       draft,
       plan: {
         objective: 'hold the store against the model',
@@ -97,6 +98,12 @@ export const submission: fc.Arbitrary<Submission> = fc.integer({ min: 1, max: 8 
       },
     })),
 );
+
+/** What policy denies can be a draft only. */
+function createdWith(pick: number, draft: boolean): PolicyDecision {
+  const decision = decisionFor(pick);
+  return decision.outcome === 'deny' && !draft ? decisionFor(pick + 1) : decision;
+}
 
 function stepDraft(at: number, edges: readonly number[], hints: readonly StepHints[]): StepDraft {
   const { isCondition, referring, readsInput, hangsOn: _hangsOn, ...rest } = hints[at] as StepHints;

@@ -4,7 +4,9 @@ import {
   type Json,
   type PlanContent,
   type PlanStatus,
+  type PolicyDecision,
   parseChildId,
+  type Role,
   type Step,
   type StepError,
   type StepReason,
@@ -79,15 +81,22 @@ export interface Stopping {
   readonly stepId: string | null;
 }
 
+/** A vote for the plan, with the roles that the actor had. */
+export interface PlanVote {
+  readonly actor: string;
+  readonly roles: readonly Role[];
+}
+
 export interface PlanState {
   readonly status: PlanStatus;
   readonly revision: number;
   readonly content: PlanContent;
   readonly digest: string;
-  readonly quorum: number;
-  /** why nobody has to approve it, where nobody has to */
-  readonly autoReason: string;
-  readonly votes: readonly string[];
+  readonly decision: PolicyDecision;
+  readonly creator: string;
+  /** whose votes count for nothing where others must approve */
+  readonly submitters: readonly string[];
+  readonly votes: readonly PlanVote[];
   readonly stopping: Stopping | null;
   /** until when people can vote on the plan, while they can */
   readonly approvalDeadline: number | null;
@@ -126,16 +135,17 @@ export const newStep = (id: string, generation = 1): StepState => ({
   item: null,
 });
 
-type Signed = Pick<PlanState, 'content' | 'digest' | 'quorum' | 'autoReason'>;
+type Signed = Pick<PlanState, 'content' | 'digest' | 'decision' | 'creator'>;
 
-export function newPlanState({ content, digest, quorum, autoReason }: Signed): PlanState {
+export function newPlanState({ content, digest, decision, creator }: Signed): PlanState {
   return {
     status: 'draft',
     revision: 1,
     content,
     digest,
-    quorum,
-    autoReason,
+    decision,
+    creator,
+    submitters: [creator],
     votes: [],
     stopping: null,
     approvalDeadline: null,

@@ -69,15 +69,19 @@ const BUSY_CHILD: readonly StepStatus[] = ['ready', 'queued', 'running', 'retryi
 
 /** The refusals of each command, but for not_found, which all of them have. `wrong_state` is of the plan, or of the step. */
 const REFUSALS: Partial<Record<Command['do'], readonly string[]>> = {
-  submit: ['wrong_state completed'],
-  approve: ['wrong_state draft', 'wrong_state expired', 'stale_digest', 'already_voted'],
+  submit: ['wrong_state completed', 'stale_digest', 'policy_denied'],
+  redecide: ['wrong_state draft', 'wrong_state executing', 'stale_digest'],
+  approve: [
+    ...['wrong_state draft', 'wrong_state expired', 'stale_digest', 'already_voted'],
+    ...['policy_changed', 'policy_denied', 'forbidden'],
+  ],
   reject: ['wrong_state rejected', 'stale_digest', 'already_voted'],
   cancel: ['wrong_state cancelled'],
   delete: ['wrong_state executing'],
   pause: ['wrong_state paused'],
   resume: ['wrong_state executing'],
   retry: ['wrong_state executing', 'wrong_state completed', 'wrong_state paused'],
-  revise: ['wrong_state executing', 'wrong_state completed', 'stale_digest'],
+  revise: ['wrong_state executing', 'wrong_state completed', 'stale_digest', 'policy_denied'],
   retryStep: ['wrong_state executing', 'wrong_state pending', 'wrong_state running', 'wrong_state pending_approval'],
   skip: ['wrong_state running', 'wrong_state queued', 'wrong_state draft', 'wrong_state skipped'],
   approveGate: ['wrong_state pending', 'wrong_state failed', 'already_voted'],

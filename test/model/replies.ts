@@ -1,5 +1,5 @@
 /** What a command comes to: what it changed, or a refusal that changed nothing. */
-
+import type { PolicyDecision } from '@countersign/shared';
 import type { Change, ModelEvent } from './changes.ts';
 import type { DueDone, Reply } from './commands.ts';
 import type { PlanState, StepState } from './plan-state.ts';
@@ -22,6 +22,10 @@ export const refused = (state: PlanState | null, refusal: string, detail?: Reado
   events: [],
   reply: { ok: false, refusal, ...(detail === undefined ? {} : { detail }) },
 });
+
+/** Refused because of what policy decided. */
+export const refusedByPolicy = (state: PlanState | null, { rule }: PolicyDecision): Applied =>
+  refused(state, 'policy_denied', { rule: rule ?? '' });
 
 /** Refused for the status of the plan, or of the step that the command is about. */
 export const wrongState = (state: PlanState, { status }: PlanState | StepState): Applied => refused(state, 'wrong_state', { status });

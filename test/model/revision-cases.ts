@@ -33,7 +33,7 @@ export const REVISION_CASES: readonly EdgeCase[] = [
     draft: true,
     calls: [
       [revise(described), 'ok'],
-      [submit, 'wrong_state pending_approval'],
+      [submit(), 'wrong_state pending_approval'],
       [approve('ann'), 'ok'],
     ],
     ends: {

@@ -4,24 +4,28 @@ import { approvedOrAsked } from './building-blocks.ts';
 import { movePlan } from './changes.ts';
 import type { CommandOf } from './commands.ts';
 import { newStep, type PlanState, stepOf } from './plan-state.ts';
-import { type Applied, done, refused, unchanged, wrongState } from './replies.ts';
+import { type Applied, done, refused, refusedByPolicy, unchanged, wrongState } from './replies.ts';
+import { asked } from './votes.ts';
 
 const REVISABLE: readonly PlanStatus[] = ['draft', 'pending_approval', 'failed', 'partial'];
 
 export function revise(state: PlanState, command: CommandOf<'revise'>, now: number): Applied {
-  const { actor, content, digest, quorum, autoReason, origin, basedOn } = command;
+  const { actor, content, digest, decision, origin, basedOn } = command;
   if (!REVISABLE.includes(state.status)) return wrongState(state, state);
   if (basedOn !== state.digest) return refused(state, 'stale_digest', { currentDigest: state.digest });
   if (digest === state.digest) return done(unchanged(state, now));
+
+  if (decision.outcome === 'deny') return refusedByPolicy(state, decision);
 
   const pinned = pinnedIn(state, content);
   const generation = state.wasQueued || state.highestGeneration > 1 ? state.highestGeneration + 1 : 1;
   const steps = content.steps.map(({ id }) => (pinned.includes(id) ? { ...stepOf(state, id), pinned: true } : newStep(id, generation)));
   const highestGeneration = Math.max(state.highestGeneration, ...steps.map((step) => step.generation));
-  const signed = { content, digest, quorum, autoReason };
+  const submitters = [...new Set([state.creator, actor])];
+  const signed = { content, digest, decision, submitters };
   const rewritten = { ...state, ...signed, revision: state.revision + 1, stopping: null, highestGeneration, steps };
 
-  const data = { digest, origin, quorum, pinned };
+  const data = { ...asked({ digest, decision }), origin, pinned };
   const event = { type: 'plan.revised', actor, data } as const;
   return done(approvedOrAsked(movePlan(unchanged(rewritten, now), 'pending_approval', event)));
 }

@@ -52,13 +52,13 @@ const given = <Key extends string>(key: Key, value: string | null): Partial<Reco
   value === null ? {} : ({ [key]: value } as Partial<Record<Key, string>>);
 
 export async function storeSide(create: CommandOf<'create'>, store: Store): Promise<StoreSide> {
-  const { content, digest, quorum, autoReason, draft, actor } = create;
+  const { content, digest, decision, draft, actor } = create;
   const created = await store.createPlan({
     content,
     digest,
     origin: 'manual',
     createdBy: actor,
-    decision: { quorum, reason: autoReason },
+    decision,
     draft,
   });
   if (!created.ok) throw new Error(`the store did not take the plan: ${created.refusal.message}`);
@@ -82,14 +82,22 @@ async function runOnStore(store: Store, planId: string, command: Command): Promi
   if (command.do === 'create') throw new Error('a side has its plan already');
   if (command.do === 'delete') return outcomeReply(await store.deletePlan(planId));
   if (command.do === 'tick') return runDue(store, planId);
+  if (command.do === 'redecide') return outcomeReply(await store.redecidePlan(planId, command));
   if ('token' in command) return runOfExecutor(store, planId, command);
   if ('stepId' in command) return outcomeReply(await runOnStep(store, planId, command));
   const actor = actorOf(command.actor);
   switch (command.do) {
     case 'submit':
-      return outcomeReply(await store.submitPlan(planId, { actor }));
+      return outcomeReply(await store.submitPlan(planId, { actor, digest: command.digest, decision: command.decision }));
     case 'approve':
-      return outcomeReply(await store.approvePlan(planId, { actor, digest: command.digest, ...given('comment', command.comment) }));
+      return outcomeReply(
+        await store.approvePlan(planId, {
+          actor: { id: command.actor, roles: command.roles },
+          digest: command.digest,
+          policyVersion: command.version,
+          ...given('comment', command.comment),
+        }),
+      );
     case 'reject':
       return outcomeReply(await store.rejectPlan(planId, { actor, digest: command.digest, reason: command.reason }));
     case 'cancel':
@@ -101,8 +109,8 @@ async function runOnStore(store: Store, planId: string, command: Command): Promi
     case 'retry':
       return outcomeReply(await store.retryPlan(planId, { actor, ...(command.from === null ? {} : { from: command.from }) }));
     case 'revise': {
-      const { content, digest, origin, basedOn, quorum, autoReason: reason } = command;
-      return outcomeReply(await store.revisePlan(planId, { content, digest, origin, actor, decision: { quorum, reason }, basedOn }));
+      const { content, digest, origin, basedOn, decision } = command;
+      return outcomeReply(await store.revisePlan(planId, { content, digest, origin, actor, decision, basedOn }));
     }
   }
 }

@@ -1,5 +1,13 @@
 /** From plans as somebody writes them to the commands that the API makes of them. */
-import { CONDITION_TOOL, digestOf, type PlanContent, type PlanDraft, type ToolContract, validatePlan } from '@countersign/shared';
+import {
+  CONDITION_TOOL,
+  digestOf,
+  type PlanContent,
+  type PlanDraft,
+  type PolicyDecision,
+  type ToolContract,
+  validatePlan,
+} from '@countersign/shared';
 import type { CommandOf } from './commands.ts';
 
 export const TOOL = 'test.echo';
@@ -37,28 +45,26 @@ async function signed(plan: PlanDraft, toolVersion: number): Promise<{ content: 
 
 export interface Submission {
   plan: PlanDraft;
-  quorum: number;
+  decision: PolicyDecision;
   draft: boolean;
 }
 
-const AUTO_REASON = 'nobody has to';
-
 /** The command that creates a plan, with the content and the digest that the API would make of it. */
-export async function createCommand({ plan, quorum, draft }: Submission): Promise<CommandOf<'create'>> {
-  return { do: 'create', actor: 'ann', ...(await signed(plan, 1)), quorum, autoReason: AUTO_REASON, draft };
+export async function createCommand({ plan, decision, draft }: Submission): Promise<CommandOf<'create'>> {
+  return { do: 'create', actor: 'ann', ...(await signed(plan, 1)), decision, draft };
 }
 
 export interface Rewriting {
   plan: PlanDraft;
-  quorum: number;
+  decision: PolicyDecision;
   actor: string;
   basedOn: string;
   toolVersion?: number;
 }
 
 /** The command that revises a plan. */
-export async function reviseCommand({ plan, quorum, actor, basedOn, toolVersion = 1 }: Rewriting): Promise<CommandOf<'revise'>> {
-  return { do: 'revise', actor, ...(await signed(plan, toolVersion)), origin: 'manual', basedOn, quorum, autoReason: AUTO_REASON };
+export async function reviseCommand({ plan, decision, actor, basedOn, toolVersion = 1 }: Rewriting): Promise<CommandOf<'revise'>> {
+  return { do: 'revise', actor, ...(await signed(plan, toolVersion)), origin: 'manual', basedOn, decision };
 }
 
 /** What somebody writes who changes nothing of a plan. */

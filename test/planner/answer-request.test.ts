@@ -1,6 +1,6 @@
 import { createModel } from '@countersign/llm';
 import { createOpenaiPlanner, createRulesPlanner, type Planner } from '@countersign/planner';
-import { digestOf, type PlanDraft } from '@countersign/shared';
+import { digestOf, type PlanDraft, plainDecision } from '@countersign/shared';
 import { type EmbeddedRedis, openStore, type Store, startEmbeddedRedis } from '@countersign/store';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type ModelBehaviour, type ModelServer, startModelServer } from '../model-server/model-server.ts';
@@ -112,7 +112,7 @@ describe('feedback', () => {
     const task = { id: created.value.id, token: 'planner' };
     await store.startPlanning(task.id, task.token);
     const content = contentOf({ objective: 'Count', steps: [{ id: 'a', tool: 'count', input: { path: 'x' } }] }, TOOLS);
-    const decision = { quorum: 1, reason: 'for a test' };
+    const decision = plainDecision(1, 'for a test');
     const plan = await store.createPlan({ content, digest: await digestOf(content), origin: 'rules', createdBy: 'ada', decision, task });
     if (!plan.ok) throw new Error(plan.refusal.message);
     const withCheck = { ...step('k', 'x'), tool: 'check' };
@@ -227,7 +227,7 @@ describe('a plan that failed', () => {
     const task = { id: created.value.id, token: 'planner' };
     await store.startPlanning(task.id, task.token);
     const content = contentOf(FRAGILE, TOOLS);
-    const decision = { quorum: 0, reason: 'for a test' };
+    const decision = plainDecision(0, 'for a test');
     const plan = await store.createPlan({ content, digest: await digestOf(content), origin: 'openai', createdBy: 'ada', decision, task });
     if (!plan.ok) throw new Error(plan.refusal.message);
     await runStep(plan.value.id, 'a', { error: 'no such folder' });
@@ -256,7 +256,7 @@ describe('a plan that failed', () => {
     await vi.waitFor(() => expect(server?.requests).toHaveLength(1));
     const { digest } = await readPlan(job.planId);
     const content = contentOf(GATED, TOOLS);
-    const decision = { quorum: 1, reason: 'for a test' };
+    const decision = plainDecision(1, 'for a test');
     const byHand = { content, digest: await digestOf(content), origin: 'manual', actor: ADA, decision, basedOn: digest } as const;
     expect(await store.revisePlan(job.planId, byHand)).toMatchObject({ ok: true });
     expect(await running).toEqual({ outcome: 'dropped', reason: 'the request is dropped' });

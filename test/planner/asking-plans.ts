@@ -1,6 +1,6 @@
 /** Plans that ask the planner for something, and its answers, on a store. */
 import { answerRequest, type Planner } from '@countersign/planner';
-import { digestOf, type Plan, type PlanDraft, type PlanningRound, type ToolContract } from '@countersign/shared';
+import { digestOf, type Plan, type PlanDraft, type PlanningRound, plainDecision, type ToolContract } from '@countersign/shared';
 import type { Store } from '@countersign/store';
 import { contentOf } from './plan-view.ts';
 
@@ -33,7 +33,7 @@ export const reply = (...steps: object[]) => ({ content: { problem: '', descript
 export async function createPlan(store: Store, draft: PlanDraft, quorum: 0 | 1 = 1): Promise<string> {
   const content = contentOf(draft, TOOLS);
   const digest = await digestOf(content);
-  const decision = { quorum, reason: 'for a test' };
+  const decision = plainDecision(quorum, 'for a test');
   const created = await store.createPlan({ content, digest, origin: 'manual', createdBy: 'ada', decision });
   if (!created.ok) throw new Error(created.refusal.message);
   return created.value.id;

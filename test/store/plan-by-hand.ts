@@ -4,6 +4,7 @@ import {
   type Plan,
   type PlanDraft,
   parseChildId,
+  plainDecision,
   STEPS_QUEUE,
   type StepError,
   type StepJob,
@@ -22,8 +23,8 @@ export const FATAL: StepError = { ...BROKEN, retryable: false };
 
 /** Creates a plan that starts at once. */
 async function startPlan(store: Store, plan: PlanDraft): Promise<string> {
-  const { content, digest } = await createCommand({ plan, quorum: 0, draft: false });
-  const decision = { quorum: 0, reason: 'nobody has to' };
+  const { content, digest } = await createCommand({ plan, decision: plainDecision(0, 'for a test'), draft: false });
+  const decision = plainDecision(0, 'nobody has to');
   const created = await store.createPlan({ content, digest, origin: 'manual', createdBy: ANN.id, decision });
   if (!created.ok) throw new Error(created.refusal.message);
   return created.value.id;
@@ -129,8 +130,13 @@ export class PlanByHand {
   }
 
   async revise(plan: PlanDraft): Promise<void> {
-    const { content, digest } = await reviseCommand({ plan, quorum: 0, actor: ANN.id, basedOn: (await this.plan()).digest });
-    const decision = { quorum: 0, reason: 'nobody has to' };
+    const { content, digest } = await reviseCommand({
+      plan,
+      decision: plainDecision(0, 'for a test'),
+      actor: ANN.id,
+      basedOn: (await this.plan()).digest,
+    });
+    const decision = plainDecision(0, 'nobody has to');
     const basedOn = (await this.plan()).digest;
     expect(await this.store.revisePlan(this.planId, { content, digest, origin: 'manual', actor: ANN, decision, basedOn })).toMatchObject({
       ok: true,

@@ -1,5 +1,5 @@
 /** What plans ask of the planner, when the job of it is lost. */
-import { PLANNING_QUEUE } from '@countersign/shared';
+import { PLANNING_QUEUE, plainDecision } from '@countersign/shared';
 import { openStore, type Store } from '@countersign/store';
 import { Queue, UnrecoverableError, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
@@ -25,8 +25,12 @@ afterEach(async () => {
 
 /** A plan that waits for an approval, and for a revision by feedback. */
 async function asking(): Promise<string> {
-  const { content, digest } = await createCommand({ plan: { objective: 'x', steps: [{ id: 'a', tool: TOOL }] }, quorum: 1, draft: false });
-  const decision = { quorum: 1, reason: 'somebody has to' };
+  const { content, digest } = await createCommand({
+    plan: { objective: 'x', steps: [{ id: 'a', tool: TOOL }] },
+    decision: plainDecision(1, 'for a test'),
+    draft: false,
+  });
+  const decision = plainDecision(1, 'somebody has to');
   const created = await store.createPlan({ content, digest, origin: 'manual', createdBy: ANN.id, decision });
   if (!created.ok) throw new Error(created.refusal.message);
   const asked = await store.requestRevision(created.value.id, { actor: ANN, feedback: 'shorter' });

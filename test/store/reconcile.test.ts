@@ -1,5 +1,5 @@
 /** Plans and tasks that lost a job: each is broken as it may really break, mended, and then run to its end. */
-import { type Plan, STEPS_QUEUE, type StepDraft, type StepError, type StepJob, stepJobId } from '@countersign/shared';
+import { type Plan, plainDecision, STEPS_QUEUE, type StepDraft, type StepError, type StepJob, stepJobId } from '@countersign/shared';
 import { type Mending, openStore, type Store } from '@countersign/store';
 import { Queue, UnrecoverableError, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
@@ -36,8 +36,8 @@ const step = (id: string, more: Partial<StepDraft> = {}): StepDraft => ({ id, to
 
 async function startPlan(drafts: readonly StepDraft[], options: { maxParallelSteps?: number } = {}): Promise<string> {
   const plan = { objective: 'lose a job', steps: [...drafts], options };
-  const { content, digest } = await createCommand({ plan, quorum: 0, draft: false });
-  const decision = { quorum: 0, reason: 'nobody has to' };
+  const { content, digest } = await createCommand({ plan, decision: plainDecision(0, 'for a test'), draft: false });
+  const decision = plainDecision(0, 'nobody has to');
   const created = await store.createPlan({ content, digest, origin: 'manual', createdBy: 'ann', decision });
   if (!created.ok) throw new Error(created.refusal.message);
   return created.value.id;

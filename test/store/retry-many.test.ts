@@ -1,4 +1,4 @@
-import type { StepDraft } from '@countersign/shared';
+import { plainDecision, type StepDraft } from '@countersign/shared';
 import { openStore, type Store } from '@countersign/store';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createCommand, TOOL } from '../model/submission.ts';
@@ -13,8 +13,12 @@ afterEach(() => store.close());
 
 /** Creates the plan and lets its first step fail. */
 async function failedPlan(steps: StepDraft[]): Promise<string> {
-  const { content, digest } = await createCommand({ plan: { objective: 'fail at once', steps }, quorum: 0, draft: false });
-  const decision = { quorum: 0, reason: 'nobody has to' };
+  const { content, digest } = await createCommand({
+    plan: { objective: 'fail at once', steps },
+    decision: plainDecision(0, 'for a test'),
+    draft: false,
+  });
+  const decision = plainDecision(0, 'nobody has to');
   const created = await store.createPlan({ content, digest, origin: 'manual', createdBy: 'ann', decision });
   if (!created.ok) throw new Error(created.refusal.message);
   const hold = { planId: created.value.id, stepId: steps[0]?.id as string, token: 'once' };

@@ -1,5 +1,5 @@
 /** What a revision's steps will do, asked for and kept by the store. */
-import { type PlanDraft, REVIEWS_QUEUE, type ReviewJob } from '@countersign/shared';
+import { type PlanDraft, plainDecision, REVIEWS_QUEUE, type ReviewJob } from '@countersign/shared';
 import { openStore, type Store } from '@countersign/store';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
@@ -27,8 +27,8 @@ const PLAN: PlanDraft = { objective: 'x', steps: [{ id: 'a', tool: TOOL }] };
 const FOUND = { a: { effects: 'writes a.md', dryRun: { bytes: 3 } } };
 
 async function create({ quorum = 1, draft = false } = {}): Promise<string> {
-  const { content, digest } = await createCommand({ plan: PLAN, quorum, draft });
-  const decision = { quorum, reason: 'for a test' };
+  const { content, digest } = await createCommand({ plan: PLAN, decision: plainDecision(quorum, 'for a test'), draft });
+  const decision = plainDecision(quorum, 'for a test');
   const created = await store.createPlan({ content, digest, origin: 'manual', createdBy: ANN.id, decision, draft });
   if (!created.ok) throw new Error(created.refusal.message);
   return created.value.id;
@@ -37,8 +37,8 @@ async function create({ quorum = 1, draft = false } = {}): Promise<string> {
 async function revise(planId: string, { quorum = 1 } = {}): Promise<void> {
   const { digest: basedOn } = await planOf(store, planId);
   const plan = { ...PLAN, description: 'anew' };
-  const { content, digest } = await reviseCommand({ plan, quorum, actor: ANN.id, basedOn });
-  const decision = { quorum, reason: 'for a test' };
+  const { content, digest } = await reviseCommand({ plan, decision: plainDecision(quorum, 'for a test'), actor: ANN.id, basedOn });
+  const decision = plainDecision(quorum, 'for a test');
   expect(await store.revisePlan(planId, { content, digest, origin: 'manual', actor: ANN, decision, basedOn })).toMatchObject({ ok: true });
 }
 
@@ -84,7 +84,7 @@ test('what is found of a revision that is not the current one any more, or of a 
 });
 
 test.each([
-  ['approved', (planId: string, digest: string) => store.approvePlan(planId, { actor: ANN, digest })],
+  ['approved', (planId: string, digest: string) => store.approvePlan(planId, { actor: ANN, digest, policyVersion: null })],
   ['rejected', (planId: string, digest: string) => store.rejectPlan(planId, { actor: ANN, digest, reason: 'no' })],
   ['cancelled', (planId: string) => store.cancelPlan(planId, { actor: ANN })],
 ])('what is found of a plan that was %s meanwhile is dropped: nobody could read it in time', async (_, decide) => {

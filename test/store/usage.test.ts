@@ -1,5 +1,5 @@
 /** What models took for a task, and then for its plan. */
-import type { PlanningRound, TotalUsage, Usage } from '@countersign/shared';
+import { type PlanningRound, plainDecision, type TotalUsage, type Usage } from '@countersign/shared';
 import { openStore, type Store } from '@countersign/store';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createCommand, TOOL } from '../model/submission.ts';
@@ -44,8 +44,12 @@ async function startTask(): Promise<string> {
 }
 
 async function planTask(taskId: string): Promise<string> {
-  const { content, digest } = await createCommand({ plan: { objective: 'x', steps: [{ id: 'a', tool: TOOL }] }, quorum: 1, draft: false });
-  const decision = { quorum: 1, reason: 'for a test' };
+  const { content, digest } = await createCommand({
+    plan: { objective: 'x', steps: [{ id: 'a', tool: TOOL }] },
+    decision: plainDecision(1, 'for a test'),
+    draft: false,
+  });
+  const decision = plainDecision(1, 'for a test');
   const created = await store.createPlan({
     ...{ content, digest, origin: 'openai', promptVersion: '7', createdBy: ANN.id, decision },
     task: { id: taskId, token: 'one' },

@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { isEndedPlan, type Plan, type Task } from '@countersign/shared';
+import { isEndedPlan, missingText, type Plan, type Task } from '@countersign/shared';
 import { type ApiCalls, apiCalls } from './api-calls.ts';
 import { ApiRefusal } from './api-request.ts';
 import { Interruption, type InterruptionWatch } from './interruption.ts';
@@ -78,6 +78,8 @@ async function reviewedPlan({ api, signal }: Pick<Demo, 'api' | 'signal'>, planI
   }
 }
 
+const missing = ({ policy: { demands, submitters } }: Plan): string => missingText(demands, submitters);
+
 async function countersign({ api, terminal, asker }: Demo, plan: Plan): Promise<Plan> {
   if (plan.status !== 'pending_approval') {
     if (plan.autoApproved !== null) terminal.write(`Nobody has to approve it: ${plainText(plan.autoApproved)}\n`);
@@ -91,7 +93,7 @@ async function countersign({ api, terminal, asker }: Demo, plan: Plan): Promise<
   const who = asker === null ? `There is no terminal to ask on: approved as ${DEMO_ACTOR}` : `Countersigned by ${userName()}`;
   terminal.write(`${who}\n`);
   if (approved.status === 'pending_approval')
-    throw new DemoEnd(`The policy wants ${approved.quorum} approvals and the demo has only one to give; nothing was run.`);
+    throw new DemoEnd(`The policy asks for more than the demo can give: ${missing(approved)}. Nothing was run.`);
   return approved;
 }
 

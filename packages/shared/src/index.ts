@@ -33,6 +33,8 @@ export {
   type ParsedCondition,
   parseCondition,
 } from './conditions.ts';
+export { decidePolicy, type PolicyVerdict, plainDecision, quorumOf, type RuleTrace } from './decide-policy.ts';
+export { countVotes, demandsText, isPlain, missingText, sumOf } from './demands.ts';
 export { ERRORS, type ErrorCode } from './errors.ts';
 export {
   type Event,
@@ -99,7 +101,18 @@ export {
 export { diffRevisions } from './plan-diff.ts';
 export { effectsText, planMarkdown } from './plan-markdown.ts';
 export { planMermaid } from './plan-mermaid.ts';
-export { decidePolicy, type PolicyDecision } from './policy.ts';
+export {
+  type CountedDemand,
+  DEFAULT_POLICY,
+  type Demand,
+  type PlanPolicy,
+  type PolicyDecision,
+  type PolicyInForce,
+  type PolicyRule,
+  type Submitter,
+} from './policy.ts';
+export { factsOf, factsOfPlan, type PolicyFacts } from './policy-facts.ts';
+export { type PolicyProblem, type PolicyReading, readPolicy } from './policy-schema.ts';
 export {
   DUTIES,
   type Duty,
@@ -143,6 +156,7 @@ export {
   planningRoundSchema,
   planSchema,
   planSummarySchema,
+  policySchema,
   problemSchema,
   revisionContentSchema,
   revisionSchema,

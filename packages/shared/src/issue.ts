@@ -11,6 +11,7 @@ export const ISSUE_CODES = [
   'bad_option',
   'limit_exceeded',
   'unknown_field',
+  'policy_denied',
 ] as const;
 export type IssueCode = (typeof ISSUE_CODES)[number];
 

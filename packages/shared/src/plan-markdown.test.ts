@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { plainDecision } from './decide-policy.ts';
 import type { ChildView, GateView, Plan, PlanningRequest, StepView } from './plan.ts';
 import { planOptionsSchema } from './plan.ts';
 import { effectsText, planMarkdown } from './plan-markdown.ts';
@@ -63,6 +64,7 @@ const request = (fields: Partial<PlanningRequest>): PlanningRequest => ({
   kind: 'revise',
   status: 'queued',
   requestedBy: 'bob',
+  requestedByRoles: [],
   requestedAt: AT,
   feedback: 'Fewer steps',
   rounds: [],
@@ -86,6 +88,12 @@ const plan = (fields: Partial<Plan>): Plan => ({
   startedAt: null,
   finishedAt: null,
   durationMs: null,
+  policy: {
+    ...plainDecision(1, 'the plan asks for an approval'),
+    demands: [{ count: 1, roles: [], notSubmitter: false, have: 0 }],
+    submitter: { actor: 'alice', roles: [] },
+    submitters: ['alice'],
+  },
   quorum: 1,
   approvals: [],
   autoApproved: null,

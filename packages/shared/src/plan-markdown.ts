@@ -1,7 +1,9 @@
 /** A plan as Markdown, for people. */
+import { isPlain, missingText, sumOf } from './demands.ts';
 import { canonicalJson, isObject, type Json } from './json.ts';
 import { code, codeCell, count, json, prose, quote, words } from './markdown-text.ts';
 import { type Effects, type Plan, planOptionsSchema, type StepView } from './plan.ts';
+
 import { branchLines, conditionLines, gateLines, listLines } from './plan-rules-markdown.ts';
 import { usesSecretsWords } from './secrets.ts';
 
@@ -17,11 +19,19 @@ const OPTION_LENGTH = 100;
 export const effectsText = (effects: Effects): string =>
   `${count(effects.read, 'read')}, ${count(effects.write, 'write')}, ${effects.destructive} destructive`;
 
-function approvalText(plan: Plan): string {
-  if (plan.autoApproved !== null) return `none needed: ${prose(plan.autoApproved)}`;
-  const who = plan.approvals.map(({ actor, at }) => `${prose(actor)} at ${at}`).join(', ');
-  return `${plan.approvals.length} of ${plan.quorum}${who === '' ? '' : ` (${who})`}`;
+function approvalText({ policy, approvals }: Plan): string {
+  const { outcome, reason, demands, submitters } = policy;
+  if (outcome === 'auto') return `none needed: ${prose(reason)}`;
+  if (outcome === 'deny') return `none possible, policy denies the plan: ${prose(reason)}`;
+  const { count: need, have } = sumOf(demands);
+  const who = approvals.map(({ actor, at }) => `${prose(actor)} at ${at}`).join(', ');
+  const missing = isPlain(demands) ? '' : missingText(demands, submitters);
+  return `${have} of ${need}${who === '' ? '' : ` (${who})`}${missing === '' ? '' : `; missing: ${prose(missing)}`}`;
 }
+
+/** Of no interest where the default decided. */
+const policyFact = ({ policy: { rule, reason, outcome } }: Plan): string[] =>
+  rule === null ? [] : [`- **Policy:** the rule ${code(rule)}${outcome === 'approve' ? '' : `: ${prose(reason)}`}`];
 
 /** The options that are not as they are by default, like `replan.maxRevisions` 2. */
 function optionsText(options: Plan['options']): string {
@@ -59,6 +69,7 @@ function facts(plan: Plan): string[] {
     `- **Effects:** ${effectsText(plan.effects)}`,
     ...reviewFact(plan),
     `- **Approvals:** ${approvalText(plan)}`,
+    ...policyFact(plan),
     `- **Progress:** ${ended} of ${count(progress.total, 'step')} ended, ${progress.percent} %`,
     `- **Created:** ${plan.createdAt} by ${prose(plan.createdBy)}`,
   ];

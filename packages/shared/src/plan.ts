@@ -3,8 +3,10 @@
  * A draft becomes content in `validate.ts`; content never changes once it is stored as a revision.
  */
 import { z } from 'zod';
+import type { Role } from './actor.ts';
 import type { Json, JsonObject } from './json.ts';
 import { LIMITS } from './limits.ts';
+import type { PlanPolicy } from './policy.ts';
 import { type RetryPolicy, retryPolicySchema } from './retry.ts';
 import type { PlannerName, PlanningRound, TaskError, TotalUsage } from './task.ts';
 import type { Risk, SignedToolContract } from './tool-contract.ts';
@@ -177,6 +179,10 @@ export interface StepError {
 
 export interface Approval {
   actor: string;
+  /** those that the actor had then; empty where they were not recorded */
+  roles: Role[];
+  /** the version of the policy that it was given under; null where there was none yet */
+  policy: string | null;
   at: string;
   digest: string;
   comment: string | null;
@@ -271,6 +277,8 @@ export interface PlanningRequest {
   status: 'queued' | 'planning' | 'done' | 'failed' | 'dropped';
   /** null where the engine asked */
   requestedBy: string | null;
+  /** those that they had then */
+  requestedByRoles: Role[];
   requestedAt: string;
   /** what the person said; null where the engine asked */
   feedback: string | null;
@@ -294,7 +302,8 @@ export interface PlanSummary {
   startedAt: string | null;
   finishedAt: string | null;
   durationMs: number | null;
-  /** how many different people must approve it */
+  policy: PlanPolicy;
+  /** how many different people must approve it: the most that one demand of its policy asks for */
   quorum: number;
   approvals: Approval[];
   /** why nobody had to approve it; null where people must */

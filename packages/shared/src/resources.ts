@@ -3,6 +3,7 @@
  * describes exactly the type of the same name, which a test holds. Times are ISO 8601 UTC, durations milliseconds.
  */
 import { z } from 'zod';
+import { ROLES } from './actor.ts';
 import type { Problem } from './api.ts';
 import { ERRORS, type ErrorCode } from './errors.ts';
 import { PLAN_EVENT_TYPES, STEP_EVENT_TYPES, TASK_EVENT_TYPES } from './events.ts';
@@ -21,6 +22,7 @@ const time = z.iso.datetime();
 const duration = z.number().min(0);
 const amount = z.int().min(0);
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+const roles = z.array(z.enum(ROLES));
 const origin = z.enum(['manual', ...PLANNERS]);
 const usage = { inputTokens: amount, outputTokens: amount, costUsd: z.number().min(0).nullable() };
 const totalUsageSchema = z.strictObject({ calls: amount, ...usage });
@@ -56,6 +58,7 @@ export const taskSchema = z.strictObject({
   template: z.strictObject({ name: z.string(), digest }).nullable(),
   planId: z.string().nullable(),
   createdBy: z.string(),
+  createdByRoles: roles,
   createdAt: time,
   updatedAt: time,
   finishedAt: time.nullable(),
@@ -153,7 +156,26 @@ export const stepViewSchema = z.strictObject({
   children: z.array(childViewSchema).nullable(),
 });
 
-export const approvalSchema = z.strictObject({ actor: z.string(), at: time, digest, comment: z.string().nullable() });
+export const approvalSchema = z.strictObject({
+  actor: z.string(),
+  roles,
+  policy: digest.nullable(),
+  at: time,
+  digest,
+  comment: z.string().nullable(),
+});
+
+const demandShape = { count: z.int().min(1), roles, notSubmitter: z.boolean() };
+
+const planPolicySchema = z.strictObject({
+  version: digest.nullable(),
+  rule: z.string().nullable(),
+  outcome: z.enum(['auto', 'approve', 'deny']),
+  demands: z.array(z.strictObject({ ...demandShape, have: amount })),
+  reason: z.string(),
+  submitter: z.strictObject({ actor: z.string(), roles }),
+  submitters: z.array(z.string()),
+});
 
 const effectsSchema = z.strictObject({ read: amount, write: amount, destructive: amount });
 
@@ -173,6 +195,7 @@ export const planSchema = z.strictObject({
   startedAt: time.nullable(),
   finishedAt: time.nullable(),
   durationMs: duration.nullable(),
+  policy: planPolicySchema,
   quorum: amount,
   approvals: z.array(approvalSchema),
   autoApproved: z.string().nullable(),
@@ -202,6 +225,7 @@ export const planSchema = z.strictObject({
       kind: z.enum(['revise', 'replan', 'summarise']),
       status: z.enum(['queued', 'planning', 'done', 'failed', 'dropped']),
       requestedBy: z.string().nullable(),
+      requestedByRoles: roles,
       requestedAt: time,
       feedback: z.string().nullable(),
       rounds: z.array(planningRoundSchema),
@@ -221,6 +245,39 @@ export const planSummarySchema = planSchema.omit({
   response: true,
   error: true,
   planning: true,
+});
+
+const range = z.strictObject({ min: z.number().optional(), max: z.number().optional() });
+const names = z.array(z.string());
+
+/** A policy in force, as it was read: what may be written short stands in full. */
+export const policySchema = z.strictObject({
+  version: digest,
+  label: z.string().nullable().describe('the name that the policy gives itself as `version`'),
+  rules: z.array(
+    z.strictObject({
+      name: z.string(),
+      when: z.strictObject({
+        risk: z.array(z.enum(RISKS)).optional(),
+        effects: z.strictObject({ read: range.optional(), write: range.optional(), destructive: range.optional() }).optional(),
+        tools: names.optional(),
+        onlyTools: names.optional(),
+        submitter: z.strictObject({ actors: names.optional(), roles: roles.optional() }).optional(),
+        steps: range.optional(),
+        costUsd: range.optional(),
+        origin: z.array(origin).optional(),
+        rewritten: z.boolean().optional(),
+        secrets: names.optional(),
+      }),
+      then: z.union([
+        z.strictObject({ auto: z.enum(['may', 'always']) }),
+        z.strictObject({ approve: z.array(z.strictObject(demandShape)) }),
+        z.strictObject({ deny: z.string() }),
+      ]),
+    }),
+  ),
+  loadedAt: time,
+  problems: z.array(z.string()),
 });
 
 export const revisionSchema = z.strictObject({

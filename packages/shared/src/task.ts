@@ -1,4 +1,5 @@
 /** A task: what somebody asked for. A planner answers it with a plan. */
+import type { Role } from './actor.ts';
 import type { Issue } from './issue.ts';
 import type { JsonObject } from './json.ts';
 import type { PlanOptionsInput } from './plan.ts';
@@ -74,6 +75,8 @@ export interface Task extends TaskRequest {
   status: TaskStatus;
   planId: string | null;
   createdBy: string;
+  /** those that they had then */
+  createdByRoles: Role[];
   createdAt: string;
   updatedAt: string;
   finishedAt: string | null;

@@ -2,10 +2,11 @@
   The last look before a tool is called; keeps the resolved input.
   KEYS[1] the plan's hash
   ARGV    4 step   5 token   6 resolved input, JSON text or ''
-  Replies ok | not_found | plan_not_executing | plan_stopping | stale_token
+  Replies ok | not_found | plan_not_executing | not_approved | plan_stopping | stale_token
 ]]
 local planKey = KEYS[1]
-local state = redis.call('HGET', planKey .. ':steps', '@')
+local states = redis.call('HMGET', planKey .. ':steps', '@', '=')
+local state = states[1]
 if not state then return { 'not_found' } end
 local found = { string.match(state, '^([^|]*)|([^|]*)|(%d+)|') }
 local text = redis.call('HGET', planKey .. ':steps', ARGV[4])
@@ -31,6 +32,7 @@ local function refuse(word)
 end
 
 if found[1] ~= 'executing' and found[1] ~= 'paused' then return refuse('plan_not_executing') end
+if states[2] ~= found[3] then return refuse('not_approved') end
 if found[2] ~= '' and not isCleanUp() then return refuse('plan_stopping') end
 if string.match(text or '', '^running|%d+|%d+|%d+|([^|]*)|') ~= ARGV[5] then return refuse('stale_token') end
 if ARGV[6] ~= '' then redis.call('HSET', planKey .. ':steps', 'input:' .. ARGV[4], ARGV[6]) end

@@ -3,7 +3,7 @@
   KEYS[1] the plan's hash
   ARGV    4 step   5 generation   6 delivery   7 token   8 executor, JSON text   9 crashes that are too many
   Replies claimed revision attempt taskId |
-          not_due at in | parked | not_found | plan_not_executing | stale_delivery | not_queued | plan_stopping | too_many_crashes
+          not_due at in | parked | not_found | plan_not_executing | not_approved | stale_delivery | not_queued | plan_stopping | too_many_crashes
   Events  step.queued, step.started; step.cancelled, step.failed and what follows from them
 ]]
 --- include context
@@ -17,6 +17,7 @@ if not node then return { 'not_found' } end
 local step = loadStep(id)
 -- A pause lets what runs finish, also when another executor has to take it over.
 if plan.status ~= 'executing' and not (plan.status == 'paused' and step[STATUS] == 'running') then return { 'plan_not_executing' } end
+if not hasApproval() then return { 'not_approved' } end
 if step[GENERATION] ~= generation or step[DELIVERY] ~= delivery then return { 'stale_delivery' } end
 
 local function claimed()

@@ -1,6 +1,6 @@
 --[[
   An executor takes a step that the queue delivered to it: the usual case, and quick. Anything but a queued step of an
-  executing plan is left to claim-step-anyhow, and so are the children of forEach steps, which the plan does not count.
+  executing plan whose revision was approved is left to claim-step-anyhow, and so are the children of forEach steps, which the plan does not count.
   KEYS[1] the plan's hash
   ARGV    1 prefix   2 now   3 the plan's id   4 step   5 generation   6 delivery   7 token   8 executor, JSON text
   Replies claimed revision attempt taskId | unusual
@@ -9,11 +9,11 @@
 local planKey, prefix, planId, id = KEYS[1], ARGV[1], ARGV[3], ARGV[4]
 --- include hooks
 local stepsKey = planKey .. ':steps'
-local states = redis.call('HMGET', stepsKey, '@', id)
+local states = redis.call('HMGET', stepsKey, '@', id, '=')
 -- executing and not stopping: the part up to the count of running steps, that count, the part up to the time, the weight, the task.
 local head, revision, places, running, tail, weight, taskId =
   string.match(states[1] or '', '^(executing||)(%d+)(|%d+|%d+|%d+|%d+|)(%d+)(|%d+|%d+|%d+|%d+|)%d+(|%d+|)(.*)$')
-if not head or string.find(id, '[', 1, true) then return { 'unusual' } end
+if not head or states[3] ~= revision or string.find(id, '[', 1, true) then return { 'unusual' } end
 local attempt, crashes, startedAt =
   string.match(states[2] or '', '^queued|(%d+)|' .. ARGV[5] .. '|' .. ARGV[6] .. '|[^|]*|(%d+)|0|(%d+)|')
 if not attempt then return { 'unusual' } end

@@ -3,7 +3,7 @@
   KEYS[1] the plan's hash   KEYS[2] the idempotency record
   ARGV    4 fingerprint   5 seconds the record lives   6 actor   7 the steps to run again with all behind them, JSON list; '' for
           every failed, cancelled and skipped-behind-failure step
-  Replies ok | replay id answer | idempotency_conflict | not_found | wrong_state status | unknown_step id
+  Replies ok | replay id answer | idempotency_conflict | not_found | wrong_state status | unknown_step id | not_approved
   Events  plan.retried, step.ready, step.skipped, step.queued, step.awaiting_approval; plan.completed | partial | failed
 ]]
 --- include context
@@ -28,6 +28,7 @@ else
   chosen = behind(from)
   for _, id in ipairs(from) do chosen[id] = true end
 end
+if not hasApproval() then return { 'not_approved' } end
 rememberCall(KEYS[2], ARGV[4], planId, ARGV[5])
 
 executeAgain()

@@ -3,7 +3,8 @@
   becomes executing.
   KEYS[1] the plan's hash   KEYS[2] the idempotency record
   ARGV    4 fingerprint   5 seconds the record lives   6 step   7 actor
-  Replies ok | replay id answer | idempotency_conflict | not_found | step_not_found | wrong_state status | wrong_step_state status
+  Replies ok | replay id answer | idempotency_conflict | not_found | step_not_found | wrong_state status | wrong_step_state status |
+          not_approved
   Events  plan.retried, step.ready, step.skipped, step.queued, step.awaiting_approval; plan.completed | partial | failed
 ]]
 --- include context
@@ -17,6 +18,7 @@ local refusal = checkStepDecision(KEYS[2], ARGV[4], id, { executing = true, paus
 local underWay = plan and (plan.status == 'executing' or plan.status == 'paused')
 if underWay and plan.stopping ~= '' and (not refusal or refusal[1] == 'wrong_step_state') then return { 'wrong_state', plan.status } end
 if refusal then return refusal end
+if not hasApproval() then return { 'not_approved' } end
 rememberCall(KEYS[2], ARGV[4], planId, ARGV[5])
 
 local chosen = { [id] = true }

@@ -4,11 +4,11 @@
   KEYS[1] the plan's hash   KEYS[2] the idempotency record
   ARGV    4 fingerprint   5 seconds the record lives   6 actor   7 the digest that it was made from   8 its own digest
           9 the plan's fields, JSON list of names and values   10 the revision's fields, likewise   11 the graph, likewise
-          12 the ids of the pinned steps, JSON list   13 why nobody has to approve, JSON text   14 cap   15 steps
+          12 the ids of the pinned steps, JSON list   13 the decision of policy, JSON text   14 cap   15 steps
           16 weight   17 the request that it answers, its number, or ''   18 the planner's token
   A revision that people have yet to look at gets a job of the queue `reviews`.
   Replies ok | unchanged | replay id answer | idempotency_conflict | not_found | wrong_state status | stale_digest current |
-          stale_token | moved: a pinned step has not completed any more
+          stale_token | policy_denied | moved: a pinned step has not completed any more
   Events  plan.revised, plan.approved, plan.started, step.ready, step.queued, step.awaiting_approval, step.skipped
 ]]
 --- include context
@@ -30,6 +30,7 @@ if plan.digest == digest then
   rememberCall(KEYS[2], ARGV[4], planId, ARGV[5])
   return { 'unchanged' }
 end
+if isDenied(ARGV[13]) then return { 'policy_denied' } end
 local pinned = {}
 local pinnedIds = cjson.decode(ARGV[12])
 for _, id in ipairs(pinnedIds) do
@@ -51,7 +52,7 @@ for i = 1, #old, 2 do
   local field, value = old[i], old[i + 1]
   local kind, id = string.match(field, '^(%l+):(.+)$')
   id = id or field
-  if field ~= '@' and not kind then
+  if field ~= '@' and field ~= '=' and not kind then
     local step = parseStep(value)
     highest = math.max(highest, tonumber(step[GENERATION]))
     ran = ran or step[DELIVERY] > 0 or tonumber(step[GENERATION]) > 1
@@ -91,13 +92,17 @@ if generation > 1 then
     end
   end
 end
+local creator, submitter = unpack(redis.call('HMGET', planKey, 'createdBy', 'submitter'))
+submitter = cjson.decode(submitter).actor
+setSubmitters(creator == submitter and { creator } or { creator, submitter })
 loadTerms()
 
 if number ~= '' then closeRequest('done') else dropRequest() end
 movePlan('pending_approval')
 local names = #pinnedIds == 0 and '[]' or cjson.encode(pinnedIds)
 local origin = redis.call('HGET', planKey .. ':rev:' .. plan.revision, 'origin')
-emit('plan.revised', { actor = actor }, '{"digest":"' .. digest .. '","origin":"' .. origin .. '","quorum":' .. plan.quorum .. ',"pinned":' .. names .. '}')
-if plan.quorum == 0 then approveByPolicy(digest, ARGV[13]) else addReviewJob(plan.revision) end
+emit('plan.revised', { actor = actor }, '{"digest":"' .. digest .. '","origin":"' .. origin .. '","quorum":' .. plan.quorum .. ',"policy":' .. plan.policyText .. ',"pinned":' .. names .. '}')
+approveByPolicy()
+if plan.status == 'pending_approval' then addReviewJob(plan.revision) end
 savePlan()
 return { 'ok' }

@@ -1,7 +1,7 @@
 --[[
   approved -> executing, once the plan's startAt has come.
   KEYS[1] the plan's hash
-  Replies ok | not_found | wrong_state status | not_due
+  Replies ok | not_found | wrong_state status | not_due | not_approved
   Events  plan.started, step.ready, step.awaiting_approval, step.queued
 ]]
 --- include context
@@ -15,6 +15,7 @@ if startAt > time() then
   setDue('start', startAt)
   return { 'not_due' }
 end
+if not hasApproval() then return { 'not_approved' } end
 startPlan()
 savePlan()
 return { 'ok' }

@@ -1,5 +1,5 @@
 /** What waits for people: plans, and gates of plans under way. */
-import type { ApprovalItem } from '@countersign/shared';
+import { type ApprovalItem, sumOf } from '@countersign/shared';
 import type { StoreConnection } from './connection.ts';
 import { readPlan, readSummary, type StoredPlan } from './plan-view.ts';
 import { isoTime } from './time.ts';
@@ -10,7 +10,7 @@ const MOST = 1_000;
 export type Load = (planId: string, whole: boolean) => Promise<StoredPlan | null>;
 
 function planItem(stored: StoredPlan, since: string): ApprovalItem {
-  const { id, digest, objective, effects, quorum, approvals } = readSummary(stored);
+  const { id, digest, objective, effects, policy } = readSummary(stored);
   const deadline = isoTime(stored.plan.expiresAt);
   return {
     kind: 'plan',
@@ -20,7 +20,7 @@ function planItem(stored: StoredPlan, since: string): ApprovalItem {
     since,
     ...(deadline === null ? {} : { deadline }),
     effects,
-    approvals: { count: quorum, have: approvals.length },
+    approvals: sumOf(policy.demands),
   };
 }
 

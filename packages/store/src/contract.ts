@@ -24,6 +24,7 @@ import type {
   RevisionOrigin,
   Role,
   StepError,
+  Submitter,
   Task,
   TaskError,
   TaskRequest,
@@ -33,7 +34,17 @@ import type {
 
 /** Why a transition did not happen. */
 export interface Refusal {
-  code: Extract<ErrorCode, 'not_found' | 'wrong_state' | 'stale_digest' | 'already_voted' | 'idempotency_conflict'>;
+  code: Extract<
+    ErrorCode,
+    | 'not_found'
+    | 'wrong_state'
+    | 'stale_digest'
+    | 'already_voted'
+    | 'idempotency_conflict'
+    | 'forbidden'
+    | 'policy_changed'
+    | 'policy_denied'
+  >;
   message: string;
   /** the status it was refused in, the current digest: what helps the caller on */
   detail: Record<string, string>;
@@ -74,7 +85,9 @@ export interface NewPlan {
   /** of the prompts that a model was given; absent where none wrote it */
   promptVersion?: string | undefined;
   createdBy: string;
-  /** what policy decided; quorum 0 starts the plan at once */
+  /** absent: none are known */
+  createdByRoles?: readonly Role[] | undefined;
+  /** what policy decided: `auto` starts the plan at once, and what it denies is refused unless it is a draft */
   decision: PolicyDecision;
   /** stays a draft until it is submitted */
   draft?: boolean;
@@ -97,13 +110,21 @@ export interface NewRevision {
   origin: RevisionOrigin;
   promptVersion?: string | undefined;
   actor: Actor;
-  /** what policy decided; quorum 0 starts the plan at once */
+  /** whose plan it is for policy; absent: the actor's */
+  submitter?: Submitter | undefined;
+  /** what policy decided: `auto` starts the plan at once, and what it denies is refused */
   decision: PolicyDecision;
   /** the digest that the new revision was made from */
   basedOn: string;
   /** the planner's hold, where a request is answered with it */
   request?: RequestHold;
   idempotency?: Idempotency | undefined;
+}
+
+/** What policy decided about exactly this digest. */
+export interface Decided {
+  digest: string;
+  decision: PolicyDecision;
 }
 
 /** A person's call on a plan. */
@@ -154,15 +175,25 @@ export interface TaskStore {
 
 /** What people do to plans. */
 export interface PlanStore {
-  /** draft, or pending_approval, or (quorum 0) approved and executing; with `task`, that task becomes planned in the same step. */
+  /** draft, or pending_approval, or (with `auto`) approved and executing; with `task`, that task becomes planned in the same step. */
   createPlan(plan: NewPlan): Promise<Outcome<Accepted>>;
   getPlan(planId: string): Promise<Plan | null>;
   listPlans(request: PageRequest<PlanStatus>): Promise<Page<PlanSummary>>;
-  submitPlan(planId: string, input: { actor: Actor; idempotency?: Idempotency | undefined }): Promise<Outcome<Accepted>>;
+  /** draft -> pending_approval, or on, by what policy decides now. */
+  submitPlan(planId: string, input: ByHand & Decided): Promise<Outcome<Accepted>>;
+  /**
+   * A vote on exactly this digest, under exactly this version of the policy. Refused with `policy_changed` where the plan was
+   * decided under another one: redecidePlan comes first.
+   */
   approvePlan(
     planId: string,
-    input: { actor: Actor; digest: string; comment?: string | undefined; idempotency?: Idempotency | undefined },
+    input: ByHand & { digest: string; policyVersion: string | null; comment?: string | undefined },
   ): Promise<Outcome<Accepted>>;
+  /**
+   * Records what another version of the policy decides about a plan that waits: its votes are void. Does nothing where the
+   * plan was decided under that version already.
+   */
+  redecidePlan(planId: string, input: Decided): Promise<Outcome<null>>;
   rejectPlan(
     planId: string,
     input: { actor: Actor; digest: string; reason: string; idempotency?: Idempotency | undefined },
@@ -172,7 +203,7 @@ export interface PlanStore {
     input: { actor: Actor; reason?: string | undefined; idempotency?: Idempotency | undefined },
   ): Promise<Outcome<Accepted>>;
   /**
-   * draft, pending_approval, failed, partial -> pending_approval (or on, with quorum 0), with a new revision. Completed steps
+   * draft, pending_approval, failed, partial -> pending_approval (or on, with `auto`), with a new revision. Completed steps
    * that are the same in it stay completed. Content with the digest that the plan has makes none: it stays as it is.
    */
   revisePlan(planId: string, revision: NewRevision): Promise<Outcome<Accepted>>;
@@ -314,6 +345,7 @@ export interface Hold {
 export type ClaimRefusal =
   | 'not_found'
   | 'plan_not_executing'
+  | 'not_approved'
   | 'stale_delivery'
   | 'not_queued'
   | 'plan_stopping'
@@ -346,7 +378,7 @@ export interface Halt {
 
 export type ClaimReply = { ok: true; claim: ClaimedStep } | { ok: false; refusal: ClaimRefusal; notBefore?: number; dueInMs?: number };
 
-export type RecordRefusal = 'not_found' | 'plan_not_executing' | 'plan_stopping' | 'stale_token';
+export type RecordRefusal = 'not_found' | 'plan_not_executing' | 'not_approved' | 'plan_stopping' | 'stale_token';
 export type RecordReply = { ok: true } | { ok: false; refusal: RecordRefusal };
 
 /** What executors do to steps; docs/engine.md says exactly what each does. */

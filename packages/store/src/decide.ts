@@ -1,4 +1,5 @@
 /** A person's call on a plan: one script, carried out once. */
+import type { PolicyDecision } from '@countersign/shared';
 import type { StoreConnection } from './connection.ts';
 import type { Accepted, Idempotency, Outcome } from './contract.ts';
 import { callRecord, outcomeOf } from './outcome.ts';
@@ -8,6 +9,8 @@ export interface Decision {
   verb: string;
   idempotency: Idempotency | undefined;
   args: (string | number)[];
+  /** what policy decided, where the call brings it along */
+  decision?: PolicyDecision | undefined;
   /** where the call is on a step */
   stepId?: string;
 }
@@ -16,13 +19,13 @@ export type Decide = (script: string, planId: string, decision: Decision) => Pro
 
 export function decider(connection: StoreConnection): Decide {
   const { keys } = connection;
-  return async (script, planId, { verb, idempotency, args, stepId }) => {
+  return async (script, planId, { verb, idempotency, args, stepId, decision }) => {
     const call = callRecord(idempotency);
     const reply = await connection.run(script, {
       keys: [keys.plan(planId), keys.idempotency(call.hash)],
       id: planId,
       args: [call.fingerprint, call.seconds, ...args],
     });
-    return outcomeOf(reply, { id: planId, what: 'plan', verb, named: idempotency !== undefined, stepId });
+    return outcomeOf(reply, { id: planId, what: 'plan', verb, named: idempotency !== undefined, stepId, decision });
   };
 }

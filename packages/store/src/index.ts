@@ -11,6 +11,7 @@ export {
   type ClaimRefusal,
   type ClaimReply,
   type Clock,
+  type Decided,
   type Delivery,
   type Due,
   type EventLog,

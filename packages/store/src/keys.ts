@@ -10,14 +10,14 @@
  *   task:<id>:rounds       list    w: record-round             with its task
  *   task:<id>:events       stream  w: task commands            with its task
  *   tasks, tasks:<status>  zset    w: task commands            entries go with their task
- *   plan:<id>              hash    w: plan and step commands   life: until delete-plan
+ *   plan:<id>              hash    w: plan and step commands   life: until delete-plan; the decision of policy about the current revision is in it
  *   plan:<id>:rev:<n>      hash    w: create-plan, revise-plan, never again until delete-plan
  *   plan:<id>:graph:<n>    hash    w: create-plan, revise-plan  until the next revision, or delete-plan
- *   plan:<id>:steps        hash    w: step commands            until delete-plan; '@' the plan's state, the steps' states, and output:, error:,
+ *   plan:<id>:steps        hash    w: step commands            until delete-plan; '@' the plan's state, '=' the revision that was approved, the steps' states, and output:, error:,
  *                                                           input:, progress: and the step; lua/lib/steps.lua has all
  *   plan:<id>:waits        hash    w: create-plan, settle, reopen   until the last step is decided, or the plan stops
  *   plan:<id>:ready        zset    w: admit                    while steps wait for the cap
- *   plan:<id>:votes        list    w: approve-plan             until the next revision, or delete-plan
+ *   plan:<id>:votes        list    w: approve-plan             until the next revision or another policy's decision, or delete-plan
  *   plan:<id>:events       stream  w: every plan and step command   until delete-plan; never trimmed, it is the record
  *   plans, plans:<status>  zset    w: plan commands            entries go with their plan
  *   plans:ended, tasks:ended zset  w: plan and task commands   an id and when it ended (ms); goes when it is opened again or deleted

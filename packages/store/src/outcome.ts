@@ -1,5 +1,6 @@
 /** From the words that scripts reply to the results that callers get: the one place where they meet. */
 import { createHash, randomUUID } from 'node:crypto';
+import type { PolicyDecision } from '@countersign/shared';
 import type { Accepted, Idempotency, Outcome, Refusal } from './contract.ts';
 import type { ScriptReply } from './scripts.ts';
 
@@ -32,13 +33,21 @@ export const IDEMPOTENCY_CONFLICT = 'this Idempotency-Key was used before with a
 /** What came of creating something in a shard: the outcome; or the shard that has the call of this name. */
 export type Creation = { outcome: Outcome<Accepted> } | { elsewhere: number };
 
-type Subject = { id: string; what: string; verb: string; named: boolean; stepId?: string | undefined };
+interface Subject {
+  id: string;
+  what: string;
+  verb: string;
+  named: boolean;
+  stepId?: string | undefined;
+  /** what policy decided, where the call brought it along */
+  decision?: PolicyDecision | undefined;
+}
 
 export const creationOf = (reply: ScriptReply, subject: Subject): Creation =>
   reply[0] === 'elsewhere' ? { elsewhere: Number(reply[1]) } : { outcome: outcomeOf(reply, subject) };
 
 /** `named` says whether the caller gave an Idempotency-Key: only then is a repeated call told that it is one. */
-export function outcomeOf(reply: ScriptReply, { id, what, verb, named, stepId }: Subject): Outcome<Accepted> {
+export function outcomeOf(reply: ScriptReply, { id, what, verb, named, stepId, decision }: Subject): Outcome<Accepted> {
   const [word, first, second] = reply.map(String);
   const status = word?.startsWith('wrong_state:') ? word.slice('wrong_state:'.length) : first;
   switch (word?.split(':')[0]) {
@@ -67,6 +76,14 @@ export function outcomeOf(reply: ScriptReply, { id, what, verb, named, stepId }:
       return refused('wrong_state', `another planner has taken the ${what} over`, { status: 'planning' });
     case 'stale_digest':
       return refused('stale_digest', `the plan's current digest is ${first}; read it before you decide`, { currentDigest: first ?? '' });
+    case 'not_approved':
+      return refused('wrong_state', `there is no approval on record of the ${what}'s current revision, so you cannot ${verb} it`, {});
+    case 'policy_changed':
+      return refused('policy_changed', `the ${what} was decided under another version of the policy`);
+    case 'policy_denied':
+      return refused('policy_denied', decision?.reason ?? '', { rule: decision?.rule ?? '' });
+    case 'cannot_count':
+      return refused('forbidden', 'your vote counts for nothing that the policy asks');
     case 'already_voted':
       return refused('already_voted', `you have voted on this ${stepId === undefined ? 'digest' : 'step'} already`);
     default:

@@ -1,8 +1,8 @@
 /** What the plan's hash keeps of its current revision, and what a revision's hash keeps, as flat lists of names and values. */
-import { effectsOf, type PlanContent } from '@countersign/shared';
+import { effectsOf, type PlanContent, type PolicyDecision, quorumOf, type Submitter } from '@countersign/shared';
 import type { NewPlan } from './contract.ts';
 
-type Written = Pick<NewPlan, 'content' | 'digest' | 'decision'>;
+type Written = Pick<NewPlan, 'content' | 'digest' | 'decision'> & { submitter: Submitter };
 
 /** Options that the scripts go by; absent where they are not set. */
 function ruleFields({ options }: PlanContent): string[] {
@@ -16,10 +16,20 @@ function ruleFields({ options }: PlanContent): string[] {
   ];
 }
 
-export const planFields = ({ content, digest, decision }: Written): string[] => [
+/** The decision as the scripts keep it, with the quorum that it comes to. How it came about is nobody's business later. */
+export function decisionTexts({ version, rule, outcome, demands, reason }: PolicyDecision): [decision: string, quorum: string] {
+  return [JSON.stringify({ version, rule, outcome, demands, reason }), String(quorumOf({ demands }))];
+}
+
+function decisionFields(decision: PolicyDecision): string[] {
+  const [policy, quorum] = decisionTexts(decision);
+  return ['policy', policy, 'quorum', quorum];
+}
+
+export const planFields = ({ content, digest, decision, submitter }: Written): string[] => [
   ...['digest', digest, 'description', content.description, 'options', JSON.stringify(content.options)],
-  ...['effects', JSON.stringify(effectsOf(content)), 'quorum', String(decision.quorum)],
-  ...(decision.quorum === 0 ? ['autoReason', JSON.stringify(decision.reason)] : []),
+  ...['effects', JSON.stringify(effectsOf(content)), 'submitter', JSON.stringify(submitter)],
+  ...decisionFields(decision),
   ...ruleFields(content),
 ];
 

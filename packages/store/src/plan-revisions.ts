@@ -4,7 +4,7 @@ import type { StoreConnection } from './connection.ts';
 import type { NewRevision, PlanStore } from './contract.ts';
 import { decider } from './decide.ts';
 import { callRecord, outcomeOf, refused } from './outcome.ts';
-import { planFields, revisionFields } from './plan-fields.ts';
+import { decisionTexts, planFields, revisionFields } from './plan-fields.ts';
 import { planGraph } from './plan-graph.ts';
 import { capOf, parsePlanState, weightOf } from './plan-state.ts';
 import { isoTime } from './time.ts';
@@ -38,7 +38,8 @@ export function planRevisions(connection: StoreConnection, getPlan: PlanStore['g
   const revise = (planId: string, { content, pinned, ...input }: NewRevision & { pinned: readonly string[] }) => {
     const { actor, basedOn, digest, decision, idempotency, request } = input;
     const call = callRecord(idempotency);
-    const written = { content, digest, decision, origin: input.origin, promptVersion: input.promptVersion, createdBy: actor.id };
+    const submitter = input.submitter ?? { actor: actor.id, roles: [...actor.roles] };
+    const written = { content, digest, decision, submitter, origin: input.origin, promptVersion: input.promptVersion, createdBy: actor.id };
     const { options, steps } = content;
     return connection.run('revise-plan', {
       keys: [keys.plan(planId), keys.idempotency(call.hash)],
@@ -46,7 +47,7 @@ export function planRevisions(connection: StoreConnection, getPlan: PlanStore['g
       args: [
         ...[call.fingerprint, call.seconds, actor.id, basedOn, digest],
         ...[planFields(written), revisionFields(written), planGraph(content).fields, pinned].map((list) => JSON.stringify(list)),
-        ...[JSON.stringify(decision.reason), capOf(options), steps.length, weightOf(options.priority)],
+        ...[decisionTexts(decision)[0], capOf(options), steps.length, weightOf(options.priority)],
         ...[request === undefined ? '' : String(request.number), request?.token ?? ''],
       ],
     });
@@ -61,12 +62,16 @@ export function planRevisions(connection: StoreConnection, getPlan: PlanStore['g
         const pinned = plan === null || before === null ? [] : pinnedSteps(before.content, input.content, completedIn(plan));
         const reply = await revise(planId, { ...input, pinned });
         if (reply[0] === 'unchanged') return { ok: true, value: { id: planId, replay: null } };
-        if (reply[0] !== 'moved') return outcomeOf(reply, { id: planId, what: 'plan', verb: 'revise', named });
+        if (reply[0] !== 'moved') return outcomeOf(reply, { id: planId, what: 'plan', verb: 'revise', named, decision: input.decision });
       }
       return refused('wrong_state', 'the plan is being retried again and again; revise it when it has ended', { status: 'executing' });
     },
     requestRevision: (planId, { actor, feedback, idempotency }) =>
-      decide('request-revision', planId, { verb: 'revise', idempotency, args: [actor.id, JSON.stringify(feedback)] }),
+      decide('request-revision', planId, {
+        verb: 'revise',
+        idempotency,
+        args: [actor.id, JSON.stringify(feedback), JSON.stringify(actor.roles)],
+      }),
     getRevision,
     async listRevisions(planId) {
       const state = await connection.attempt(() => redis.hget(keys.planSteps(planId), '@'));

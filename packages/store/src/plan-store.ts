@@ -6,20 +6,21 @@ import type { AuditRecord, EventLog, NewPlan, PageRequest, PlanStore } from './c
 import { decider } from './decide.ts';
 import { type Creation, callRecord, creationOf, outcomeOf } from './outcome.ts';
 import { idsOfPage } from './paging.ts';
-import { planFields, revisionFields } from './plan-fields.ts';
+import { decisionTexts, planFields, revisionFields } from './plan-fields.ts';
 import { planGraph } from './plan-graph.ts';
 import { planHands } from './plan-hands.ts';
 import { planRevisions } from './plan-revisions.ts';
 import { newPlanState } from './plan-state.ts';
 import { fieldsOf, readPlan, readSummary } from './plan-view.ts';
+import { explained, isByPolicy } from './vote-refusals.ts';
 
 const newPlanFields = (id: string, plan: NewPlan): string[] => [
   ...['id', id, 'createdBy', plan.createdBy, 'objective', plan.content.objective],
-  ...planFields(plan),
+  ...planFields({ ...plan, submitter: { actor: plan.createdBy, roles: [...(plan.createdByRoles ?? [])] } }),
 ];
 
 /** Replies to create-plan that say nothing of its task. */
-const CREATED: ReadonlySet<string> = new Set(['ok', 'replay', 'idempotency_conflict', 'elsewhere']);
+const CREATED: ReadonlySet<string> = new Set(['ok', 'replay', 'idempotency_conflict', 'elsewhere', 'policy_denied']);
 
 /** The plans of one shard. */
 export interface PlansOfShard extends Omit<PlanStore, 'createPlan' | 'listPlans' | 'listApprovals'> {
@@ -60,6 +61,11 @@ export function planStore(connection: StoreConnection, events: EventLog): PlansO
     return stored === null ? null : readPlan(stored);
   };
 
+  const getSummary = async (planId: string) => {
+    const stored = await load(planId, false);
+    return stored === null ? null : readSummary(stored);
+  };
+
   const decide = decider(connection);
   const revisions = planRevisions(connection, getPlan);
 
@@ -81,24 +87,35 @@ export function planStore(connection: StoreConnection, events: EventLog): PlansO
           JSON.stringify(graph.fields),
           JSON.stringify(graph.waits),
           input.draft ? '1' : '0',
-          JSON.stringify(input.decision.reason),
+          decisionTexts(input.decision)[0],
           newPlanState(input.content, input.task?.id),
         ],
       });
       if (input.task !== undefined && !CREATED.has(String(reply[0]))) {
         return { outcome: outcomeOf(reply, { id: input.task.id, what: 'task', verb: 'plan', named: false }) };
       }
-      return creationOf(reply, { id, what: 'plan', verb: 'create', named: input.idempotency !== undefined });
+      return creationOf(reply, { id, what: 'plan', verb: 'create', named: input.idempotency !== undefined, decision: input.decision });
     },
     getPlan,
     planIds: ({ status, limit, cursor }) => idsOfPage(connection, keys.plans(status), { limit, cursor }),
-    async getSummary(planId) {
-      const stored = await load(planId, false);
-      return stored === null ? null : readSummary(stored);
+    getSummary,
+    submitPlan: (planId, { actor, digest, decision, idempotency }) =>
+      decide('submit-plan', planId, { verb: 'submit', idempotency, decision, args: [actor.id, digest, ...decisionTexts(decision)] }),
+    async approvePlan(planId, { actor, digest, policyVersion, comment, idempotency }) {
+      const args = [actor.id, digest, JSON.stringify(comment ?? null), JSON.stringify(actor.roles), policyVersion ?? ''];
+      const outcome = await decide('approve-plan', planId, { verb: 'approve', idempotency, args });
+      return outcome.ok || !isByPolicy(outcome.refusal) ? outcome : explained(outcome.refusal, await getSummary(planId), actor);
     },
-    submitPlan: (planId, { actor, idempotency }) => decide('submit-plan', planId, { verb: 'submit', idempotency, args: [actor.id] }),
-    approvePlan: (planId, { actor, digest, comment, idempotency }) =>
-      decide('approve-plan', planId, { verb: 'approve', idempotency, args: [actor.id, digest, JSON.stringify(comment ?? null)] }),
+    async redecidePlan(planId, { digest, decision }) {
+      const reply = await connection.run('redecide-plan', {
+        keys: [keys.plan(planId)],
+        id: planId,
+        args: [digest, ...decisionTexts(decision)],
+      });
+      if (reply[0] === 'unchanged') return { ok: true, value: null };
+      const outcome = outcomeOf(reply, { id: planId, what: 'plan', verb: 'decide', named: false });
+      return outcome.ok ? { ok: true, value: null } : outcome;
+    },
     rejectPlan: (planId, { actor, digest, reason, idempotency }) =>
       decide('reject-plan', planId, { verb: 'reject', idempotency, args: [actor.id, digest, JSON.stringify(reason)] }),
     cancelPlan: (planId, { actor, reason, idempotency }) =>

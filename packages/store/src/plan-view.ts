@@ -1,17 +1,23 @@
 /** From what Redis keeps of a plan to the plan as people read it. */
 import {
   type Approval,
+  countVotes,
   type Effects,
   effectsOf,
   type Plan,
   type PlanContent,
   type PlanOptions,
+  type PlanPolicy,
   type PlanStatus,
   type PlanSummary,
+  type PolicyDecision,
   type Progress,
   percentOf,
+  plainDecision,
+  quorumOf,
   type RevisionOrigin,
   type StepView,
+  type Submitter,
   secretsByStep,
 } from '@countersign/shared';
 import { type PlanState, parsePlanState } from './plan-state.ts';
@@ -65,14 +71,36 @@ function readDecision<Value>(text: string | undefined): (Value & { at: string })
   return stored === null ? null : { ...stored, at: isoTime(stored.at) ?? '' };
 }
 
+/** A vote that was stored before there were policies has neither roles nor a version. */
 const readVotes = (votes: readonly string[]): Approval[] =>
-  votes.map((vote) => readDecision<Omit<Approval, 'at'>>(vote)).filter((vote) => vote !== null);
+  votes
+    .map((vote) => readDecision<Omit<Approval, 'at'>>(vote))
+    .filter((vote) => vote !== null)
+    .map((vote) => ({ ...vote, roles: vote.roles ?? [], policy: vote.policy ?? null }));
+
+const ASKED = 'the plan asks for an approval';
+
+/** What policy says of the plan, and how far the votes on it meet that. */
+function readPolicy(plan: Fields, votes: readonly Approval[]): PlanPolicy {
+  const before = (): PolicyDecision => plainDecision(Number(plan.quorum ?? 0), parse<string>(plan.autoReason) ?? ASKED);
+  const decision = parse<PolicyDecision>(plan.policy) ?? before();
+  const submitters = parse<string[]>(plan.submitters) ?? [plan.createdBy as string];
+  const standing = votes.filter(({ digest, policy }) => digest === plan.digest && policy === decision.version);
+  return {
+    ...decision,
+    demands: countVotes(decision.demands, standing, submitters),
+    submitter: parse<Submitter>(plan.submitter) ?? { actor: plan.createdBy as string, roles: [] },
+    submitters,
+  };
+}
 
 /** A plan without its steps and inputs, as lists show it. */
 export function readSummary({ plan, votes }: Pick<StoredPlan, 'plan' | 'votes'>): PlanSummary {
   const state = parsePlanState(plan.state as string);
   const startedAt = Number(plan.startedAt ?? 0);
   const finishedAt = Number(plan.finishedAt ?? 0);
+  const approvals = readVotes(votes);
+  const policy = readPolicy(plan, approvals);
   return {
     id: plan.id as string,
     taskId: state.taskId,
@@ -88,9 +116,10 @@ export function readSummary({ plan, votes }: Pick<StoredPlan, 'plan' | 'votes'>)
     startedAt: isoTime(startedAt),
     finishedAt: isoTime(finishedAt),
     durationMs: startedAt > 0 && finishedAt > 0 ? finishedAt - startedAt : null,
-    quorum: Number(plan.quorum ?? 0),
-    approvals: readVotes(votes),
-    autoApproved: parse<string>(plan.autoReason),
+    policy,
+    quorum: quorumOf(policy),
+    approvals,
+    autoApproved: policy.outcome === 'auto' ? policy.reason : null,
     rejection: readDecision<{ actor: string; digest: string; reason: string }>(plan.rejection),
     cancellation: readDecision<{ actor: string; reason: string | null }>(plan.cancellation),
     progress: readProgress(state),

@@ -1,5 +1,5 @@
 /** What plans ask of the planner, on Redis: lua/lib/requests.lua has the layout. */
-import { type Json, LIMITS, type PlanningRequest, type PlanningRound, type TaskError } from '@countersign/shared';
+import { type Json, LIMITS, type PlanningRequest, type PlanningRound, type Role, type TaskError } from '@countersign/shared';
 import type { StoreConnection } from './connection.ts';
 import type { Outcome, PlanningRequests, PlanStore, RequestHold } from './contract.ts';
 import { outcomeOf, refused } from './outcome.ts';
@@ -14,6 +14,7 @@ export function readRequest(fields: Readonly<Record<string, string>>, rounds: re
     kind: fields.requestKind as PlanningRequest['kind'],
     status: fields.requestStatus as PlanningRequest['status'],
     requestedBy: fields.requestBy || null,
+    requestedByRoles: JSON.parse(fields.requestRoles ?? '[]') as Role[],
     requestedAt: isoTime(fields.requestAt) as string,
     feedback: JSON.parse(fields.requestFeedback ?? 'null') as string | null,
     rounds: rounds.map((round) => JSON.parse(round) as PlanningRound),

@@ -31,7 +31,18 @@ export interface ShardRoutes extends TaskStore, PlanStore, PlanningRequests, Eve
 /** Calls whose first argument is the id of a task or plan. */
 const BY_ID = [
   ...['getTaskDraft', 'getTask', 'cancelTask', 'startPlanning', 'recordRound', 'releasePlanning', 'failTask'],
-  ...['getPlan', 'submitPlan', 'approvePlan', 'rejectPlan', 'cancelPlan', 'revisePlan', 'requestRevision', 'pausePlan', 'resumePlan'],
+  ...[
+    'getPlan',
+    'submitPlan',
+    'approvePlan',
+    'redecidePlan',
+    'rejectPlan',
+    'cancelPlan',
+    'revisePlan',
+    'requestRevision',
+    'pausePlan',
+    'resumePlan',
+  ],
   ...['retryPlan', 'retryStep', 'skipStep', 'approveGate', 'rejectGate', 'deletePlan', 'listRevisions', 'getRevision', 'audit'],
   ...['readEvents', 'lastEventId', 'tailEvents', 'readOutcomes'],
 ] as const satisfies readonly (keyof Shard)[];

@@ -40,9 +40,11 @@ export function stepStore(connection: StoreConnection): StepStore {
     );
 
   const looksHeld = async ({ planId, stepId, token }: Hold): Promise<boolean> => {
-    const [plan, step] = await connection.attempt(() => redis.hmget(keys.planSteps(planId), '@', stepId));
+    const [plan, step, approved] = await connection.attempt(() => redis.hmget(keys.planSteps(planId), '@', stepId, '='));
     const [state, , , , holder] = step?.split('|') ?? [];
-    return plan != null && haltOf(plan) === null && state === 'running' && holder === token;
+    return (
+      plan != null && haltOf(plan) === null && approved === String(parsePlanState(plan).revision) && state === 'running' && holder === token
+    );
   };
 
   return {

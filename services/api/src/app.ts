@@ -1,5 +1,5 @@
 /** The API as an express application. Listening is up to server.ts. */
-import { type Logger, Metrics } from '@countersign/service';
+import { fixedPolicy, type Logger, Metrics, type PolicySource } from '@countersign/service';
 import type { RateLimit, Store } from '@countersign/store';
 import { type AddressCheck, addressCheck } from '@countersign/tools';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
@@ -50,6 +50,8 @@ export interface AppOptions {
   isWebhookAddress?: AddressCheck;
   /** where it adds its own; when absent they are shown without those of the process */
   metrics?: Metrics;
+  /** when absent the default */
+  policy?: PolicySource;
   heartbeatMs?: number;
 }
 
@@ -86,7 +88,16 @@ const failed: ErrorRequestHandler = (error: unknown, request, response, _next) =
 
 /** Makes the application. Nothing of it touches the store before the first request. */
 export function createApp(options: AppOptions): Express {
-  const { store, logger, keys, draining, templates = new Map(), metrics = new Metrics(), heartbeatMs = HEARTBEAT_MS } = options;
+  const {
+    store,
+    logger,
+    keys,
+    draining,
+    templates = new Map(),
+    policy = fixedPolicy(),
+    metrics = new Metrics(),
+    heartbeatMs = HEARTBEAT_MS,
+  } = options;
   const { isWebhookAddress = addressCheck(false) } = options;
   const { tokens = null, limits, trustedProxies = [], dashboardWritable = false } = options;
   const document = openapiDocument(OPERATIONS);
@@ -100,6 +111,7 @@ export function createApp(options: AppOptions): Express {
     controlled: keys !== null,
     metrics,
     meters,
+    policy,
     draining,
     isWebhookAddress,
     heartbeatMs,

@@ -1,5 +1,5 @@
 /** The settings of the API. */
-import { healthSettings } from '@countersign/service';
+import { healthSettings, policySettings } from '@countersign/service';
 import { storeSettings } from '@countersign/store';
 import { privateNetworks } from '@countersign/tools';
 import { z } from 'zod';
@@ -11,6 +11,7 @@ export const apiConfigSchema = z
     ...storeSettings,
     ...identitySettings,
     ...healthSettings,
+    ...policySettings,
     PORT: z.coerce
       .number('must be a port number; 0 picks a free one')
       .int('must be a whole port number')

@@ -5,6 +5,7 @@ import { DIGEST } from './examples.ts';
 import { summaryOf } from './issues.ts';
 import type { Call, Operation } from './operation.ts';
 import { planDecision, possibleFor } from './plan-decision.ts';
+import { approveJudged, refuseDenied, submitJudged } from './policy-checks.ts';
 
 /** Steps to retry that the plan does not have. Of a plan that can't be retried at all the store says so. */
 async function refuseUnknownSteps({ body, context, params }: Call<unknown, { from?: string[] | undefined }>): Promise<Answer | null> {
@@ -32,20 +33,23 @@ export const decisionOperations: readonly Operation[] = [
     body: { schema: emptyBody, example: {} },
     answer: 'The plan, submitted.',
     possible: possibleFor('submit', 'submitted'),
-    decide: ({ actor, context, idempotency, params }) => context.store.submitPlan(params.id ?? '', { actor, idempotency }),
+    errors: ['stale_digest', 'policy_denied'],
+    decide: submitJudged,
   }),
   planDecision({
     path: '/v1/plans/:id/approve',
     id: 'approvePlan',
     tag: 'approvals',
     summary: 'Countersign exactly this digest',
-    description: 'One vote per actor. The vote that makes the quorum starts the plan.',
+    description:
+      'One vote per actor. The vote with which all that policy demands is met starts the plan. A vote that counts for nothing, ' +
+      'because the plan is yours or you lack the role, is refused with `forbidden`.',
     access: 'decide',
     body: { schema: approveBody, example: { digest: DIGEST, comment: 'Looks right.' } },
     answer: 'The plan, with the vote.',
-    errors: ['stale_digest', 'already_voted'],
+    errors: ['stale_digest', 'already_voted', 'policy_changed', 'policy_denied'],
     possible: possibleFor('approve', 'approved'),
-    decide: ({ actor, body, context, idempotency, params }) => context.store.approvePlan(params.id ?? '', { actor, ...body, idempotency }),
+    decide: approveJudged,
   }),
   planDecision({
     path: '/v1/plans/:id/reject',
@@ -101,12 +105,16 @@ export const decisionOperations: readonly Operation[] = [
     summary: 'Run steps of a failed plan again',
     description:
       'Without `from`: every step that failed, was cancelled, or was skipped behind a failure. With `from`: those steps and all that follow ' +
-      'them, completed ones too. Attempts start at 1 again; nobody has to approve again, for the digest is the same.',
+      'them, completed ones too. Attempts start at 1 again; nobody has to approve again, for the digest is the same. A plan that policy denies by now is not retried.',
     access: 'operate',
     body: { schema: retryBody, example: { from: ['count'] } },
     answer: 'The plan, `executing` again.',
     possible: possibleFor('retry', 'retried'),
+    errors: ['policy_denied'],
     refuse: refuseUnknownSteps,
-    decide: ({ actor, body, context, idempotency, params }) => context.store.retryPlan(params.id ?? '', { actor, ...body, idempotency }),
+    decide: async (call) => {
+      const { actor, body, context, idempotency, params } = call;
+      return (await refuseDenied(call)) ?? context.store.retryPlan(params.id ?? '', { actor, ...body, idempotency });
+    },
   }),
 ];

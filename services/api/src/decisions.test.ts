@@ -1,4 +1,13 @@
-import type { ApprovalItem, Json, Page, Plan, PlanSummary, Problem, ToolContract } from '@countersign/shared';
+import {
+  type ApprovalItem,
+  type Json,
+  type Page,
+  type Plan,
+  type PlanSummary,
+  type Problem,
+  ROLES,
+  type ToolContract,
+} from '@countersign/shared';
 import { describe, expect, it } from 'vitest';
 import { createPlan, TOOLS, twoSteps, useApi } from '../test/running-api.ts';
 
@@ -12,7 +21,9 @@ describe('approving', () => {
     const plan = await createPlan(api);
     const { status, body } = await decide(plan, 'approve', { body: { digest: plan.digest, comment: 'fine' }, actor: 'bob' });
     expect([status, body.plan.status]).toEqual([200, 'executing']);
-    expect(body.plan.approvals).toEqual([{ actor: 'bob', at: expect.any(String), digest: plan.digest, comment: 'fine' }]);
+    const { version } = plan.policy;
+    const vote = { actor: 'bob', roles: ROLES, policy: version, at: expect.any(String), digest: plan.digest, comment: 'fine' };
+    expect(body.plan.approvals).toEqual([vote]);
   });
 
   it('another digest is refused, naming the current one', async () => {

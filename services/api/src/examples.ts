@@ -9,6 +9,7 @@ import {
   type PlanDraft,
   type PlanSummary,
   planOptionsSchema,
+  type policySchema,
   type Revision,
   type RevisionContent,
   retryPolicySchema,
@@ -19,6 +20,7 @@ import {
   type ToolContract,
 } from '@countersign/shared';
 import type { AuditRecord } from '@countersign/store';
+import type { z } from 'zod';
 
 const TASK_ID = 'tsk_01k5r9v2m7xqt4w8n3fzbc';
 const PLAN_ID = 'pln_01k5r9v4c2hd6s9p0gjyea';
@@ -126,6 +128,15 @@ export const planSummaryExample: PlanSummary = {
   startedAt: null,
   finishedAt: null,
   durationMs: null,
+  policy: {
+    version: DIGEST,
+    rule: 'writes',
+    outcome: 'approve',
+    demands: [{ count: 1, roles: [], notSubmitter: true, have: 0 }],
+    reason: 'the rule "writes" asks for it',
+    submitter: { actor: 'alice', roles: ['submitter'] },
+    submitters: ['alice'],
+  },
   quorum: 1,
   approvals: [],
   autoApproved: null,
@@ -161,6 +172,7 @@ export const taskExample: Task = {
   template: null,
   planId: null,
   createdBy: 'alice',
+  createdByRoles: ['submitter'],
   createdAt: CREATED,
   updatedAt: CREATED,
   finishedAt: null,
@@ -227,6 +239,18 @@ const narrowed: RevisionContent = {
   },
 };
 export const diffExample: PlanDiff = diffRevisions(revisionContentExample, narrowed);
+
+export const policyExample: z.infer<typeof policySchema> = {
+  version: DIGEST,
+  label: '2026-03',
+  rules: [
+    { name: 'deletes', when: { risk: ['destructive'] }, then: { approve: [{ count: 2, roles: ['operator'], notSubmitter: true }] } },
+    { name: 'writes', when: { risk: ['write'] }, then: { approve: [{ count: 1, roles: [], notSubmitter: true }] } },
+    { name: 'reads', when: {}, then: { auto: 'may' } },
+  ],
+  loadedAt: CREATED,
+  problems: [],
+};
 
 export const eventExample: Event = {
   id: '1772442990000-0',

@@ -1,6 +1,6 @@
 /** What an endpoint is: one entry holds its path, who may call it, what it takes and answers, and what it does. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Logger, Metrics } from '@countersign/service';
+import type { Logger, Metrics, PolicySource } from '@countersign/service';
 import type { Actor, ErrorCode, Json } from '@countersign/shared';
 import type {
   Answers,
@@ -40,6 +40,7 @@ export interface ApiContext {
   controlled: boolean;
   metrics: Pick<Metrics, 'contentType' | 'text'>;
   meters: ApiMeters;
+  policy: PolicySource;
   /** aborts when the process is asked to end */
   draining: AbortSignal;
   /** whether webhooks may be sent to this address */

@@ -4,6 +4,7 @@ import { eventOperations } from './event-stream.ts';
 import { keyOperations } from './key-operations.ts';
 import type { Operation } from './operation.ts';
 import { planOperations } from './plan-operations.ts';
+import { policyOperations } from './policy-operations.ts';
 import { revisionOperations } from './revision-operations.ts';
 import { serviceOperations } from './service-operations.ts';
 import { stepOperations } from './step-operations.ts';
@@ -19,5 +20,6 @@ export const OPERATIONS: readonly Operation[] = [
   ...eventOperations,
   ...webhookOperations,
   ...keyOperations,
+  ...policyOperations,
   ...serviceOperations,
 ];

@@ -5,7 +5,7 @@ import {
   decidePolicy,
   digestOf,
   ENDED_PLAN_STATUSES,
-  effectsOf,
+  factsOf,
   type Issue,
   issueSchema,
   listPlansQuery,
@@ -24,6 +24,7 @@ import { issuesOf, summaryOf } from './issues.ts';
 import { type Call, type Operation, operation } from './operation.ts';
 import { noPlan, readPlan, readPlanAsText, TEXT_TYPES } from './plan-answers.ts';
 import { oneOf } from './plan-decision.ts';
+import { denied } from './policy-checks.ts';
 import { refusalAnswer } from './refusals.ts';
 
 type PlanBody = Record<string, unknown>;
@@ -45,12 +46,16 @@ async function createPlan(call: Call<unknown, PlanBody>): Promise<Answer> {
   if (!result.valid) return problem('invalid_plan', summaryOf(issues, 'the plan'), { issues });
   if (issues.length > 0) return problem('invalid_request', summaryOf(issues, 'the body'), { issues });
   const { content } = result;
+  const submitter = { actor: actor.id, roles: [...actor.roles] };
+  const verdict = decidePolicy(context.policy.current(), factsOf(content, { submitter, origin: 'manual', rewritten: false }));
+  if (verdict.outcome === 'deny' && !draft) return refusalAnswer(denied(verdict).refusal);
   const outcome = await context.store.createPlan({
     content,
     digest: await digestOf(content),
     origin: 'manual',
     createdBy: actor.id,
-    decision: decidePolicy(content.options, effectsOf(content)),
+    createdByRoles: actor.roles,
+    decision: verdict,
     draft,
     idempotency,
   });
@@ -64,7 +69,8 @@ const writing: readonly Operation[] = [
     id: 'createPlan',
     tag: 'plans',
     summary: 'Write a plan by hand',
-    description: 'Policy decides whether it waits for people (`pending_approval`) or starts. With `draft: true` it waits to be submitted.',
+    description:
+      'Policy decides whether it waits for people (`pending_approval`), starts, or is refused. With `draft: true` it waits to be submitted.',
     access: 'submit',
     idempotent: true,
     body: {
@@ -73,7 +79,7 @@ const writing: readonly Operation[] = [
       example: asJson(draftExample),
     },
     answers: { 201: planAnswer('The plan.', { Location: 'where the plan can be read' }) },
-    errors: [...BODY_ERRORS, 'invalid_plan', 'idempotency_conflict'],
+    errors: [...BODY_ERRORS, 'invalid_plan', 'idempotency_conflict', 'policy_denied'],
     handle: createPlan,
   }),
   operation({

@@ -4,7 +4,7 @@ import {
   diffQuery,
   diffRevisions,
   digestOf,
-  effectsOf,
+  factsOf,
   type Issue,
   PLAN_TRANSITIONS,
   type PlanContent,
@@ -25,6 +25,7 @@ import { summaryOf } from './issues.ts';
 import { type Call, type Operation, operation } from './operation.ts';
 import { noPlan, readPlan } from './plan-answers.ts';
 import { planDecision, possibleFor } from './plan-decision.ts';
+import { denied } from './policy-checks.ts';
 import { refusalAnswer } from './refusals.ts';
 
 type RevisionBody = Record<string, unknown>;
@@ -82,12 +83,18 @@ async function changePlan(call: Call<unknown, RevisionBody>): Promise<Answer> {
   const { content } = result;
   const digest = await digestOf(content);
   if (digest === current.digest) return readPlan(call, id);
+  const submitter = { actor: actor.id, roles: [...actor.roles] };
+  const verdict = decidePolicy(
+    context.policy.current(),
+    factsOf(content, { submitter, origin: 'manual', rewritten: false, usage: plan?.usage }),
+  );
+  if (verdict.outcome === 'deny') return refusalAnswer(denied(verdict).refusal);
   const outcome = await context.store.revisePlan(id, {
     content,
     digest,
     origin: 'manual',
     actor,
-    decision: decidePolicy(content.options, effectsOf(content)),
+    decision: verdict,
     basedOn: current.digest,
   });
   if (outcome.ok) return readPlan(call, id);
@@ -136,7 +143,7 @@ const writing: readonly Operation[] = [
     answers: { 200: planAnswer('The plan, with its new revision.') },
     errors: [
       ...(['not_found', 'if_match_required', 'stale_digest', 'wrong_state', 'invalid_json', 'too_large'] as const),
-      ...(['unsupported_media_type', 'invalid_request', 'invalid_plan'] as const),
+      ...(['unsupported_media_type', 'invalid_request', 'invalid_plan', 'policy_denied'] as const),
     ],
     errorStatuses: { stale_digest: PRECONDITION_FAILED },
     possible: possibleFor('revise', 'revised'),

@@ -1,5 +1,14 @@
 /** The API as a service: its settings, its start and its end. */
-import { ConfigError, type Health, type Logger, Metrics, openHealth, type ServiceDefinition, storeMeters } from '@countersign/service';
+import {
+  ConfigError,
+  type Health,
+  type Logger,
+  Metrics,
+  openHealth,
+  openPolicy,
+  type ServiceDefinition,
+  storeMeters,
+} from '@countersign/service';
 import { openStore, redisFrom } from '@countersign/store';
 import { addressCheck } from '@countersign/tools';
 import { type ApiConfig, apiConfigSchema } from './config.ts';
@@ -47,6 +56,7 @@ export const apiService: ServiceDefinition<ApiConfig> = {
     const metrics = new Metrics();
     metrics.watchProcess();
     const { onCommand, watch } = storeMeters(metrics);
+    const policy = await openPolicy(config, logger);
     const store = openStore({
       redis: redisFrom(config),
       shards: config.SHARDS,
@@ -65,6 +75,7 @@ export const apiService: ServiceDefinition<ApiConfig> = {
     const close = async (): Promise<void> => {
       await api?.close();
       await health?.close();
+      policy.close();
       await store.close();
     };
     try {
@@ -73,7 +84,7 @@ export const apiService: ServiceDefinition<ApiConfig> = {
       // It is waited for below; until then its failure is nobody's.
       preparing.catch(() => {});
       api = await startApi({
-        ...{ store, logger, keys, tokens, templates, metrics, host: HOST, port: PORT },
+        ...{ store, logger, keys, tokens, templates, policy, metrics, host: HOST, port: PORT },
         limits: { calls: RATE_LIMIT, failures: AUTH_FAILURES },
         trustedProxies: TRUSTED_PROXIES ?? [],
         dashboardWritable: DASHBOARD_WRITABLE,

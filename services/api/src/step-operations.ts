@@ -3,6 +3,7 @@ import { emptyBody, gateBody } from '@countersign/shared';
 import { refuseWrongAnswer } from './human-input.ts';
 import type { Operation } from './operation.ts';
 import { planDecision } from './plan-decision.ts';
+import { refuseDenied } from './policy-checks.ts';
 
 const GATE_POSSIBLE = 'a gate can be decided while its step is awaiting_approval';
 
@@ -57,13 +58,16 @@ export const stepOperations: readonly Operation[] = [
     id: 'retryStep',
     tag: 'plans',
     summary: 'Run a step again, and what did not run because of it',
-    description: 'Attempts start at 1 again. A plan that has failed goes on executing.',
+    description: 'Attempts start at 1 again. A plan that has failed goes on executing. A plan that policy denies by now is not retried.',
     access: 'operate',
     body: { schema: emptyBody, example: {} },
     answer: 'The plan, with the step to run again.',
     possible:
       'a step can be retried while it is failed, skipped or cancelled, and its plan is failed, partial, executing or paused and not being stopped',
-    decide: ({ actor, context, idempotency, params }) =>
-      context.store.retryStep(params.id ?? '', params.stepId ?? '', { actor, idempotency }),
+    errors: ['policy_denied'],
+    decide: async (call) => {
+      const { actor, context, idempotency, params } = call;
+      return (await refuseDenied(call)) ?? context.store.retryStep(params.id ?? '', params.stepId ?? '', { actor, idempotency });
+    },
   }),
 ];

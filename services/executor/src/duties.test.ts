@@ -1,5 +1,14 @@
 import { Metrics } from '@countersign/service';
-import { digestOf, MAINTENANCE_QUEUE, type PlanDraft, STEPS_QUEUE, type StepDraft, stepJobId, validatePlan } from '@countersign/shared';
+import {
+  digestOf,
+  MAINTENANCE_QUEUE,
+  type PlanDraft,
+  plainDecision,
+  STEPS_QUEUE,
+  type StepDraft,
+  stepJobId,
+  validatePlan,
+} from '@countersign/shared';
 import { type Mending, openStore, type Store } from '@countersign/store';
 import { defineTool } from '@countersign/tools';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -51,7 +60,7 @@ async function startPlan(steps: StepDraft[], options: PlanDraft['options'] = {},
   const result = validatePlan(draft, { tools: new Map([[echo.contract.name, echo.contract]]) });
   if (!result.valid) throw new Error(JSON.stringify(result.issues));
   const { content } = result;
-  const decision = { quorum, reason: 'as the test wants it' };
+  const decision = plainDecision(quorum, 'as the test wants it');
   const created = await store.createPlan({ content, digest: await digestOf(content), origin: 'manual', createdBy: 'ann', decision });
   if (!created.ok) throw new Error(created.refusal.message);
   return created.value.id;

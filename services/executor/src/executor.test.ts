@@ -1,4 +1,13 @@
-import { digestOf, type Json, type Plan, type PlanDraft, type StepDraft, type StepView, validatePlan } from '@countersign/shared';
+import {
+  digestOf,
+  type Json,
+  type Plan,
+  type PlanDraft,
+  plainDecision,
+  type StepDraft,
+  type StepView,
+  validatePlan,
+} from '@countersign/shared';
 import { openStore, type Store } from '@countersign/store';
 import { defineTool, loadTools, type ToolContext } from '@countersign/tools';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -83,7 +92,7 @@ async function startPlan(steps: StepDraft[], draft: Partial<PlanDraft> = {}): Pr
   const result = validatePlan(written, { tools: contracts, conditions: new Set(await store.listConditions()) });
   if (!result.valid) throw new Error(JSON.stringify(result.issues));
   const { content } = result;
-  const decision = { quorum: 0, reason: 'nobody has to' };
+  const decision = plainDecision(0, 'nobody has to');
   const created = await store.createPlan({ content, digest: await digestOf(content), origin: 'manual', createdBy: 'ann', decision });
   if (!created.ok) throw new Error(created.refusal.message);
   return created.value.id;

@@ -1,5 +1,5 @@
 import { Metrics } from '@countersign/service';
-import { digestOf, type Plan, type PlanDraft, type StepDraft, validatePlan } from '@countersign/shared';
+import { digestOf, type Plan, type PlanDraft, plainDecision, type StepDraft, validatePlan } from '@countersign/shared';
 import { openStore, type Store } from '@countersign/store';
 import { defineTool, type ReviewContext, type Tool } from '@countersign/tools';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -88,7 +88,7 @@ async function contentOf(draft: Partial<PlanDraft>) {
   if (!result.valid) throw new Error(JSON.stringify(result.issues));
   return { content: result.content, digest: await digestOf(result.content) };
 }
-const decision = { quorum: 1, reason: 'as the test wants it' };
+const decision = plainDecision(1, 'as the test wants it');
 async function create(steps: StepDraft[], draft: Partial<PlanDraft> = {}): Promise<string> {
   const created = await store.createPlan({ ...(await contentOf({ steps, ...draft })), origin: 'manual', createdBy: 'ann', decision });
   if (!created.ok) throw new Error(created.refusal.message);
@@ -181,7 +181,7 @@ describe('what tools are asked', () => {
       { id: 'failed', tool: 'test.write', dependsOn: ['done'] },
     ];
     const planId = await create(steps);
-    await store.approvePlan(planId, { actor: ANN, digest: (await planOf(planId)).digest });
+    await store.approvePlan(planId, { actor: ANN, digest: (await planOf(planId)).digest, policyVersion: null });
     const token = 'by-hand';
     const claim = (stepId: string) =>
       store.claimStep({ planId, stepId, generation: 1, delivery: 1 }, { token, executor: 'test' }).then(({ ok }) => expect(ok).toBe(true));
@@ -355,7 +355,7 @@ describe('a plan that has moved on', () => {
   test('was approved: what stands with it is what could be read before', async () => {
     const planId = await create(one);
     const goOn = await heldReview(planId);
-    await store.approvePlan(planId, { actor: ANN, digest: (await planOf(planId)).digest });
+    await store.approvePlan(planId, { actor: ANN, digest: (await planOf(planId)).digest, policyVersion: null });
     goOn();
     await dropped(planId);
     expect(await planOf(planId)).toMatchObject({ status: 'executing', reviewedAt: null, steps: [{ effects: null }] });

@@ -4,21 +4,25 @@
  * under-hold.ts.
  */
 import {
+  DEFAULT_POLICY,
   decidePolicy,
   digestOf,
-  effectsOf,
+  factsOf,
   type Plan,
   type PlanContent,
   type PlanDraft,
   type PlanningRequest,
   type PlanningRound,
+  type PolicyVerdict,
+  type Submitter,
+  type TotalUsage,
   validatePlan,
   writtenOptions,
 } from '@countersign/shared';
 import type { PlanningRequests, PlanStore, RequestHold, TaskStore, ToolCatalogue } from '@countersign/store';
 import { type Fleet, findTools } from './find-tools.ts';
 import type { PlanningDeps } from './plan-task.ts';
-import { contextOf, invalidPlan, type RevisionRequest } from './planner.ts';
+import { contextOf, deniedPlan, invalidPlan, type RevisionRequest } from './planner.ts';
 import { accepted, type Ending, PlanningFailedError, WorkGoneError, workUnderHold } from './under-hold.ts';
 
 export type RequestStore = PlanningRequests &
@@ -109,9 +113,31 @@ async function allowedTools(plan: Plan, store: Pick<TaskStore, 'getTask'>): Prom
   return [...new Set([...(task?.tools ?? []), ...plan.steps.map(({ tool }) => tool)])];
 }
 
-async function askPlanner({ request, plan, signal, onRound }: Work, fleet: Fleet, { planner }: Deps): Promise<PlanDraft> {
+/** A revision by feedback is that of the person who gave it; what the engine asks for stays whose it was. */
+const submitterOf = ({ request: { requestedBy, requestedByRoles }, plan }: Pick<Work, 'request' | 'plan'>): Submitter =>
+  requestedBy === null ? plan.policy.submitter : { actor: requestedBy, roles: requestedByRoles };
+
+interface Judging {
+  work: Work;
+  deps: Deps;
+  /** absent: what it was when the request was taken */
+  usage?: TotalUsage | undefined;
+}
+
+function judge(content: PlanContent, { work, deps: { planner, policy }, usage = work.plan.usage }: Judging): PolicyVerdict {
+  const facts = factsOf(content, { submitter: submitterOf(work), origin: planner.name, rewritten: true, usage });
+  return decidePolicy(policy?.() ?? DEFAULT_POLICY, facts);
+}
+
+async function askPlanner(work: Work, fleet: Fleet, deps: Deps): Promise<PlanDraft> {
+  const { request, plan, signal, onRound } = work;
+  const { planner } = deps;
   const { objective, input } = plan;
-  const asked = { plan, objective, input, options: writtenOptions(plan.options), used: plan.usage, ...fleet, signal, onRound };
+  const denial = (content: PlanContent): PolicyVerdict | null => {
+    const verdict = judge(content, { work, deps });
+    return verdict.outcome === 'deny' ? verdict : null;
+  };
+  const asked = { plan, objective, input, options: writtenOptions(plan.options), used: plan.usage, ...fleet, denial, signal, onRound };
   const answer = await (request.kind === 'revise'
     ? planner.revise({ ...asked, feedback: request.feedback ?? '' } satisfies RevisionRequest)
     : planner.replan(asked));
@@ -134,18 +160,20 @@ const noChange = () => ({
   detail: {},
 });
 
-async function storeRevision(
-  { content, digest }: { content: PlanContent; digest: string },
-  { hold, request, plan }: Work,
-  { store, planner }: Deps,
-): Promise<void> {
+async function storeRevision({ content, digest }: { content: PlanContent; digest: string }, work: Work, deps: Deps): Promise<void> {
+  const { hold, request, plan } = work;
+  const { store, planner } = deps;
+  // With what models took for this very revision.
+  const verdict = judge(content, { work, deps, usage: (await store.getPlan(plan.id))?.usage });
+  if (verdict.outcome === 'deny') throw new PlanningFailedError(deniedPlan(verdict));
   const revised = await store.revisePlan(plan.id, {
     content,
     digest,
     origin: planner.name,
     promptVersion: planner.promptVersion,
-    actor: { id: request.requestedBy ?? 'planner', roles: [] },
-    decision: decidePolicy(content.options, effectsOf(content), { rewritten: true }),
+    actor: { id: request.requestedBy ?? 'planner', roles: request.requestedByRoles },
+    submitter: submitterOf(work),
+    decision: verdict,
     basedOn: plan.digest,
     request: hold,
   });

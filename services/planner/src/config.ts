@@ -1,6 +1,6 @@
 /** The settings of the planner service. */
 import { checkModelSettings, modelSettings } from '@countersign/llm';
-import { healthSettings } from '@countersign/service';
+import { healthSettings, policySettings } from '@countersign/service';
 import { storeSettings } from '@countersign/store';
 import { z } from 'zod';
 import { DEFAULT_BUDGET } from './budget.ts';
@@ -9,6 +9,7 @@ export const plannerConfigSchema = z
   .object({
     ...storeSettings,
     ...healthSettings,
+    ...policySettings,
     /** default: openai when a key or a base URL is set, else rules */
     PLANNER: z.enum(['openai', 'rules']).optional(),
     ...modelSettings,

@@ -1,7 +1,7 @@
 /** One planning job: a task to plan, or what a plan asks; with a log line for how it begins, each round, and how it ends. */
 import { randomUUID } from 'node:crypto';
 import { type Logger, logIds } from '@countersign/service';
-import type { PlanningJob, PlanningRound } from '@countersign/shared';
+import type { PlanningJob, PlanningRound, PolicyInForce } from '@countersign/shared';
 import { answerRequest, type RequestStore } from './answer-request.ts';
 import type { PlannerMeters } from './metrics.ts';
 import { planTask, type TaskPlanningStore } from './plan-task.ts';
@@ -10,6 +10,8 @@ import type { Planner } from './planner.ts';
 export interface JobDeps {
   store: TaskPlanningStore & RequestStore;
   planner: Planner;
+  /** the policy in force; absent: the default */
+  policy?: () => PolicyInForce;
   logger: Logger;
   meters: PlannerMeters;
   /** aborts when the service ends or the job is lost to another worker */
@@ -20,12 +22,13 @@ export interface JobDeps {
 const codeOf = (error: string | null): string | undefined => error?.split(':')[0];
 
 /** Throws what makes the queue deliver the job again: an interruption, a store that can't be reached. */
-export async function handleJob(job: PlanningJob, { store, planner, logger, meters, signal }: JobDeps): Promise<void> {
+export async function handleJob(job: PlanningJob, { store, planner, policy, logger, meters, signal }: JobDeps): Promise<void> {
   let log = logger.child(logIds({ ...job }));
   const ended = meters.begin('taskId' in job ? 'task' : 'request');
   const deps = {
     store,
     planner,
+    ...(policy === undefined ? {} : { policy }),
     newToken: randomUUID,
     signal,
     onTaken: ({ taskId }: { taskId: string | null }) => {

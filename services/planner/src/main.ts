@@ -1,6 +1,6 @@
 /** The planner's process. */
 import { modelFrom } from '@countersign/llm';
-import { ConfigError, Metrics, openHealth, type RunningService, runService, storeMeters } from '@countersign/service';
+import { ConfigError, Metrics, openHealth, openPolicy, type RunningService, runService, storeMeters } from '@countersign/service';
 import { openStore, redisFrom } from '@countersign/store';
 import { type PlannerConfig, plannerConfigSchema } from './config.ts';
 import { handleJob } from './handle-job.ts';
@@ -27,6 +27,7 @@ await runService({
   schema: plannerConfigSchema,
   async start(config, logger, signal): Promise<RunningService> {
     const planner = createPlanner(config);
+    const policy = await openPolicy(config, logger);
     const onError = (error: Error): void => logger.warn({ err: error }, 'no connection to Redis; trying again');
     const metrics = new Metrics();
     metrics.watchProcess();
@@ -40,11 +41,12 @@ await runService({
       if (!prepared.ok) throw new ConfigError(prepared.problems);
     } catch (error) {
       await health.close();
+      policy.close();
       await store.close();
       throw error;
     }
     const consumer = store.consumePlanning(
-      (job, lost) => handleJob(job, { store, planner, logger, meters, signal: AbortSignal.any([signal, lost]) }),
+      (job, lost) => handleJob(job, { store, planner, policy: policy.current, logger, meters, signal: AbortSignal.any([signal, lost]) }),
       { concurrency: CONCURRENCY, onError },
     );
     health.started();
@@ -53,6 +55,7 @@ await runService({
       async close() {
         await consumer.close();
         await health.close();
+        policy.close();
         await store.close();
       },
     };

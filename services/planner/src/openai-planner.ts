@@ -1,6 +1,7 @@
 /** The planner that asks a language model, and gives it back what validation says of its plan. */
 import type { Model } from '@countersign/llm';
 import {
+  type Issue,
   type JsonObject,
   LIMITS,
   type Plan,
@@ -16,10 +17,12 @@ import { MOST_SHOWN, type ShownPlan, showPlan } from './current-plan.ts';
 import { issueLines } from './given-back.ts';
 import {
   contextOf,
+  deniedPlan,
   invalidPlan,
   type PlanAnswer,
   type Planner,
   type PlanRequest,
+  type PolicyDenial,
   type ReplanRequest,
   type SummaryAnswer,
   type SummaryRequest,
@@ -126,7 +129,10 @@ function judgePlan(
   };
   const result = validatePlan(draft, contextOf(request));
   const issues = [...reply.issues, ...result.issues.filter(({ path }) => !within(path, reply.unread))];
-  if (issues.length === 0) return { answer: { ok: true, draft }, issues: [] };
+  if (issues.length === 0) {
+    const denial = result.valid ? request.denial?.(result.content) : null;
+    return denial == null ? { answer: { ok: true, draft }, issues: [] } : deniedVerdict(denial);
+  }
   const error = invalidPlan(issues);
   // What the person who asked wrote is not the model's to mend.
   if (issues.some(({ path }) => /^(options|input|objective)\b/.test(path))) return { answer: { ok: false, error }, issues };
@@ -138,6 +144,13 @@ function judgePlan(
     currentIds: current?.plan.steps.map(({ id }) => id) ?? [],
   });
   return { issues, next: repairPrompt(lines, more), otherwise: () => error };
+}
+
+/** The model may find a way that policy allows. */
+function deniedVerdict(denial: PolicyDenial): Verdict<PlanAnswer> {
+  const issue: Issue = { path: '', code: 'policy_denied', message: denial.reason };
+  const line = JSON.stringify({ path: '', code: issue.code, got: null, allowed: shorten(denial.reason, LIMITS.textLength) });
+  return { issues: [issue], next: repairPrompt([line], 0), otherwise: () => deniedPlan(denial) };
 }
 
 /** What could not be read was replaced by something empty, so that what validation says about it is beside the point. */

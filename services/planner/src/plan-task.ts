@@ -3,18 +3,21 @@
  * How it can end is said in under-hold.ts.
  */
 import {
+  DEFAULT_POLICY,
   decidePolicy,
   digestOf,
-  effectsOf,
+  factsOf,
   type PlanContent,
   type PlanDraft,
   type PlanningRound,
+  type PolicyInForce,
+  type PolicyVerdict,
   type Task,
   validatePlan,
 } from '@countersign/shared';
 import type { PlanStore, TaskStore, ToolCatalogue } from '@countersign/store';
 import { type Fleet, findTools } from './find-tools.ts';
-import { contextOf, invalidPlan, type Planner } from './planner.ts';
+import { contextOf, deniedPlan, invalidPlan, type Planner } from './planner.ts';
 import { createTemplatePlanner } from './template-planner.ts';
 import { accepted, type Ending, PlanningFailedError, workUnderHold } from './under-hold.ts';
 
@@ -29,6 +32,8 @@ export type TaskPlanningStore = Pick<
 export interface PlanningDeps<Store> {
   store: Store;
   planner: Planner;
+  /** the policy in force; absent: the default */
+  policy?: () => PolicyInForce;
   /** a new name for this hold */
   newToken: () => string;
   /** aborts when the service ends or the job is lost to another worker */
@@ -76,7 +81,7 @@ export async function planTask(taskId: string, deps: PlanningDeps<TaskPlanningSt
   return workUnderHold<PlanTaskResult>(held, { signal, watchEveryMs }, async (until) => {
     const hold: TaskHold = { task, token, signal: until };
     const fleet = await findTools(store, { allowed: task.tools, signal: until, withinMs: deps.toolsWithinMs });
-    const by = { store, planner: await plannerOf(task, deps), onRound: deps.onRound };
+    const by = { store, planner: await plannerOf(task, deps), policy: deps.policy ?? (() => DEFAULT_POLICY), onRound: deps.onRound };
     const draft = await askPlanner(hold, fleet, by);
     const content = checkDraft(draft, task, fleet);
     return { outcome: 'planned', planId: await storePlan(content, hold, by) };
@@ -88,7 +93,15 @@ interface Planning {
   store: TaskPlanningStore;
   planner: Pick<Planner, 'name' | 'promptVersion' | 'plan'>;
   onRound: ((round: PlanningRound) => void) | undefined;
+  policy: () => PolicyInForce;
 }
+
+/** Whose plan it is, and what it took, is the task's. */
+const judge = (content: PlanContent, { createdBy, createdByRoles, usage }: Task, { planner, policy }: Planning): PolicyVerdict =>
+  decidePolicy(
+    policy(),
+    factsOf(content, { submitter: { actor: createdBy, roles: createdByRoles }, origin: planner.name, rewritten: false, usage }),
+  );
 
 /** What a template came to was stored with the task, whatever the planner of this service is. */
 async function plannerOf(task: Task, { store, planner }: PlanningDeps<TaskPlanningStore>): Promise<Planning['planner']> {
@@ -98,11 +111,8 @@ async function plannerOf(task: Task, { store, planner }: PlanningDeps<TaskPlanni
   return createTemplatePlanner(draft);
 }
 
-async function askPlanner(
-  { task, token, signal }: TaskHold,
-  { tools, conditions }: Fleet,
-  { store, planner, onRound }: Planning,
-): Promise<PlanDraft> {
+async function askPlanner({ task, token, signal }: TaskHold, { tools, conditions }: Fleet, by: Planning): Promise<PlanDraft> {
+  const { store, planner, onRound } = by;
   const answer = await planner.plan({
     objective: task.objective,
     input: task.input,
@@ -110,6 +120,10 @@ async function askPlanner(
     conditions,
     options: task.options,
     used: task.usage,
+    denial: (content) => {
+      const verdict = judge(content, task, by);
+      return verdict.outcome === 'deny' ? verdict : null;
+    },
     signal,
     onRound: async (round) => {
       // What an aborted call gave is no round of the task.
@@ -131,8 +145,12 @@ function checkDraft(draft: PlanDraft, task: Task, fleet: Fleet): PlanContent {
   return result.content;
 }
 
-async function storePlan(content: PlanContent, { task, token, signal }: TaskHold, { store, planner }: Planning): Promise<string> {
+async function storePlan(content: PlanContent, { task, token, signal }: TaskHold, by: Planning): Promise<string> {
+  const { store, planner } = by;
   const digest = await digestOf(content);
+  // With what models took since the task was taken.
+  const verdict = judge(content, (await store.getTask(task.id)) ?? task, by);
+  if (verdict.outcome === 'deny') throw new PlanningFailedError(deniedPlan(verdict));
   if (signal.aborted) throw signal.reason;
   const created = await store.createPlan({
     content,
@@ -140,7 +158,8 @@ async function storePlan(content: PlanContent, { task, token, signal }: TaskHold
     origin: planner.name,
     promptVersion: planner.promptVersion,
     createdBy: task.createdBy,
-    decision: decidePolicy(content.options, effectsOf(content)),
+    createdByRoles: task.createdByRoles,
+    decision: verdict,
     task: { id: task.id, token },
   });
   return accepted(created).id;

@@ -9,10 +9,12 @@ import type {
   Issue,
   JsonObject,
   Plan,
+  PlanContent,
   PlanDraft,
   PlannerName,
   PlanningRound,
   PlanOptionsInput,
+  PolicyDecision,
   TaskError,
   ToolContract,
   TotalUsage,
@@ -36,7 +38,12 @@ export interface PlanRequest extends Asked {
   /** the names of the conditions that executors have in code; absent: none */
   conditions?: ReadonlySet<string>;
   options: PlanOptionsInput;
+  /** Why policy denies a plan with this content; null where it doesn't. Absent: it denies nothing. */
+  denial?: (content: PlanContent) => PolicyDenial | null;
 }
+
+/** What policy says of a plan that it denies. */
+export type PolicyDenial = Pick<PolicyDecision, 'rule' | 'reason'>;
 
 /** A plan as it stands, to be written anew. Its objective, input and options stay. */
 export interface ReplanRequest extends PlanRequest {
@@ -82,6 +89,9 @@ export const contextOf = ({ tools, conditions = new Set() }: Pick<PlanRequest, '
   tools: new Map(tools.map((tool) => [tool.name, tool])),
   conditions,
 });
+
+/** The error of a plan that policy denies. */
+export const deniedPlan = ({ rule, reason }: PolicyDenial): TaskError => ({ code: 'policy_denied', message: reason, detail: { rule } });
 
 /** The error of a plan that does not pass validation. */
 export function invalidPlan(issues: readonly Issue[]): TaskError {

@@ -14,6 +14,7 @@
 --- include settle
 --- include reopen
 --- include start
+--- include approval
 --- include cancel
 --- include stop
 --- include children

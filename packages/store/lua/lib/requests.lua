@@ -1,6 +1,6 @@
 --[[
   What a plan asks of the planner: one request at a time, in fields of the plan's hash. docs/engine.md, the planner's part.
-    requestNumber | requestKind | requestStatus | requestBy | requestAt | requestFeedback | requestToken | requestTakeovers |
+    requestNumber | requestKind | requestStatus | requestBy | requestAt | requestRoles | requestFeedback | requestToken | requestTakeovers |
     requestJobs | requestError
   The index `plans:asking` has the plans whose request is open.
 ]]
@@ -14,11 +14,11 @@ local function addRequestJob(number, jobs)
   addPlanningJob(requestJobId(number, jobs), 'answer', '{"planId":"' .. planId .. '","request":' .. number .. '}')
 end
 
--- `feedback` is JSON text; `actor` '' where the engine asks.
-local function openRequest(kind, actor, feedback)
+-- `feedback` and `roles` are JSON texts; `actor` is '' where the engine asks.
+local function openRequest(kind, actor, feedback, roles)
   local number = redis.call('HINCRBY', planKey, 'requestNumber', 1)
   redis.call('HDEL', planKey, 'requestToken', 'requestTakeovers', 'requestError')
-  redis.call('HSET', planKey, 'requestKind', kind, 'requestStatus', 'queued', 'requestBy', actor, 'requestAt', timeText(), 'requestFeedback', feedback, 'requestJobs', 1)
+  redis.call('HSET', planKey, 'requestKind', kind, 'requestStatus', 'queued', 'requestBy', actor, 'requestRoles', roles or '[]', 'requestAt', timeText(), 'requestFeedback', feedback, 'requestJobs', 1)
   redis.call('DEL', planKey .. ':rounds')
   redis.call('ZADD', prefix .. ':plans:asking', 0, planId)
   addRequestJob(number, 1)

@@ -41,7 +41,7 @@ export const decisionTools: readonly McpTool[] = [
   operationTool({
     name: 'approve_plan',
     title: 'Approve a plan',
-    description: `A vote for exactly this digest; the vote that makes the quorum starts the plan. The digest must be the plan's current one. ${FOR_PEOPLE}`,
+    description: `A vote for exactly this digest; the vote with which all that policy demands is met starts the plan. The digest must be the plan's current one. ${FOR_PEOPLE}`,
     annotations: DECIDES,
     operation: 'approvePlan',
     ...ofPlan,

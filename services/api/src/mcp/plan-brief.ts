@@ -1,5 +1,5 @@
 /** A plan as tools answer it: where it stands, what it waits for, and what to do next, without its steps. */
-import { effectsText, type Plan, type PlanSummary, planSummarySchema, shorten } from '@countersign/shared';
+import { effectsText, isPlain, missingText, type Plan, type PlanSummary, planSummarySchema, shorten, sumOf } from '@countersign/shared';
 import { z } from 'zod';
 import { isOver } from '../event-stream.ts';
 import { oneLine } from './answer-size.ts';
@@ -49,6 +49,20 @@ export const planBriefSchema = planLineSchema.extend({
 export type PlanLine = z.infer<typeof planLineSchema>;
 export type PlanBrief = z.infer<typeof planBriefSchema>;
 
+function needed({ policy }: Pick<PlanSummary, 'policy'>): PlanLine['approvals'] {
+  const { count: need, have } = sumOf(policy.demands);
+  return { need, have };
+}
+
+/** What people must do who are to approve the plan. */
+function approvalText({ digest, policy }: Plan): string {
+  const { outcome, reason, demands, submitters } = policy;
+  if (outcome === 'deny') return `it is changed, or the policy is: the policy denies it as it is: ${oneLine(reason, TEXT_CHARACTERS)}`;
+  const { need, have } = needed({ policy });
+  const missing = isPlain(demands) ? '' : `; missing: ${missingText(demands, submitters)}`;
+  return `people approve exactly ${digest}: ${have} of ${need}${oneLine(missing, TEXT_CHARACTERS)}`;
+}
+
 export const planLine = (plan: PlanSummary, url: string): PlanLine => ({
   id: plan.id,
   revision: plan.revision,
@@ -60,7 +74,7 @@ export const planLine = (plan: PlanSummary, url: string): PlanLine => ({
   finishedAt: plan.finishedAt,
   progress: plan.progress,
   effects: plan.effects,
-  approvals: { need: plan.quorum, have: plan.approvals.length },
+  approvals: needed(plan),
   url,
 });
 
@@ -73,8 +87,7 @@ export function waitsFor(plan: Plan): PlanBrief['waitsFor'] {
   const wait = (kind: PlanBrief['waitsFor'][number]['kind'], text: string) => ({ kind, stepId: null, text, deadline: null });
   if (isBeingRewritten(plan)) return [];
   if (plan.status === 'draft') return [wait('submission', 'a person submits the draft for approval')];
-  if (plan.status === 'pending_approval')
-    return [wait('approval', `people approve exactly ${plan.digest}: ${plan.approvals.length} of ${plan.quorum}`)];
+  if (plan.status === 'pending_approval') return [wait('approval', approvalText(plan))];
   const gates = plan.steps.flatMap(({ id, status, gate }) => {
     if (status !== 'awaiting_approval' || gate === null) return [];
     const text = `step ${id} asks: ${oneLine(gate.message, TEXT_CHARACTERS)} (${gate.have} of ${gate.need})`;

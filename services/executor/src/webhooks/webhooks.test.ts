@@ -6,6 +6,7 @@ import {
   type Actor,
   digestOf,
   type PlanDraft,
+  plainDecision,
   type StepDraft,
   type ToolContract,
   validatePlan,
@@ -83,7 +84,7 @@ async function createPlan({ steps = [{ id: 'a', tool: tool.name }], quorum = 1 }
   if (!result.valid) throw new Error(JSON.stringify(result.issues));
   const { content } = result;
   const digest = await digestOf(content);
-  const decision = { quorum, reason: 'as the test wants it' };
+  const decision = plainDecision(quorum, 'as the test wants it');
   const created = await store.createPlan({ content, digest, origin: 'manual', createdBy: ADA.id, decision });
   if (!created.ok) throw new Error(created.refusal.message);
   return { id: created.value.id, digest };

@@ -1,0 +1,149 @@
+/**
+ * The policy of a service: the file that POLICY_FILE names, read anew whenever it changes, or the default. A file that cannot
+ * be used when the service starts ends the start; later on it leaves the policy in force, and its problems are said.
+ */
+import { type FSWatcher, watch } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, extname } from 'node:path';
+import { DEFAULT_POLICY, type PolicyInForce, readPolicy } from '@countersign/shared';
+import { z } from 'zod';
+import { ConfigError } from './config.ts';
+import type { Logger } from './logger.ts';
+import { type PlacedProblem, readDocument } from './placed-document.ts';
+
+export const policySettings = z.object({
+  /** rules for who must approve what, as YAML or JSON; absent: the default policy */
+  POLICY_FILE: z.string().optional(),
+}).shape;
+
+/** Milliseconds between two looks at the file: not every file system tells of changes, and a watch can miss one. */
+const LOOK_EVERY_MS = 3_000;
+/** Milliseconds that writing a file may take from the first word of it. */
+const SETTLE_MS = 100;
+
+export interface PolicySource {
+  current(): PolicyInForce;
+  /** ISO 8601: since when it is in force in this process */
+  loadedAt(): string;
+  /** what is wrong with the file as it is now, a line each; empty where it is what is in force */
+  problems(): readonly string[];
+  close(): void;
+}
+
+/** A policy that never changes. */
+export function fixedPolicy(policy: PolicyInForce = DEFAULT_POLICY): PolicySource {
+  const at = new Date().toISOString();
+  return { current: () => policy, loadedAt: () => at, problems: () => [], close() {} };
+}
+
+type FileReading = { ok: true; text: string; policy: PolicyInForce } | { ok: false; text: string | null; problems: string[] };
+
+const inOrder = (problems: readonly PlacedProblem[]): PlacedProblem[] =>
+  [...problems].sort((a, b) => a.line - b.line || a.column - b.column);
+
+async function readText(path: string): Promise<{ text: string } | { problem: string }> {
+  try {
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path)) };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (error instanceof TypeError) return { problem: 'the file is not UTF-8' };
+    return { problem: code === 'ENOENT' ? 'there is no such file' : `the file can't be read: ${message}` };
+  }
+}
+
+async function readFileAsPolicy(path: string): Promise<FileReading> {
+  const read = await readText(path);
+  if ('problem' in read) return { ok: false, text: null, problems: [`POLICY_FILE: ${path}: ${read.problem}`] };
+  const { text } = read;
+  const wrong = (problems: readonly PlacedProblem[]): FileReading => ({
+    ok: false,
+    text,
+    problems: inOrder(problems).map(({ line, column, message }) => `POLICY_FILE: ${path}:${line}:${column}: ${message}`),
+  });
+  const reading = readDocument(text, extname(path) === '.json' ? 'json' : 'yaml');
+  if (!reading.ok) return wrong(reading.problems);
+  const { value, placeOf } = reading.document;
+  const made = await readPolicy(value);
+  if (made.ok) return { ok: true, text, policy: made.policy };
+  return wrong(
+    made.problems.map(({ path: at, atKey, message }) => ({
+      ...placeOf(at, atKey ? 'key' : 'value'),
+      message: at === '' ? message : `${at}: ${message}`,
+    })),
+  );
+}
+
+/** Watches the folder: editors, and whoever mounts files, put another file or link in the place of the one that was there. */
+function watchFolder(path: string, onChange: () => void, logger: Logger): FSWatcher | null {
+  const gone = (error: unknown): void =>
+    logger.warn({ err: error }, 'POLICY_FILE: its folder cannot be watched; it is looked at every 3 s');
+  try {
+    const watcher = watch(dirname(path), { persistent: false }, onChange);
+    watcher.on('error', gone);
+    return watcher;
+  } catch (error) {
+    gone(error);
+    return null;
+  }
+}
+
+/** Opens the policy of a service. Throws a ConfigError with a line for each problem, as `POLICY_FILE: <file>:<line>:<column>: ...`. */
+export async function openPolicy({ POLICY_FILE: path }: { POLICY_FILE?: string | undefined }, logger: Logger): Promise<PolicySource> {
+  if (path === undefined) return fixedPolicy();
+  const first = await readFileAsPolicy(path);
+  if (!first.ok) throw new ConfigError(first.problems);
+  let { text, policy }: { text: string | null; policy: PolicyInForce } = first;
+  let loadedAt = new Date().toISOString();
+  let problems: readonly string[] = [];
+  let closed = false;
+  logger.info({ version: policy.version, label: policy.label, rules: policy.rules.length }, 'policy loaded');
+
+  const take = (reading: FileReading): void => {
+    if (closed || (reading.text === text && (reading.text !== null || problems.length > 0))) return;
+    text = reading.text;
+    if (!reading.ok) {
+      problems = reading.problems;
+      logger.error({ problems, version: policy.version }, 'the policy file cannot be used as it is; the policy before it stays in force');
+      return;
+    }
+    problems = [];
+    const before = policy.version;
+    policy = reading.policy;
+    if (policy.version === before) {
+      logger.info({ version: before }, 'the policy file has changed, the policy has not');
+      return;
+    }
+    loadedAt = new Date().toISOString();
+    logger.info({ from: before, version: policy.version, label: policy.label, rules: policy.rules.length }, 'policy loaded anew');
+  };
+
+  // One look at a time, so that an older reading never replaces a newer one.
+  let looking: Promise<void> = Promise.resolve();
+  const look = (): void => {
+    looking = looking
+      .then(async () => take(await readFileAsPolicy(path)))
+      .catch((error: unknown) => logger.error({ err: error }, 'the policy file could not be looked at'));
+  };
+  let settling: NodeJS.Timeout | undefined;
+  const watcher = watchFolder(
+    path,
+    () => {
+      clearTimeout(settling);
+      settling = setTimeout(look, SETTLE_MS);
+    },
+    logger,
+  );
+  const timer = setInterval(look, LOOK_EVERY_MS);
+  timer.unref();
+  return {
+    current: () => policy,
+    loadedAt: () => loadedAt,
+    problems: () => problems,
+    close() {
+      closed = true;
+      clearInterval(timer);
+      clearTimeout(settling);
+      watcher?.close();
+    },
+  };
+}
