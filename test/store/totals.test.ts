@@ -1,4 +1,5 @@
 /** What there is at one moment, counted. */
+import { plainDecision } from '@countersign/shared';
 import { openStore, type Store } from '@countersign/store';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createCommand, TOOL } from '../model/submission.ts';
@@ -17,8 +18,8 @@ afterEach(() => store.close());
 
 async function createPlan(quorum: number, steps = [{ id: 'a', tool: TOOL }] as object[]): Promise<string> {
   const plan = { objective: 'x', steps: steps as { id: string; tool: string }[], options: { maxParallelSteps: 1_000 } };
-  const { content, digest } = await createCommand({ plan, quorum, draft: false });
-  const decision = { quorum, reason: 'for a test' };
+  const decision = plainDecision(quorum, 'for a test');
+  const { content, digest } = await createCommand({ plan, decision, draft: false });
   const created = await store.createPlan({ content, digest, origin: 'manual', createdBy: ANN.id, decision });
   if (!created.ok) throw new Error(created.refusal.message);
   return created.value.id;
@@ -103,12 +104,12 @@ test('every command of the store is told of, with its name and whether Redis cou
 test('shards are added up, and their queues are one', async () => {
   const sharded = openStore({ redis: { url: server.url }, shards: 3, clock: () => now });
   for (let number = 0; number < 12; number++) {
+    const decision = plainDecision(number % 2, 'for a test');
     const { content, digest } = await createCommand({
       plan: { objective: 'x', steps: [{ id: 'a', tool: TOOL }] },
-      quorum: 0,
+      decision,
       draft: false,
     });
-    const decision = { quorum: number % 2, reason: 'for a test' };
     expect((await sharded.createPlan({ content, digest, origin: 'manual', createdBy: ANN.id, decision })).ok).toBe(true);
     now += 1_000;
   }
