@@ -23,7 +23,9 @@ let url = '';
 async function up(): Promise<void> {
   await project.compose('up', '--detach', '--no-recreate', '--scale', `executor=${EXECUTORS}`);
   url = `http://${await project.compose('port', 'api', '3000')}`;
-  const ready = async (): Promise<void> => expect((await fetch(`${url}/readyz`)).status).toBe(200);
+  // What connects before the container listens may never be answered.
+  const answer = (): Promise<Response> => fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) });
+  const ready = async (): Promise<void> => expect((await answer()).status).toBe(200);
   await vi.waitFor(ready, { timeout: 60_000, interval: 200 });
 }
 

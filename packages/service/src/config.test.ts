@@ -60,10 +60,12 @@ test('a printed configuration masks secrets by name and the passwords of URLs, a
     REDIS_URL: 'redis://app:hunter2@host:6379/0',
     API_KEYS: [{ secret: 'hunter2' }],
     nested: { openaiApiKey: 'hunter2', tokens: 3 },
+    QUEUES: new Map([['mail', { concurrency: 2, token: 'hunter2' }]]),
   };
   expect(maskSecrets(config)).toEqual({
     REDIS_URL: 'redis://app:***@host:6379/0',
     API_KEYS: '***',
     nested: { openaiApiKey: '***', tokens: 3 },
+    QUEUES: { mail: { concurrency: 2, token: '***' } },
   });
 });

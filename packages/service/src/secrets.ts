@@ -32,6 +32,7 @@ export function maskSecrets(value: unknown, name = '', depth = 0): unknown {
   if (typeof value !== 'object') return value;
   if (depth >= MAX_DEPTH) return '[deeper]';
   if (Array.isArray(value)) return value.map((item) => maskSecrets(item, '', depth + 1));
+  if (value instanceof Map) return maskSecrets(Object.fromEntries(value), name, depth);
   if (!isPlain(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, maskSecrets(item, key, depth + 1)]));
 }
