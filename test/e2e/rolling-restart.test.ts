@@ -92,6 +92,7 @@ test('every process is restarted under load: no plan fails, no step is lost, no 
     ],
   });
   const following = follow(long.id);
+  following.catch(() => {});
   const running = load();
   await fleet.untilLedger(long.id, ({ what }) => what === 'start', 3);
 
