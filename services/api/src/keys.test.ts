@@ -82,6 +82,24 @@ describe('managed keys', () => {
     }
   });
 
+  it('open every way in, and none once they are revoked', async () => {
+    const { key, secret } = await makeKey(api, { name: 'root', roles: ['operator'] });
+    const ways: [string, RequestInit][] = [
+      ['/v1/plans', {}],
+      ['/admin/queues', {}],
+      ['/admin/queues/api/queues', {}],
+      ['/mcp', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"jsonrpc":"2.0","id":1,"method":"ping"}' }],
+    ];
+    const statuses = (authorization: Record<string, string>) =>
+      Promise.all(
+        ways.map(async ([path, init]) => (await fetch(api.url + path, { ...init, headers: { ...init.headers, ...authorization } })).status),
+      );
+    expect((await statuses(bearer(secret))).filter((status) => status === 401 || status === 403)).toEqual([]);
+    await api.call(`/v1/keys/${key.id}`, { method: 'DELETE', headers: ADMIN });
+    expect(new Set(await statuses(bearer(secret)))).toEqual(new Set([401]));
+    expect(new Set(await statuses({}))).toEqual(new Set([401]));
+  });
+
   it('can have the same name, so that one replaces the other', async () => {
     const [old, next] = [await makeKey(api), await makeKey(api)];
     await api.call(`/v1/keys/${old.key.id}`, { method: 'DELETE', headers: ADMIN });

@@ -7,8 +7,8 @@ export interface TokenOptions {
   claims?: JWTPayload;
   issuer?: string;
   audience?: string;
-  /** seconds from now */
-  expiresIn?: number;
+  /** seconds from now; null: it does not say */
+  expiresIn?: number | null;
   notBefore?: number;
   /** signs with the key that the provider had first; it may not publish it any more */
   key?: string;
@@ -65,12 +65,10 @@ export async function startIssuer(): Promise<Issuer> {
       const now = Math.floor(Date.now() / 1_000);
       const pair = pairs.get(key);
       if (pair === undefined) throw new Error(`the issuer has no key ${key}; it has ${[...pairs.keys()].join(', ')}`);
-      const token = new SignJWT(claims)
-        .setProtectedHeader({ alg: 'ES256', kid: key })
-        .setIssuer(issuer)
-        .setAudience(audience)
-        .setExpirationTime(now + expiresIn);
-      return (notBefore === undefined ? token : token.setNotBefore(now + notBefore)).sign(pair.privateKey);
+      const token = new SignJWT(claims).setProtectedHeader({ alg: 'ES256', kid: key }).setIssuer(issuer).setAudience(audience);
+      if (expiresIn !== null) token.setExpirationTime(now + expiresIn);
+      if (notBefore !== undefined) token.setNotBefore(now + notBefore);
+      return token.sign(pair.privateKey);
     },
     rotate,
     breakDown(status) {

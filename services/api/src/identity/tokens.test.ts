@@ -35,6 +35,7 @@ describe('a token', () => {
 
   it.each<[string, TokenOptions]>([
     ['has expired', { expiresIn: -60 }],
+    ['does not say when it ends', { claims: viewer, expiresIn: null }],
     ['is not good yet', { notBefore: 120 }],
     ['is for another audience', { audience: 'somebody-else' }],
     ['is of another issuer', { issuer: 'http://127.0.0.1:9' }],
@@ -45,13 +46,8 @@ describe('a token', () => {
     expect(await readerOf().read(await issuer.token(options))).toMatchObject({ word: 'wrong' });
   });
 
-  it('is taken while clocks differ a little, and must say when it ends', async () => {
+  it('is taken while clocks differ a little', async () => {
     expect(await readerOf().read(await issuer.token({ claims: viewer, expiresIn: -5 }))).toMatchObject({ word: 'known' });
-    const endless = (await issuer.token({ claims: viewer, expiresIn: 300 })).split('.');
-    const claims = { ...(JSON.parse(Buffer.from(endless[1] ?? '', 'base64url').toString()) as object), exp: undefined };
-    expect(await readerOf().read([endless[0], base64url.encode(JSON.stringify(claims)), endless[2]].join('.'))).toMatchObject({
-      word: 'wrong',
-    });
   });
 
   it('that says it needs no signature is wrong, also where nothing was read from the issuer', async () => {
