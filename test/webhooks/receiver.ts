@@ -31,9 +31,13 @@ export async function startReceiver(answer: (received: Received, before: number)
   const server = createServer(async (request, response) => {
     now++;
     most = Math.max(most, now);
-    response.once('close', () => {
-      now--;
-    });
+    let isOpen = true;
+    // What has been answered counts no more, also where the other side hears of it before the connection has ended.
+    for (const end of ['finish', 'close'])
+      response.once(end, () => {
+        if (isOpen) now--;
+        isOpen = false;
+      });
     let body = '';
     for await (const chunk of request) body += chunk;
     const came = { path: request.url ?? '', headers: request.headers, body, message: JSON.parse(body) as WebhookMessage };

@@ -328,6 +328,50 @@ test('one that hangs takes three places and no more, and those beside it are ser
   cleanUps.splice(0, 1);
 });
 
+test('one that fails again and again has a single place until it takes something', async () => {
+  const at: number[] = [];
+  const to = await receiver(() => {
+    at.push(to.open().now);
+    return at.length <= 6 ? 500 : 204;
+  });
+  const { id } = await register(to.url);
+  for (let i = 0; i < 6; i++) await createPlan();
+  await work();
+  await untilIt(async () => new Set(await statusesOf(id))).toEqual(new Set(['delivered']));
+  // Three are under way when the third failure is recorded; what comes after them is sent alone.
+  expect(at.slice(5, 7)).toEqual([1, 1]);
+  expect(to.open().most).toBeLessThanOrEqual(3);
+});
+
+test('a receiver that is busy says when to come back', async () => {
+  const to = await receiver(() => ({ status: 429, headers: { 'retry-after': '60' } }));
+  const { id } = await register(to.url);
+  await work();
+  await createPlan();
+  await untilIt(async () => (await deliveriesOf(id))[0]?.attempts).toBe(1);
+  const [{ status, lastAttemptAt, nextAttemptAt } = {} as WebhookDelivery] = await deliveriesOf(id);
+  expect([status, Date.parse(nextAttemptAt ?? '') - Date.parse(lastAttemptAt ?? '')]).toEqual(['pending', 60_000]);
+});
+
+test('of what has ended the newest thousand are kept, of what is pending all', async () => {
+  const { id } = await register('http://127.0.0.1:1/');
+  const all: string[] = [];
+  for (let i = 0; i < 1_005; i++) {
+    const tested = await store.testWebhook(id, { type: 'webhook.test', body: '{}' }, {});
+    if (!tested.ok) throw new Error(tested.refusal.message);
+    all.push(tested.value.id);
+  }
+  const attempt = { responseStatus: 200, error: null, durationMs: 1, retryInMs: null, disable: null };
+  for (const deliveryId of all.slice(0, 1_003)) {
+    const job = { webhookId: id, deliveryId, job: 1 };
+    expect(await store.beginDelivery(job)).toMatchObject({ ok: true });
+    expect(await store.recordDelivery(job, attempt)).toEqual({ word: 'delivered', disabled: null });
+  }
+  expect(Number((await send(redis.url, `ZCARD {cs0}:webhook:${id}:deliveries`)).slice(1))).toBe(1_002);
+  expect(await store.getDelivery(id, all.sort()[0] ?? '')).toBeNull();
+  expect((await store.getWebhook(id))?.pending).toBe(2);
+});
+
 test('what is told twice is delivered once: two duties at the same time, one that died before it had settled', async () => {
   const to = await receiver();
   const { id } = await register(to.url);
