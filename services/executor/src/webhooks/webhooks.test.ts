@@ -385,7 +385,7 @@ test('what is told twice is delivered once: two duties at the same time, one tha
   expect(to.received).toHaveLength(20);
   // Was stopped after it had read, and goes on when all is done.
   const stopped = { ...store, readHooks: async () => read.splice(0) };
-  await tellWebhooks({ store: stopped, logger, publicUrl: '' });
+  await tellWebhooks({ store: stopped, meters, logger, publicUrl: '' });
   await createPlan();
   await untilIt(() => to.received.length).toBe(21);
   expect(new Set(await statusesOf(id))).toEqual(new Set(['delivered']));
