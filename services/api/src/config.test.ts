@@ -17,6 +17,7 @@ describe('the settings of the API', () => {
     expect(loadConfig(apiConfigSchema, {})).toEqual({
       REDIS_URL: 'redis://127.0.0.1:6379',
       REDIS_CLUSTER: false,
+      HEALTH_HOST: '127.0.0.1',
       SHARDS: 1,
       PORT: 3000,
       HOST: '127.0.0.1',
