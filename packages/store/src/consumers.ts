@@ -12,6 +12,7 @@ import {
   type WebhookJob,
 } from '@countersign/shared';
 import { type BackendFactory, createRedisBackend, type Job, type RedisQueueBackend, Worker, type WorkerOptions } from 'bullmq';
+import { clusterWorkerCloser } from './close-worker.ts';
 import type { StoreConnection } from './connection.ts';
 import { openWorkerClient } from './redis-clients.ts';
 import { SeatedWorker } from './seated-worker.ts';
@@ -72,7 +73,7 @@ function consume<Data>(
   redis.on('error', options.onError);
   const lost = new Map<string, () => void>();
   const seats = connections.length > 1 ? new Seats(options.concurrency) : null;
-  const workers = connections.map((connection) => {
+  const closers = connections.map((connection) => {
     const { process, backendFactory = createRedisBackend } = work(connection);
     // One parameter: with three, BullMQ makes an AbortController for every job.
     const processor = async (job: Job<Data>): Promise<unknown> => {
@@ -104,12 +105,12 @@ function consume<Data>(
       for (const id of jobIds) lost.get(id)?.();
     });
     if (seats !== null) worker.run().catch(options.onError);
-    return worker;
+    return target.cluster ? clusterWorkerCloser(worker) : () => worker.close();
   });
   return {
     async close() {
       seats?.close();
-      await Promise.all(workers.map((worker) => worker.close()));
+      await Promise.all(closers.map((close) => close()));
       redis.disconnect();
     },
   };

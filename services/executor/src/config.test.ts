@@ -58,3 +58,24 @@ test('SHELL_COMMANDS is where each program is, and names every one that cannot b
 test.each(['49', '60001', 'often'])('CLOCK_EVERY_MS=%s is refused', (text) => {
   expect(problems({ CLOCK_EVERY_MS: text })).toEqual([expect.stringContaining('CLOCK_EVERY_MS')]);
 });
+
+test('a limit of QUEUES that SHARDS cannot divide is refused, and each is named', () => {
+  const QUEUES = '{"mail": {"concurrency": 2, "rate": {"max": 2, "durationMs": 1000}}, "print": {"concurrency": 3}}';
+  const must = (where: string) =>
+    expect.stringContaining(`${where} is 2, and each of the 3 SHARDS gets its part of it: it must be 3 or more`);
+  expect(problems({ QUEUES, SHARDS: '3' })).toEqual([must('mail.concurrency'), must('mail.rate.max')]);
+  expect(problems({ QUEUES, SHARDS: '2' })).toEqual([]);
+});
+
+test.each(['0', '65', '1.5', 'three'])('SHARDS=%s is refused', (SHARDS) => {
+  expect(problems({ SHARDS })).toEqual([expect.stringContaining('SHARDS')]);
+});
+
+test.each([
+  ['redis://a:1,redis://b:2', 0],
+  ['redis://user:word@a:1,b:2', 0],
+  ['redis://a:1,b:x', 1],
+  ['a:1', 1],
+])('REDIS_URL=%s has %d problems', (REDIS_URL, count) => {
+  expect(problems({ REDIS_URL, REDIS_CLUSTER: 'true' })).toHaveLength(count);
+});
