@@ -1,5 +1,5 @@
 /** The store's lists of plans, held against where a plan stands. */
-import { type ApprovalItem, PLAN_STATUSES } from '@countersign/shared';
+import { type ApprovalItem, PLAN_STATUSES, shardOf } from '@countersign/shared';
 import { expect } from 'vitest';
 import type { PlanState } from './plan-state.ts';
 import type { Trial } from './trial.ts';
@@ -22,7 +22,7 @@ export async function expectIndexesAgree({ store, redis }: Trial, planId: string
   const all = await store.listPlans({ limit: 10 });
   expect(all.items.filter(({ id }) => id === planId).length, 'how often the plan is listed').toBe(state === null ? 0 : 1);
 
-  const endedAt = await redis.zscore('{cs0}:plans:ended', planId);
+  const endedAt = await redis.zscore(`{cs${shardOf(planId)}}:plans:ended`, planId);
   const finishedAt = (await store.getPlan(planId))?.finishedAt ?? null;
   expect(endedAt === null ? null : Number(endedAt), 'when it ended').toBe(finishedAt === null ? null : Date.parse(finishedAt));
 

@@ -7,7 +7,7 @@
  */
 import { CONDITION_TOOL, type Step } from '@countersign/shared';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { expectedPlan } from './comparable.ts';
 import { expectFold, expectSameEvents } from './comparable-events.ts';
 import { type Intent, intents, START } from './generators.ts';
@@ -25,18 +25,24 @@ const seed = Number(process.env.MODEL_SEED ?? Math.floor(Math.random() * 2 ** 31
 const numRuns = Number(process.env.MODEL_RUNS ?? 500);
 const path = process.env.MODEL_PATH;
 
-let trial: Trial;
-beforeAll(async () => {
-  trial = await openTrial();
-});
-afterAll(() => trial.close());
+describe.each([
+  { shards: 1, runs: numRuns },
+  { shards: 3, runs: Math.ceil(numRuns / 10) },
+])('with $shards shards', ({ shards, runs }) => {
+  let trial: Trial;
+  beforeAll(async () => {
+    trial = await openTrial({ shards });
+  });
+  afterAll(() => trial.close());
 
-test(`${numRuns} random sequences of commands do to the store what they do to the model`, { timeout: 600_000 }, async () => {
-  console.log(`MODEL_SEED=${seed} repeats these ${numRuns} sequences`);
-  await fc.assert(fc.asyncProperty(submission, intents, runSequence), { seed, numRuns, ...(path === undefined ? {} : { path }) });
+  test(`${runs} random sequences of commands do to the store what they do to the model`, { timeout: 600_000 }, async () => {
+    console.log(`MODEL_SEED=${seed} repeats these ${runs} sequences`);
+    const property = fc.asyncProperty(submission, intents, (spec, list) => runSequence(trial, spec, list));
+    await fc.assert(property, { seed, numRuns: runs, ...(path === undefined ? {} : { path }) });
+  });
 });
 
-async function runSequence(spec: Submission, list: readonly Intent[]): Promise<void> {
+async function runSequence(trial: Trial, spec: Submission, list: readonly Intent[]): Promise<void> {
   const { store, clock } = trial;
   clock.now = START;
   const create = await createCommand(spec);
@@ -45,7 +51,7 @@ async function runSequence(spec: Submission, list: readonly Intent[]): Promise<v
   const past: Move[] = [];
   let last = model.state() as PlanState;
   try {
-    await expectAgreement(model, real, { before: null, command: null });
+    await expectAgreement(trial, { model, real, before: null, command: null });
     for (const intent of list) {
       for (const move of await movesOf(intent, { state: model.state(), last, now: clock.now, past })) {
         past.push(move);
@@ -56,7 +62,7 @@ async function runSequence(spec: Submission, list: readonly Intent[]): Promise<v
         const before = model.state();
         const expected = await model.run(move);
         expect(await real.run(move), 'the reply').toEqual(expected);
-        await expectAgreement(model, real, { before, command: move });
+        await expectAgreement(trial, { model, real, before, command: move });
         last = model.state() ?? last;
       }
     }
@@ -68,7 +74,7 @@ async function runSequence(spec: Submission, list: readonly Intent[]): Promise<v
   } finally {
     await store.cancelPlan(real.planId, { actor: { id: 'ann', roles: ['admin'] } });
     await store.deletePlan(real.planId);
-    await forgetJobs(store);
+    await forgetJobs(store, real.planId);
   }
 }
 
@@ -96,9 +102,8 @@ function outlined({ id, tool, dependsOn, when, runIf, onError, approval, retry, 
 
 /** `before` is the plan before the last command; both sides agreed on it. */
 async function expectAgreement(
-  model: ModelSide,
-  real: StoreSide,
-  { before, command }: { before: PlanState | null; command: Move | null },
+  trial: Trial,
+  { model, real, before, command }: { model: ModelSide; real: StoreSide; before: PlanState | null; command: Move | null },
 ): Promise<void> {
   const state = model.state();
   const after = await real.plan();

@@ -1,12 +1,12 @@
 /** BullMQ's own view of a plan, held against the plan's state. No worker runs meanwhile: what was added stays. */
-import { STEPS_QUEUE, type StepJob, stepJobId } from '@countersign/shared';
+import { STEPS_QUEUE, type StepJob, shardOf, stepJobId } from '@countersign/shared';
 import type { Store } from '@countersign/store';
 import { expect } from 'vitest';
 import { type PlanState, runsOf } from './plan-state.ts';
 
-function stepsQueue(store: Store): ReturnType<Store['queues']>[number] {
-  const queue = store.queues().find(({ name }) => name === STEPS_QUEUE);
-  if (queue === undefined) throw new Error(`the store has no queue ${STEPS_QUEUE}`);
+function stepsQueue(store: Store, planId: string): ReturnType<Store['queues']>[number] {
+  const queue = store.queues().find(({ name, shard }) => name === STEPS_QUEUE && shard === shardOf(planId));
+  if (queue === undefined) throw new Error(`the store has no queue ${STEPS_QUEUE} where ${planId} lies`);
   return queue;
 }
 
@@ -24,7 +24,7 @@ interface JobSeen {
 export async function expectQueueAgrees(store: Store, planId: string, state: PlanState): Promise<void> {
   // What a pause left in the queue is refused when it is taken; the plan's resumption hands everything out anew.
   if (state.status !== 'executing') return;
-  const queue = stepsQueue(store);
+  const queue = stepsQueue(store, planId);
   const takeable: JobSeen[] = await queue.getJobs(['waiting', 'active', 'prioritized']);
   const delayed: JobSeen[] = await queue.getDelayed();
   for (const { id: stepId, status, parked, generation, delivery, notBefore } of runsOf(state)) {
@@ -42,5 +42,5 @@ export async function expectQueueAgrees(store: Store, planId: string, state: Pla
   }
 }
 
-/** Empties the queue, so that the next plan finds no jobs of this one. */
-export const forgetJobs = (store: Store): Promise<void> => stepsQueue(store).drain(true);
+/** Empties the plan's queue, so that the next plan finds no jobs of this one. */
+export const forgetJobs = (store: Store, planId: string): Promise<void> => stepsQueue(store, planId).drain(true);

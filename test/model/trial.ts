@@ -13,10 +13,10 @@ export interface Trial {
   close(): Promise<void>;
 }
 
-export async function openTrial(): Promise<Trial> {
+export async function openTrial({ shards = 1 }: { shards?: number } = {}): Promise<Trial> {
   const server = await startTestRedis();
   const clock: Clock = { now: START };
-  const store = openStore({ redis: { url: server.url }, clock: () => clock.now });
+  const store = openStore({ redis: { url: server.url }, shards, clock: () => clock.now });
   const redis = new Redis(server.url);
   return {
     store,

@@ -265,10 +265,10 @@ describe('queues', () => {
     expect(await limitsOf('mail')).toEqual(ALL.map(() => [null, null, null]));
   });
 
-  test('each shard has its own, but for the duties of the fleet', () => {
+  test('each shard has its own of what plans need, and the fleet one of each that belongs to no plan', () => {
     const named = store.queues(['mail']).map(({ name, shard }) => `${name} ${shard}`);
     const each = ['planning', 'steps', 'reviews', 'mail'].flatMap((name) => ALL.map((shard) => `${name} ${shard}`));
-    expect(named.sort()).toEqual([...each, 'maintenance 0'].sort());
+    expect(named.sort()).toEqual([...each, 'maintenance 0', 'webhooks 0'].sort());
   });
 });
 
