@@ -1,6 +1,6 @@
 /** Plans in the shards of a store, and an executor's hands over all of them. */
 import { randomUUID } from 'node:crypto';
-import { type Plan, type PlanDraft, type StepJob, shardOf, type TaskRequest } from '@countersign/shared';
+import { type Plan, type PlanDraft, plainDecision, type StepJob, shardOf, type TaskRequest } from '@countersign/shared';
 import type { Consumer, Idempotency, Store } from '@countersign/store';
 import { createCommand, TOOL } from '../model/submission.ts';
 
@@ -19,8 +19,8 @@ interface NewPlanOptions {
 
 export async function createPlan(store: Store, draft: Omit<PlanDraft, 'objective'>, options: NewPlanOptions = {}): Promise<string> {
   const { quorum = 0, ...rest } = options;
-  const { content, digest } = await createCommand({ plan: { objective: 'lie in a shard', ...draft }, quorum, draft: false });
-  const decision = { quorum, reason: 'as the test says' };
+  const decision = plainDecision(quorum, 'as the test says');
+  const { content, digest } = await createCommand({ plan: { objective: 'lie in a shard', ...draft }, decision, draft: false });
   const created = await store.createPlan({ content, digest, origin: 'manual', createdBy: ANN.id, decision, ...rest });
   if (!created.ok) throw new Error(created.refusal.message);
   return created.value.id;

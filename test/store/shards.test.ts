@@ -159,10 +159,15 @@ describe('a call with an Idempotency-Key', () => {
     const id = await createPlanIn(store, shard, { draft: { steps: stepsNamed('a') }, quorum: 1 });
     const { digest } = await planOf(store, id);
     const idempotency = { key: `approve ${shard}`, fingerprint: 'yes' };
-    expect(await store.approvePlan(id, { actor: ANN, digest, idempotency })).toMatchObject({ ok: true, value: { replay: null } });
+    expect(await store.approvePlan(id, { actor: ANN, digest, policyVersion: null, idempotency })).toMatchObject({
+      ok: true,
+      value: { replay: null },
+    });
     await store.saveAnswer(idempotency, { status: 200, body: 'first' }, id);
     expect(await store.findAnswer(idempotency, id)).toMatchObject({ value: { answer: { body: 'first' } } });
-    expect(await store.approvePlan(id, { actor: ANN, digest, idempotency })).toMatchObject({ value: { replay: { resourceId: id } } });
+    expect(await store.approvePlan(id, { actor: ANN, digest, policyVersion: null, idempotency })).toMatchObject({
+      value: { replay: { resourceId: id } },
+    });
   });
 });
 
@@ -188,7 +193,7 @@ describe('the number of shards', () => {
     const id = await createPlanIn(store, 2, { draft: { steps: stepsNamed('a') }, quorum: 1 });
     const before = open(1);
     const { digest } = await planOf(before, id);
-    expect(await before.approvePlan(id, { actor: ANN, digest })).toMatchObject({ ok: true });
+    expect(await before.approvePlan(id, { actor: ANN, digest, policyVersion: null })).toMatchObject({ ok: true });
     expect(await planOf(store, id)).toMatchObject({ status: 'executing' });
     expect((await before.listPlans({ limit: 10 })).items).toEqual([]);
   });
@@ -205,7 +210,7 @@ describe.each(ALL)('in shard %d', (shard) => {
     const following = (async () => {
       for await (const event of store.tailEvents(id, { signal: AbortSignal.timeout(20_000) })) events.push(event);
     })();
-    await store.approvePlan(id, { actor: ANN, digest: (await planOf(store, id)).digest });
+    await store.approvePlan(id, { actor: ANN, digest: (await planOf(store, id)).digest, policyVersion: null });
     await following;
     expect(events.at(-1)?.type).toBe('plan.completed');
     expect(events).toEqual(await store.readEvents(id));
