@@ -5,7 +5,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { decidePolicy, digestOf, effectsOf, validatePlan } from '@countersign/shared';
+import { digestOf, plainDecision, validatePlan } from '@countersign/shared';
 import { openStore, startEmbeddedRedis } from '@countersign/store';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
@@ -62,7 +62,7 @@ async function createPlans(store, tools, { plans, steps }) {
       const checked = validatePlan({ objective: 'bench', steps: steps(), options: { maxParallelSteps: 1000 } }, { tools });
       if (!checked.valid) throw new Error(JSON.stringify(checked.issues));
       const digest = await digestOf(checked.content);
-      const decision = decidePolicy(checked.content.options, effectsOf(checked.content));
+      const decision = plainDecision(1, 'the bench approves each');
       const created = await store.createPlan({ content: checked.content, digest, origin: 'manual', createdBy: actor.id, decision });
       return { id: created.value.id, digest };
     }),
@@ -72,7 +72,7 @@ async function createPlans(store, tools, { plans, steps }) {
 async function runPlans(store, redis, plans) {
   const before = await redis.zcard('{cs0}:plans:completed');
   const start = performance.now();
-  await Promise.all(plans.map(({ id, digest }) => store.approvePlan(id, { actor, digest })));
+  await Promise.all(plans.map(({ id, digest }) => store.approvePlan(id, { actor, digest, policyVersion: null })));
   await until(async () => (await redis.zcard('{cs0}:plans:completed')) - before === plans.length);
   return performance.now() - start;
 }

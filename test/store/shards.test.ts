@@ -131,6 +131,16 @@ describe('a call with an Idempotency-Key', () => {
     expect((await grown.listTasks({ limit: 100 })).items).toHaveLength(keys.length);
   });
 
+  test.each([1, 2])('is carried out once, also when it is repeated by a process that knows of %d shards and no more yet', async (fewer) => {
+    const before = open(fewer);
+    const grown = open(8);
+    for (const key of keys) {
+      const id = await createTask(grown, 'look', key);
+      expect(await createTask(before, 'look', key)).toBe(id);
+    }
+    expect((await grown.listTasks({ limit: 100 })).items).toHaveLength(keys.length);
+  });
+
   test('is carried out once when processes with different numbers of shards are asked at the same time', async () => {
     const stores = [open(1), open(2), store, open(5), open(8)];
     for (const key of keys) {

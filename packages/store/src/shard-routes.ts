@@ -56,7 +56,7 @@ const BY_PLAN = [
 type Routed = (typeof BY_ID)[number] | (typeof BY_PLAN)[number];
 
 /** The number of the shard in which a call of this name begins its life. */
-export function shardOfCall({ key }: Idempotency, shards: number): number {
+function shardOfCall({ key }: Idempotency, shards: number): number {
   return createHash('sha256').update(key).digest().readUInt32BE(0) % shards;
 }
 
