@@ -17,6 +17,7 @@ const STOP_LIMIT_MS = 35_000;
 /** What the stack itself needs to know of the settings that it passes on; the services say what is wrong with them. */
 const passedOn = z.object({
   REDIS_URL: z.string().optional(),
+  REDIS_SENTINELS: z.string().optional(),
   DRAIN_MS: z.coerce.number().optional().catch(undefined),
   SHUTDOWN_DELAY_MS: z.coerce.number().optional().catch(undefined),
 });
@@ -149,7 +150,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
   const port = await availablePort(options.port, host);
   const url = `http://${host.includes(':') ? `[${host}]` : host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`;
-  const { REDIS_URL: external, DRAIN_MS: drainMs = 0, SHUTDOWN_DELAY_MS: delayMs = 0 } = loadConfig(passedOn, options.env);
+  const { DRAIN_MS: drainMs = 0, SHUTDOWN_DELAY_MS: delayMs = 0, ...given } = loadConfig(passedOn, options.env);
+  // Where Sentinels say which server it is, the host of the URL is not used.
+  const external = given.REDIS_URL ?? (given.REDIS_SENTINELS === undefined ? undefined : 'redis://127.0.0.1:6379');
   const redis = external !== undefined ? { url: external, stop: async () => {}, kill: () => {} } : await keepRedis(options, fail);
 
   const common = { REDIS_URL: redis.url, WORKSPACE_ROOT: options.workspaceRoot };

@@ -63,7 +63,7 @@ export async function start(options: StartOptions): Promise<number> {
   say(`  Docs       ${stack.url}/docs`);
   say(`  Dashboard  ${stack.url}/admin/queues`);
   say(`  Metrics    ${[`${stack.url}/metrics`, ...stack.health.map((url) => `${url}/metrics`)].join(', ')}`);
-  say(`  Redis      ${stack.ownRedis ? `${stack.redisUrl} (data: ${join(dataDir, 'redis')})` : 'as REDIS_URL says'}`);
+  say(`  Redis      ${stack.ownRedis ? `${stack.redisUrl} (data: ${join(dataDir, 'redis')})` : 'as the settings say'}`);
   say(`  Logs       ${logDir}`);
 
   const asked = new Promise<void>((resolve) => {

@@ -1,15 +1,15 @@
 /** Looks at every server that a target stands for: one Redis, or the masters of a cluster. */
 import { Cluster } from 'ioredis';
 import { judged, lookAtServer, type RedisCheck, type RedisFinding } from './redis-check.ts';
-import { nodeUrls, openProbe, type RedisClient, type RedisTarget } from './redis-clients.ts';
+import { openProbes, type RedisClient, type RedisTarget } from './redis-clients.ts';
 
 const refusal = (message: string): RedisFinding => ({ severity: 'refuse', setting: 'REDIS_CLUSTER', code: 'cluster', message });
 
 /** Asks the first of the named nodes that answers. A client of a cluster would ask a server that is none again and again. */
 async function lookAtFirst(target: RedisTarget, timeoutMs: number): Promise<RedisCheck> {
   let fault: unknown;
-  for (const url of nodeUrls(target)) {
-    const redis = openProbe(url, { timeoutMs });
+  for (const openProbe of openProbes(target, { timeoutMs })) {
+    const redis = openProbe();
     redis.on('error', (error) => {
       fault = error;
     });

@@ -6,7 +6,7 @@ export interface RedisFinding {
   severity: 'refuse' | 'warn';
   /** the setting that has to be changed, where it is another one than REDIS_URL */
   setting?: 'REDIS_CLUSTER' | 'SHARDS';
-  code: 'version' | 'eviction' | 'persistence' | 'replica' | 'credentials' | 'unreadable' | 'cluster' | 'shards';
+  code: 'version' | 'eviction' | 'persistence' | 'replica' | 'credentials' | 'encryption' | 'unreadable' | 'cluster' | 'shards';
   /** what was found and what would be right, for a person */
   message: string;
 }

@@ -1,12 +1,33 @@
 /** Every connection to Redis is opened here. */
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+import { nodeUrls, readRedisUrl } from './redis-url.ts';
+
+/** PEM texts. A server has to prove who it is in any case; these say whom to believe, and who we are. */
+export interface RedisTls {
+  /** whom to believe; the authorities that Node knows when absent */
+  ca?: string | undefined;
+  /** what the server is shown, with its key; both or none */
+  cert?: string | undefined;
+  key?: string | undefined;
+}
+
+/** Who knows which server is the primary. */
+export interface RedisSentinels {
+  addresses: readonly { host: string; port: number }[];
+  /** what they call the primary and its replicas */
+  name: string;
+  username?: string | undefined;
+  password?: string | undefined;
+}
 
 /** Where Redis is. */
 export interface RedisTarget {
-  /** redis:// or rediss://; of a cluster one or more of its nodes, comma-separated */
+  /** redis:// or rediss://; of a cluster one or more of its nodes, comma-separated; with `sentinels` its host and port are not used */
   url: string;
   /** whether it is a Redis Cluster */
   cluster?: boolean | undefined;
+  tls?: RedisTls | undefined;
+  sentinels?: RedisSentinels | undefined;
 }
 
 export type RedisClient = Redis | Cluster;
@@ -16,41 +37,67 @@ interface Naming {
   name: string;
 }
 
+/** ms; a Sentinel that does not answer must not keep the others from being asked */
+const SENTINEL_TIMEOUT_MS = 1_000;
+
 const retryStrategy = (times: number): number => Math.min(50 * 2 ** times, 1_000);
 
-/** The URLs that a target names; the scheme, user and password of the first hold for those that say none. */
-export function nodeUrls({ url }: RedisTarget): string[] {
-  const [first = '', ...further] = url.split(',').map((part) => part.trim());
-  const origin = /^rediss?:\/\/(?:[^@/]*@)?/.exec(first)?.[0] ?? 'redis://';
-  return [first, ...further.filter((part) => part !== '').map((part) => (part.includes('://') ? part : origin + part))];
+/** A primary that has become a replica refuses writes: whoever is connected to it has to find the new one. */
+const reconnectOnError = (error: Error): boolean => /^(READONLY|UNBLOCKED)\b/.test(error.message);
+
+/** What the target's URLs say, the first one's user, password and encryption for all. */
+function readTarget({ url, tls }: RedisTarget) {
+  const nodes = nodeUrls(url).map((each) => {
+    const reading = readRedisUrl(each);
+    if (!reading.ok) throw new Error(`the URL of Redis ${reading.problem}`);
+    return reading.value;
+  });
+  const { tls: encrypted = false, username, password, db } = nodes[0] ?? {};
+  // Said outright: else the environment could switch the check of the certificate off for the whole process.
+  const secured = encrypted ? { ...tls, rejectUnauthorized: true } : undefined;
+  return {
+    nodes: nodes.map(({ host, port }) => ({ host, port })),
+    secured,
+    options: { username, password, db: db ?? 0, ...(secured && { tls: secured }) },
+  };
 }
 
 /** Hosts and ports, for logs: nothing of it is secret. */
-export const placesOf = (target: RedisTarget): string =>
-  nodeUrls(target)
-    .map((url) => new URL(url).host)
-    .join(', ');
+export function placesOf(target: RedisTarget): string {
+  const places = target.sentinels?.addresses ?? readTarget(target).nodes;
+  return `${target.sentinels === undefined ? '' : 'Sentinels '}${places.map(({ host, port }) => `${host}:${port}`).join(', ')}`;
+}
 
 /** A client of a whole cluster. What its nodes are is asked of the first one that answers. */
 function openCluster(target: RedisTarget, { redisOptions, ...options }: ClusterOptions & { redisOptions: RedisOptions }): Cluster {
-  const urls = nodeUrls(target).map((url) => new URL(url));
-  const { protocol = '', username = '', password = '' } = urls[0] ?? {};
-  const tls = protocol === 'rediss:';
-  return new Cluster(
-    urls.map(({ hostname, port }) => ({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 6379) })),
-    {
-      ...options,
-      clusterRetryStrategy: retryStrategy,
-      // A certificate is of a name, not of the address that it stands for.
-      ...(tls ? { dnsLookup: (address, found) => found(null, address) } : {}),
-      redisOptions: {
-        ...redisOptions,
-        ...(username === '' ? {} : { username: decodeURIComponent(username) }),
-        ...(password === '' ? {} : { password: decodeURIComponent(password) }),
-        ...(tls ? { tls: {} } : {}),
-      },
-    },
-  );
+  const { nodes, secured, options: login } = readTarget(target);
+  return new Cluster(nodes, {
+    ...options,
+    clusterRetryStrategy: retryStrategy,
+    // A certificate is of a name, not of the address that it stands for.
+    ...(secured && { dnsLookup: (address, found) => found(null, address) }),
+    redisOptions: { ...redisOptions, ...login },
+  });
+}
+
+/** A client of one server: the one that the URL names, or the one that the Sentinels call the primary. */
+function openSingle(target: RedisTarget, redisOptions: RedisOptions): Redis {
+  const { nodes, secured, options } = readTarget(target);
+  const shared = { ...redisOptions, ...options, reconnectOnError };
+  const { sentinels } = target;
+  if (sentinels === undefined) return new Redis({ retryStrategy, ...shared, ...nodes[0] });
+  return new Redis({
+    retryStrategy,
+    ...shared,
+    sentinels: [...sentinels.addresses],
+    name: sentinels.name,
+    ...(sentinels.username !== undefined && { sentinelUsername: sentinels.username }),
+    ...(sentinels.password !== undefined && { sentinelPassword: sentinels.password }),
+    sentinelRetryStrategy: retryStrategy,
+    sentinelCommandTimeout: SENTINEL_TIMEOUT_MS,
+    failoverDetector: true,
+    ...(secured && { sentinelTLS: secured, enableTLSForSentinelMode: true }),
+  });
 }
 
 /**
@@ -60,13 +107,13 @@ function openCluster(target: RedisTarget, { redisOptions, ...options }: ClusterO
 export function openCommandClient(target: RedisTarget, { name, timeoutMs }: Naming & { timeoutMs: number }): RedisClient {
   const options = { connectionName: name, commandTimeout: timeoutMs, maxRetriesPerRequest: 3 };
   if (target.cluster) return openCluster(target, { enableAutoPipelining: true, redisOptions: options });
-  return new Redis(target.url, { enableAutoPipelining: true, ...options, retryStrategy });
+  return openSingle(target, { enableAutoPipelining: true, ...options });
 }
 
 /** For commands that wait for as long as it takes: blocking ones, and subscriptions. */
 export function openBlockingClient(target: RedisTarget, { name }: Naming): RedisClient {
   const options = { connectionName: name, maxRetriesPerRequest: null };
-  return target.cluster ? openCluster(target, { redisOptions: options }) : new Redis(target.url, { ...options, retryStrategy });
+  return target.cluster ? openCluster(target, { redisOptions: options }) : openSingle(target, options);
 }
 
 /**
@@ -76,12 +123,18 @@ export function openBlockingClient(target: RedisTarget, { name }: Naming): Redis
 export function openWorkerClient(target: RedisTarget, { name }: Naming): RedisClient {
   const options = { connectionName: name, maxRetriesPerRequest: null };
   if (target.cluster) return openCluster(target, { redisOptions: options });
-  return new Redis(target.url, { enableAutoPipelining: true, ...options, retryStrategy });
+  return openSingle(target, { enableAutoPipelining: true, ...options });
 }
 
-/** For one question to one server, which may be away: it is not tried again. */
-export const openProbe = (url: string, { timeoutMs }: { timeoutMs: number }): Redis =>
-  new Redis(url, { connectTimeout: timeoutMs, commandTimeout: timeoutMs, maxRetriesPerRequest: 0, retryStrategy: () => null });
+/** For one question to each of the servers that are named, which may be away: it is not tried again. */
+export const openProbes = (target: RedisTarget, { timeoutMs }: { timeoutMs: number }): (() => Redis)[] =>
+  nodeUrls(target.url).map(
+    (url) => () =>
+      openSingle(
+        { ...target, url },
+        { connectTimeout: timeoutMs, commandTimeout: timeoutMs, maxRetriesPerRequest: 0, retryStrategy: () => null },
+      ),
+  );
 
 /** The servers that hold the keys: one, or the primaries of a cluster. */
 export const nodesOf = (redis: RedisClient): Redis[] => (redis instanceof Cluster ? redis.nodes('master') : [redis]);

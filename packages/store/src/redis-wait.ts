@@ -30,9 +30,14 @@ export async function waitAndCheck({ sockets, logger, signal, further }: Wait): 
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;
       signal.throwIfAborted();
+      const { lastError, refusal } = sockets;
+      if (refusal !== null) {
+        sayFindings(refusal, logger);
+        return refusal;
+      }
       if (performance.now() - saidAt >= SAY_EVERY_MS) {
         saidAt = performance.now();
-        logger.warn({ redis: placesOf(target) }, 'Redis does not answer yet: waiting for it');
+        logger.warn({ redis: placesOf(target), error: lastError?.message }, 'Redis does not answer yet: waiting for it');
       }
     }
     await delay(LOOK_EVERY_MS, undefined, { signal });

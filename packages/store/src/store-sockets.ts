@@ -1,7 +1,9 @@
 /** The sockets to Redis and the scripts that are run over them: one set for all shards. */
 import { Cluster } from 'ioredis';
 import { type Readiness, StoreUnavailableError, StoreUnpreparedError } from './contract.ts';
+import type { RedisCheck } from './redis-check.ts';
 import { openBlockingClient, openCommandClient, type RedisClient, type RedisTarget } from './redis-clients.ts';
+import { judgeConnection } from './redis-connection-check.ts';
 import { loadScripts, runScript, type Script, type ScriptReply } from './scripts.ts';
 import { openStreamReader } from './stream-reader.ts';
 import { StreamTail } from './stream-tail.ts';
@@ -31,7 +33,7 @@ export interface ObservedCommand {
 function isUnavailable(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
   const text = `${error.name} ${error.message} ${(error as NodeJS.ErrnoException).code ?? ''}`;
-  return /OOM |LOADING|READONLY|MISCONF|NOREPLICAS|CLUSTERDOWN|MASTERDOWN|Connection is closed|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|timed out|MaxRetriesPerRequest|Stream isn't writeable|maxclients|TRYAGAIN|ClusterAllFailed|startup nodes|Cluster (is|isn't) /i.test(
+  return /OOM |LOADING|READONLY|UNBLOCKED|MISCONF|NOREPLICAS|CLUSTERDOWN|MASTERDOWN|Connection is closed|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|timed out|MaxRetriesPerRequest|Stream isn't writeable|maxclients|TRYAGAIN|ClusterAllFailed|startup nodes|sentinels are unreachable|Cluster (is|isn't) /i.test(
     text,
   );
 }
@@ -51,6 +53,10 @@ export interface ScriptInput {
 /** Owns the sockets; `close` ends them. */
 export class StoreSockets {
   readonly redis: RedisClient;
+  /** why the connection for commands could not be made the last time; null once it is there */
+  lastError: Error | null = null;
+  /** why it will never be made, where one of the errors since it was last there said so: another one may hide it */
+  refusal: RedisCheck | null = null;
   /** why nothing may be asked of the store yet; null: it may */
   unprepared: Extract<Readiness, { ready: false }> | null = null;
   readonly #options: SocketOptions;
@@ -63,7 +69,21 @@ export class StoreSockets {
     this.#options = options;
     this.#scripts = loadScripts();
     this.redis = openCommandClient(options.redis, { name: options.name, timeoutMs: options.commandTimeoutMs });
-    this.redis.on('error', options.onError);
+    const note = (error: Error): void => {
+      this.lastError = error;
+      this.refusal ??= judgeConnection(error);
+    };
+    this.redis.on('error', (error) => {
+      note(error);
+      options.onError(error);
+    });
+    // A client of a cluster says so of each of its nodes, one behind Sentinels of each of these.
+    this.redis.on('node error', note);
+    this.redis.on('sentinelError', note);
+    this.redis.on('ready', () => {
+      this.lastError = null;
+      this.refusal = null;
+    });
   }
 
   get target(): RedisTarget {

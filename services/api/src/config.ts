@@ -1,6 +1,6 @@
 /** The settings of the API. */
 import { healthSettings, policySettings } from '@countersign/service';
-import { storeSettings } from '@countersign/store';
+import { checkStoreSettings, storeSettings } from '@countersign/store';
 import { privateNetworks } from '@countersign/tools';
 import { z } from 'zod';
 import { identityProblems, identitySettings, isControlled } from './identity/settings.ts';
@@ -26,6 +26,7 @@ export const apiConfigSchema = z
     /** lets webhooks lead to private addresses: `true`, or networks such as `10.0.0.0/8`; executors look when they send */
     WEBHOOK_ALLOW_PRIVATE: privateNetworks.default(false),
   })
+  .superRefine(checkStoreSettings)
   .superRefine((config, context) => {
     for (const { setting, message } of identityProblems(config)) context.addIssue({ code: 'custom', path: [setting], message });
     if (!isControlled(config) && !isLoopback(config.HOST)) {

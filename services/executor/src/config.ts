@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { checkModelSettings, modelSettings } from '@countersign/llm';
 import { healthSettings } from '@countersign/service';
-import { storeSettings } from '@countersign/store';
+import { checkStoreSettings, storeSettings } from '@countersign/store';
 import { findShellCommands, privateNetworks, stepQueueProblem } from '@countersign/tools';
 import { z } from 'zod';
 import { queueLimits, undividedLimits } from './queue-limits.ts';
@@ -75,7 +75,7 @@ const settings = z.object({
   ...modelSettings,
 });
 
-export const configSchema = settings.superRefine(checkModelSettings).superRefine(({ QUEUES, SHARDS }, context) => {
+export const configSchema = settings.superRefine(checkStoreSettings).superRefine(checkModelSettings).superRefine(({ QUEUES, SHARDS }, context) => {
   for (const message of undividedLimits(QUEUES ?? new Map(), SHARDS)) context.addIssue({ code: 'custom', path: ['QUEUES'], message });
 });
 export type Config = z.output<typeof configSchema>;

@@ -1,7 +1,7 @@
 /** The settings of the planner service. */
 import { checkModelSettings, modelSettings } from '@countersign/llm';
 import { healthSettings, policySettings } from '@countersign/service';
-import { storeSettings } from '@countersign/store';
+import { checkStoreSettings, storeSettings } from '@countersign/store';
 import { z } from 'zod';
 import { DEFAULT_BUDGET } from './budget.ts';
 
@@ -19,6 +19,7 @@ export const plannerConfigSchema = z
     /** none where it is not set */
     TASK_MAX_COST_USD: z.coerce.number().positive().optional(),
   })
+  .superRefine(checkStoreSettings)
   .superRefine(checkModelSettings)
   .transform((settings) => ({
     ...settings,
