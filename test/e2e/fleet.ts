@@ -23,6 +23,8 @@ export interface FleetOptions {
   /** by rules; or with these settings */
   planner?: boolean | Record<string, string>;
   env?: Record<string, string>;
+  /** prepares the Redis and gives the URL that the services are to use; absent: the server's own */
+  redisUrl?: (redis: EmbeddedRedis) => Promise<string>;
 }
 
 /** Owns the processes and a folder; `close` ends and removes them. */
@@ -42,9 +44,10 @@ export class Fleet {
     this.#env = env;
   }
 
-  static async start({ executors = 2, planner = false, env = {} }: FleetOptions = {}): Promise<Fleet> {
+  static async start({ executors = 2, planner = false, env = {}, redisUrl }: FleetOptions = {}): Promise<Fleet> {
     const folder = mkdtempSync(join(tmpdir(), 'countersign-redis-'));
-    const fleet = new Fleet(await startEmbeddedRedis({ dataDir: folder }), env);
+    const redis = await startEmbeddedRedis({ dataDir: folder });
+    const fleet = new Fleet(redis, redisUrl === undefined ? env : { ...env, REDIS_URL: await redisUrl(redis) });
     try {
       await fleet.startApi();
       if (planner !== false) await fleet.startPlanner(planner === true ? {} : planner);

@@ -58,7 +58,8 @@ function readTarget({ url, tls }: RedisTarget) {
   return {
     nodes: nodes.map(({ host, port }) => ({ host, port })),
     secured,
-    options: { username, password, db: db ?? 0, ...(secured && { tls: secured }) },
+    // Without the client library's name, which CLIENT SETINFO would tell: a command less that a user has to be allowed.
+    options: { username, password, db: db ?? 0, disableClientInfo: true, ...(secured && { tls: secured }) },
   };
 }
 

@@ -23,21 +23,19 @@ export async function waitAndCheck({ sockets, logger, signal, further }: Wait): 
   let saidAt = Number.NEGATIVE_INFINITY;
   for (;;) {
     try {
-      const check = await sockets.reach(() => lookAtRedis(redis, { target, timeoutMs }));
+      const look = sockets.reach(() => lookAtRedis(redis, { target, timeoutMs }));
+      // What can never be connected to would be asked until the command's time is up.
+      look.catch(() => {});
+      const check = await Promise.race([look, sockets.refused]);
       const found = judged([...check.findings, ...(check.ok ? await further() : [])], check);
       sayFindings(found, logger);
       return found;
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;
       signal.throwIfAborted();
-      const { lastError, refusal } = sockets;
-      if (refusal !== null) {
-        sayFindings(refusal, logger);
-        return refusal;
-      }
       if (performance.now() - saidAt >= SAY_EVERY_MS) {
         saidAt = performance.now();
-        logger.warn({ redis: placesOf(target), error: lastError?.message }, 'Redis does not answer yet: waiting for it');
+        logger.warn({ redis: placesOf(target), error: sockets.lastError?.message }, 'Redis does not answer yet: waiting for it');
       }
     }
     await delay(LOOK_EVERY_MS, undefined, { signal });

@@ -55,8 +55,8 @@ export class StoreSockets {
   readonly redis: RedisClient;
   /** why the connection for commands could not be made the last time; null once it is there */
   lastError: Error | null = null;
-  /** why it will never be made, where one of the errors since it was last there said so: another one may hide it */
-  refusal: RedisCheck | null = null;
+  /** Resolves with why it will never be made, once an error says so: the next error may be a mere reset. */
+  readonly refused: Promise<RedisCheck>;
   /** why nothing may be asked of the store yet; null: it may */
   unprepared: Extract<Readiness, { ready: false }> | null = null;
   readonly #options: SocketOptions;
@@ -69,9 +69,14 @@ export class StoreSockets {
     this.#options = options;
     this.#scripts = loadScripts();
     this.redis = openCommandClient(options.redis, { name: options.name, timeoutMs: options.commandTimeoutMs });
+    let refuse: (why: RedisCheck) => void = () => {};
+    this.refused = new Promise((resolve) => {
+      refuse = resolve;
+    });
     const note = (error: Error): void => {
       this.lastError = error;
-      this.refusal ??= judgeConnection(error);
+      const why = judgeConnection(error);
+      if (why !== null) refuse(why);
     };
     this.redis.on('error', (error) => {
       note(error);
@@ -82,7 +87,6 @@ export class StoreSockets {
     this.redis.on('sentinelError', note);
     this.redis.on('ready', () => {
       this.lastError = null;
-      this.refusal = null;
     });
   }
 
@@ -198,6 +202,8 @@ export class StoreSockets {
   async close(): Promise<void> {
     for (const tail of this.#tails.values()) tail.close();
     this.#subscriber?.disconnect();
-    await this.redis.quit().catch(() => this.redis.disconnect());
+    // A goodbye to a server that is not there would be waited for until its time is up.
+    if (this.redis.status !== 'ready') this.redis.disconnect();
+    else await this.redis.quit().catch(() => this.redis.disconnect());
   }
 }

@@ -18,6 +18,7 @@ describe('the settings of the API', () => {
       REDIS_URL: 'redis://127.0.0.1:6379',
       REDIS_CLUSTER: false,
       HEALTH_HOST: '127.0.0.1',
+      REDIS_SENTINEL_NAME: 'mymaster',
       SHARDS: 1,
       PORT: 3000,
       HOST: '127.0.0.1',
@@ -74,5 +75,18 @@ describe('the settings of the API', () => {
   it.each(['10.0.0.0/33', 'proxy.example', '::1/129', '10.0.0.0/8/8'])('TRUSTED_PROXIES=%j is no list of networks', (TRUSTED_PROXIES) => {
     expect(problems({ TRUSTED_PROXIES })).toEqual([expect.stringMatching(/^TRUSTED_PROXIES: /)]);
     expect(problems({ TRUSTED_PROXIES: '10.0.0.0/8, ::1, fd00::/8' })).toEqual([]);
+  });
+
+  it('names at once what is wrong with the way to Redis, and how it does not fit together', () => {
+    const found = problems({
+      REDIS_URL: 'redis://:hunter2@redis/x',
+      REDIS_TLS_CA: '/nowhere/ca.pem',
+      REDIS_SENTINELS: 'one two',
+      REDIS_SENTINEL_USERNAME: 'watch',
+      REDIS_CLUSTER: 'true',
+    });
+    const names = ['REDIS_SENTINELS', 'REDIS_SENTINELS', 'REDIS_SENTINEL_PASSWORD', 'REDIS_TLS_CA', 'REDIS_URL'];
+    expect(found.map((line) => line.split(':')[0]).sort()).toEqual(names);
+    expect(found.join()).not.toContain('hunter2');
   });
 });
