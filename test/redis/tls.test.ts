@@ -1,11 +1,10 @@
 /** The store over TLS, on a server with certificates that were made for the test. */
 import { readFileSync } from 'node:fs';
-import { type EmbeddedRedis, openStore, type RedisTarget, type Store, startEmbeddedRedis } from '@countersign/store';
+import { type EmbeddedRedis, openStore, type RedisTarget, startEmbeddedRedis } from '@countersign/store';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { createCommand, TOOL } from '../model/submission.ts';
-import { ANN, planOf } from '../store/plan-by-hand.ts';
 import { type Authority, type Certificate, hasOpenssl, makeAuthority } from './certificates.ts';
 import { freePort } from './free-port.ts';
+import { runPlan } from './run-plan.ts';
 
 const text = (path: string): string => readFileSync(path, 'utf8');
 const cleanUps: (() => unknown)[] = [];
@@ -19,29 +18,6 @@ function open(redis: RedisTarget) {
   const store = openStore({ redis, commandTimeoutMs: 2_000 });
   cleanUps.push(() => store.close());
   return { store, errors, prepare: () => store.prepare(log, AbortSignal.timeout(20_000)) };
-}
-
-/** A plan of one step from its creation to its end: through commands, a worker and the event stream. */
-async function runPlan(store: Store): Promise<void> {
-  const plan = { objective: 'over TLS', steps: [{ id: 'a', tool: TOOL }] };
-  const { content, digest } = await createCommand({ plan, quorum: 0, draft: false });
-  const decision = { quorum: 0, reason: 'nobody has to' };
-  const created = await store.createPlan({ content, digest, origin: 'manual', createdBy: ANN.id, decision });
-  if (!created.ok) throw new Error(created.refusal.message);
-  const worker = store.consumeSteps(
-    async (job) => {
-      const hold = { planId: job.planId, stepId: job.stepId, token: 'token' };
-      await store.claimStep(job, { token: hold.token, executor: 'test' });
-      await store.completeStep(hold, '1');
-      return { word: 'completed' };
-    },
-    { concurrency: 1, executor: 'test', persist: (call) => call(), onError: () => {} },
-  );
-  const types: string[] = [];
-  for await (const { type } of store.tailEvents(created.value.id, { signal: AbortSignal.timeout(20_000) })) types.push(type);
-  await worker.close();
-  expect(types.at(-1)).toBe('plan.completed');
-  expect((await planOf(store, created.value.id)).status).toBe('completed');
 }
 
 describe.skipIf(!hasOpenssl)(`TLS${hasOpenssl ? '' : ' (skipped: there is no openssl on the PATH to make certificates with)'}`, () => {

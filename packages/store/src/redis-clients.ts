@@ -40,10 +40,17 @@ interface Naming {
 /** ms; a Sentinel that does not answer must not keep the others from being asked */
 const SENTINEL_TIMEOUT_MS = 1_000;
 
+/**
+ * ms after which a server behind Sentinels that does not answer counts as gone, and they are asked for another one: a machine
+ * that lost its power closes no connection. Where commands block it takes longer: they may do so for 10 s.
+ */
+const SILENCE_MS = 10_000;
+const BLOCKED_SILENCE_MS = 30_000;
+
 const retryStrategy = (times: number): number => Math.min(50 * 2 ** times, 1_000);
 
-/** A primary that has become a replica refuses writes: whoever is connected to it has to find the new one. */
-const reconnectOnError = (error: Error): boolean => /^(READONLY|UNBLOCKED)\b/.test(error.message);
+/** A primary that has become a replica, or was cut off from its own, refuses writes: there may be another one by now. */
+const reconnectOnError = (error: Error): boolean => /^(READONLY|UNBLOCKED|NOREPLICAS)\b/.test(error.message);
 
 /** What the target's URLs say, the first one's user, password and encryption for all. */
 function readTarget({ url, tls }: RedisTarget) {
@@ -96,7 +103,8 @@ function openSingle(target: RedisTarget, redisOptions: RedisOptions): Redis {
     ...(sentinels.password !== undefined && { sentinelPassword: sentinels.password }),
     sentinelRetryStrategy: retryStrategy,
     sentinelCommandTimeout: SENTINEL_TIMEOUT_MS,
-    failoverDetector: true,
+    // Not ioredis's failoverDetector: news of a failover that comes while a client is connecting ends that client for good.
+    socketTimeout: redisOptions.maxRetriesPerRequest === null ? BLOCKED_SILENCE_MS : SILENCE_MS,
     ...(secured && { sentinelTLS: secured, enableTLSForSentinelMode: true }),
   });
 }

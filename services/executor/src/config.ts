@@ -75,7 +75,10 @@ const settings = z.object({
   ...modelSettings,
 });
 
-export const configSchema = settings.superRefine(checkStoreSettings).superRefine(checkModelSettings).superRefine(({ QUEUES, SHARDS }, context) => {
-  for (const message of undividedLimits(QUEUES ?? new Map(), SHARDS)) context.addIssue({ code: 'custom', path: ['QUEUES'], message });
-});
+export const configSchema = settings
+  .superRefine(checkStoreSettings)
+  .superRefine(checkModelSettings)
+  .superRefine(({ QUEUES, SHARDS }, context) => {
+    for (const message of undividedLimits(QUEUES ?? new Map(), SHARDS)) context.addIssue({ code: 'custom', path: ['QUEUES'], message });
+  });
 export type Config = z.output<typeof configSchema>;
