@@ -15,7 +15,7 @@ export type Command =
   | ({ do: 'redecide'; digest: string } & Decision)
   | Each<'pause' | 'resume', { actor: string }>
   /** `version` is that of the policy that the vote is given under */
-  | { do: 'approve'; actor: string; roles: readonly Role[]; digest: string; version: string | null; comment: string | null }
+  | { do: 'approve'; actor: string; roles: readonly Role[]; digest: string; version: string; comment: string | null }
   | { do: 'reject'; actor: string; digest: string; reason: string }
   | { do: 'cancel'; actor: string; reason: string | null }
   | { do: 'delete' }

@@ -1,5 +1,6 @@
 /** How an edge case is written down: a plan, calls with the replies they must get, and what must have become of the plan. */
 import {
+  DEFAULT_POLICY,
   type Json,
   type PlanDraft,
   type PlanOptionsInput,
@@ -71,7 +72,7 @@ export const each = (more: Partial<CaseStep> = {}): CaseStep => ({ id: 'each', f
 
 /** `version` is that of the policy. */
 export const approve =
-  (actor: string, { roles = ['approver'], version = null }: { roles?: Role[]; version?: string | null } = {}) =>
+  (actor: string, { roles = ['approver'], version = DEFAULT_POLICY.version }: { roles?: Role[]; version?: string } = {}) =>
   ({ digest }: Present): Command => ({ do: 'approve', actor, roles, digest, version, comment: null });
 export const redecide =
   (decision: PolicyDecision) =>
@@ -84,7 +85,7 @@ export const approveStale: Command = {
   actor: 'ann',
   roles: ['approver'],
   digest: STALE_DIGEST,
-  version: null,
+  version: DEFAULT_POLICY.version,
   comment: null,
 };
 /** One approval is needed, where nothing else is decided. */

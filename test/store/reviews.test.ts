@@ -1,5 +1,5 @@
 /** What a revision's steps will do, asked for and kept by the store. */
-import { type PlanDraft, plainDecision, REVIEWS_QUEUE, type ReviewJob } from '@countersign/shared';
+import { DEFAULT_POLICY, type PlanDraft, plainDecision, REVIEWS_QUEUE, type ReviewJob } from '@countersign/shared';
 import { openStore, type Store } from '@countersign/store';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
@@ -84,7 +84,10 @@ test('what is found of a revision that is not the current one any more, or of a 
 });
 
 test.each([
-  ['approved', (planId: string, digest: string) => store.approvePlan(planId, { actor: ANN, digest, policyVersion: null })],
+  [
+    'approved',
+    (planId: string, digest: string) => store.approvePlan(planId, { actor: ANN, digest, policyVersion: DEFAULT_POLICY.version }),
+  ],
   ['rejected', (planId: string, digest: string) => store.rejectPlan(planId, { actor: ANN, digest, reason: 'no' })],
   ['cancelled', (planId: string) => store.cancelPlan(planId, { actor: ANN })],
 ])('what is found of a plan that was %s meanwhile is dropped: nobody could read it in time', async (_, decide) => {

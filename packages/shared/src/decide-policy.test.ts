@@ -140,5 +140,5 @@ describe('the rule that decides', () => {
 
 test('a plain decision asks as many people as it is told', () => {
   expect([0, 1, 3].map((quorum) => quorumOf(plainDecision(quorum, 'x')))).toEqual([0, 1, 3]);
-  expect(plainDecision(0, 'x')).toEqual({ version: null, rule: null, outcome: 'auto', demands: [], reason: 'x' });
+  expect(plainDecision(0, 'x')).toEqual({ version: DEFAULT_POLICY.version, rule: null, outcome: 'auto', demands: [], reason: 'x' });
 });

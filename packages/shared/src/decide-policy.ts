@@ -1,7 +1,15 @@
 /** The decision: what a policy says of a plan. */
 import { fitsAny } from './pattern.ts';
 import type { Effects } from './plan.ts';
-import type { Demand, PolicyConditions, PolicyDecision, PolicyInForce, PolicyRule, Range } from './policy.ts';
+import {
+  DEFAULT_POLICY,
+  type Demand,
+  type PolicyConditions,
+  type PolicyDecision,
+  type PolicyInForce,
+  type PolicyRule,
+  type Range,
+} from './policy.ts';
 import type { PolicyFacts } from './policy-facts.ts';
 import { RISKS, type Risk } from './tool-contract.ts';
 
@@ -14,7 +22,6 @@ export interface RuleTrace {
 }
 
 export interface PolicyVerdict extends PolicyDecision {
-  version: string;
   /** in the policy's order, up to the rule that decided */
   trace: RuleTrace[];
 }
@@ -94,9 +101,9 @@ export function decidePolicy({ version, rules }: Pick<PolicyInForce, 'version' |
   return { version, rule: null, ...byDefault(facts), trace };
 }
 
-/** A decision that asks so many people, or nobody: what is known of a plan that was stored before there were policies. */
+/** What the default policy comes to where so many people are to be asked; 0: nobody. */
 export const plainDecision = (quorum: number, reason: string): PolicyDecision => ({
-  version: null,
+  version: DEFAULT_POLICY.version,
   rule: null,
   outcome: quorum === 0 ? 'auto' : 'approve',
   demands: quorum === 0 ? [] : [{ ...ONE_APPROVAL, count: quorum }],

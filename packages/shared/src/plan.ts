@@ -181,8 +181,8 @@ export interface Approval {
   actor: string;
   /** those that the actor had then; empty where they were not recorded */
   roles: Role[];
-  /** the version of the policy that it was given under; null where there was none yet */
-  policy: string | null;
+  /** the version of the policy that it was given under */
+  policy: string;
   at: string;
   digest: string;
   comment: string | null;

@@ -28,8 +28,8 @@ export interface CountedDemand extends Demand {
 
 /** What was decided about a revision, as it is kept with it. */
 export interface PolicyDecision {
-  /** of the policy; null: the plan was stored before there were policies */
-  version: string | null;
+  /** of the policy */
+  version: string;
   /** the name of the rule; null: the default */
   rule: string | null;
   outcome: 'auto' | 'approve' | 'deny';

@@ -159,7 +159,7 @@ export const stepViewSchema = z.strictObject({
 export const approvalSchema = z.strictObject({
   actor: z.string(),
   roles,
-  policy: digest.nullable(),
+  policy: digest,
   at: time,
   digest,
   comment: z.string().nullable(),
@@ -168,7 +168,7 @@ export const approvalSchema = z.strictObject({
 const demandShape = { count: z.int().min(1), roles, notSubmitter: z.boolean() };
 
 const planPolicySchema = z.strictObject({
-  version: digest.nullable(),
+  version: digest,
   rule: z.string().nullable(),
   outcome: z.enum(['auto', 'approve', 'deny']),
   demands: z.array(z.strictObject({ ...demandShape, have: amount })),

@@ -20,7 +20,7 @@ if isPlanExpired() then
 end
 loadTerms()
 if plan.digest ~= ARGV[4] then return { 'stale_digest', plan.digest } end
-if versionOf(plan.policy.version) == versionOf(cjson.decode(ARGV[5]).version) then return { 'unchanged' } end
+if plan.policy.version == cjson.decode(ARGV[5]).version then return { 'unchanged' } end
 redis.call('DEL', planKey .. ':votes')
 recordDecision(ARGV[5], ARGV[6])
 sayWhatIsAsked({})

@@ -187,7 +187,7 @@ export interface PlanStore {
    */
   approvePlan(
     planId: string,
-    input: ByHand & { digest: string; policyVersion: string | null; comment?: string | undefined },
+    input: ByHand & { digest: string; policyVersion: string; comment?: string | undefined },
   ): Promise<Outcome<Accepted>>;
   /**
    * Records what another version of the policy decides about a plan that waits: its votes are void. Does nothing where the

@@ -102,7 +102,7 @@ export function planStore(connection: StoreConnection, events: EventLog): PlansO
     submitPlan: (planId, { actor, digest, decision, idempotency }) =>
       decide('submit-plan', planId, { verb: 'submit', idempotency, decision, args: [actor.id, digest, ...decisionTexts(decision)] }),
     async approvePlan(planId, { actor, digest, policyVersion, comment, idempotency }) {
-      const args = [actor.id, digest, JSON.stringify(comment ?? null), JSON.stringify(actor.roles), policyVersion ?? ''];
+      const args = [actor.id, digest, JSON.stringify(comment ?? null), JSON.stringify(actor.roles), policyVersion];
       const outcome = await decide('approve-plan', planId, { verb: 'approve', idempotency, args });
       return outcome.ok || !isByPolicy(outcome.refusal) ? outcome : explained(outcome.refusal, await getSummary(planId), actor);
     },

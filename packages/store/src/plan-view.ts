@@ -13,7 +13,6 @@ import {
   type PolicyDecision,
   type Progress,
   percentOf,
-  plainDecision,
   quorumOf,
   type RevisionOrigin,
   type StepView,
@@ -71,25 +70,18 @@ function readDecision<Value>(text: string | undefined): (Value & { at: string })
   return stored === null ? null : { ...stored, at: isoTime(stored.at) ?? '' };
 }
 
-/** A vote that was stored before there were policies has neither roles nor a version. */
 const readVotes = (votes: readonly string[]): Approval[] =>
-  votes
-    .map((vote) => readDecision<Omit<Approval, 'at'>>(vote))
-    .filter((vote) => vote !== null)
-    .map((vote) => ({ ...vote, roles: vote.roles ?? [], policy: vote.policy ?? null }));
-
-const ASKED = 'the plan asks for an approval';
+  votes.map((vote) => readDecision<Omit<Approval, 'at'>>(vote)).filter((vote) => vote !== null);
 
 /** What policy says of the plan, and how far the votes on it meet that. */
 function readPolicy(plan: Fields, votes: readonly Approval[]): PlanPolicy {
-  const before = (): PolicyDecision => plainDecision(Number(plan.quorum ?? 0), parse<string>(plan.autoReason) ?? ASKED);
-  const decision = parse<PolicyDecision>(plan.policy) ?? before();
-  const submitters = parse<string[]>(plan.submitters) ?? [plan.createdBy as string];
+  const decision = JSON.parse(plan.policy as string) as PolicyDecision;
+  const submitters = JSON.parse(plan.submitters as string) as string[];
   const standing = votes.filter(({ digest, policy }) => digest === plan.digest && policy === decision.version);
   return {
     ...decision,
     demands: countVotes(decision.demands, standing, submitters),
-    submitter: parse<Submitter>(plan.submitter) ?? { actor: plan.createdBy as string, roles: [] },
+    submitter: JSON.parse(plan.submitter as string) as Submitter,
     submitters,
   };
 }

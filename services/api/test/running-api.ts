@@ -146,7 +146,7 @@ export const TOOLS: ToolContract[] = [
 
 /** `keys` as the setting API_KEYS; '': access is controlled, without keys of that setting. */
 export type ApiUse = { keys?: string } & Partial<
-  Pick<AppOptions, 'heartbeatMs' | 'templates' | 'tokens' | 'limits' | 'trustedProxies' | 'dashboardWritable'>
+  Pick<AppOptions, 'heartbeatMs' | 'templates' | 'policy' | 'tokens' | 'limits' | 'trustedProxies' | 'dashboardWritable'>
 >;
 
 /** An API for each test of this file, on the Redis of the file, with tools announced. */

@@ -1,5 +1,5 @@
 import { Metrics } from '@countersign/service';
-import { digestOf, type Plan, type PlanDraft, plainDecision, type StepDraft, validatePlan } from '@countersign/shared';
+import { DEFAULT_POLICY, digestOf, type Plan, type PlanDraft, plainDecision, type StepDraft, validatePlan } from '@countersign/shared';
 import { openStore, type Store } from '@countersign/store';
 import { defineTool, type ReviewContext, type Tool } from '@countersign/tools';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -181,7 +181,7 @@ describe('what tools are asked', () => {
       { id: 'failed', tool: 'test.write', dependsOn: ['done'] },
     ];
     const planId = await create(steps);
-    await store.approvePlan(planId, { actor: ANN, digest: (await planOf(planId)).digest, policyVersion: null });
+    await store.approvePlan(planId, { actor: ANN, digest: (await planOf(planId)).digest, policyVersion: DEFAULT_POLICY.version });
     const token = 'by-hand';
     const claim = (stepId: string) =>
       store.claimStep({ planId, stepId, generation: 1, delivery: 1 }, { token, executor: 'test' }).then(({ ok }) => expect(ok).toBe(true));
@@ -355,7 +355,7 @@ describe('a plan that has moved on', () => {
   test('was approved: what stands with it is what could be read before', async () => {
     const planId = await create(one);
     const goOn = await heldReview(planId);
-    await store.approvePlan(planId, { actor: ANN, digest: (await planOf(planId)).digest, policyVersion: null });
+    await store.approvePlan(planId, { actor: ANN, digest: (await planOf(planId)).digest, policyVersion: DEFAULT_POLICY.version });
     goOn();
     await dropped(planId);
     expect(await planOf(planId)).toMatchObject({ status: 'executing', reviewedAt: null, steps: [{ effects: null }] });

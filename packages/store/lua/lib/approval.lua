@@ -3,16 +3,12 @@
   The decision stands in the field `policy` of the plan's hash, JSON text as it came: version, rule, outcome, demands, reason.
   The revision that was approved stands in the field '=' of `<plan>:steps`, where every claim reads it along with the step.
 ]]
-local function versionOf(text)
-  return type(text) == 'string' and text or ''
-end
-
 -- Votes on the current digest under the policy that its decision is from.
 local function votesThatStand()
   local votes = {}
   for _, text in ipairs(redis.call('LRANGE', planKey .. ':votes', 0, -1)) do
     local vote = cjson.decode(text)
-    if vote.digest == plan.digest and versionOf(vote.policy) == versionOf(plan.policy.version) then votes[#votes + 1] = vote end
+    if vote.digest == plan.digest and vote.policy == plan.policy.version then votes[#votes + 1] = vote end
   end
   return votes
 end
@@ -27,7 +23,7 @@ end
 local function countsTowards(demand, vote)
   if demand.notSubmitter and hasSubmitted(vote.actor) then return false end
   if #demand.roles == 0 then return true end
-  for _, role in ipairs(vote.roles or {}) do
+  for _, role in ipairs(vote.roles) do
     for _, wanted in ipairs(demand.roles) do
       if role == wanted then return true end
     end
@@ -61,18 +57,9 @@ local function isApproved(votes)
   return plan.policy.outcome == 'approve' and need > 0 and have == need
 end
 
--- Whether exactly the current revision was approved. What was approved before this was kept is told from its votes.
+-- Whether exactly the current revision was approved.
 local function hasApproval()
-  local approved = resultOf('=')
-  if approved then return approved == plan.revision end
-  loadTerms()
-  if not isApproved(votesThatStand()) then return false end
-  keepResult('=', plan.revision)
-  return true
-end
-
-local function policyText()
-  return versionOf(plan.policy.version) == '' and 'null' or '"' .. plan.policy.version .. '"'
+  return resultOf('=') == plan.revision
 end
 
 -- pending_approval -> approved where all demands are met, and on. `more` goes into the event's data.
@@ -80,7 +67,7 @@ local function becomeApproved(event, more)
   if not isApproved(votesThatStand()) then return false end
   movePlan('approved')
   keepResult('=', plan.revision)
-  emit('plan.approved', event, '{"digest":"' .. plan.digest .. '","policy":' .. policyText() .. (more or '') .. '}')
+  emit('plan.approved', event, '{"digest":"' .. plan.digest .. '","policy":"' .. plan.policy.version .. '"' .. (more or '') .. '}')
   startOnceApproved()
   return true
 end

@@ -40,17 +40,11 @@ local function loadPlan(id)
   return true, values[2]
 end
 
--- What an approval is about: only decisions need it. A plan that was stored before there were policies has no decision: it
--- asks as many people as its quorum says.
+-- What an approval is about: only decisions need it.
 local function loadTerms()
-  local terms = redis.call('HMGET', planKey, 'digest', 'quorum', 'policy', 'submitters', 'createdBy', 'autoReason')
-  plan.digest, plan.quorum, plan.policyText = terms[1], tonumber(terms[2]), terms[3] or 'null'
-  plan.policy = terms[3] and cjson.decode(terms[3]) or {
-    outcome = plan.quorum == 0 and 'auto' or 'approve',
-    reason = terms[6] and cjson.decode('[' .. terms[6] .. ']')[1] or '',
-    demands = plan.quorum == 0 and {} or { { count = plan.quorum, roles = {} } },
-  }
-  plan.submitters = terms[4] and cjson.decode(terms[4]) or { terms[5] }
+  local terms = redis.call('HMGET', planKey, 'digest', 'quorum', 'policy', 'submitters')
+  plan.digest, plan.quorum, plan.policyText = terms[1], tonumber(terms[2]), terms[3]
+  plan.policy, plan.submitters = cjson.decode(terms[3]), cjson.decode(terms[4])
 end
 
 local function add(counter, by)

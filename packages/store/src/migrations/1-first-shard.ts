@@ -1,14 +1,16 @@
 /**
  * 0 -> 1. The releases before the first number held everything under one tag, `{cs}`. It moves to `{cs0}`, the first shard;
- * and plans and tasks that have ended get their place in the indexes `plans:ended` and `tasks:ended`.
+ * plans and tasks that have ended get their place in the indexes `plans:ended` and `tasks:ended`; and plans get the decision
+ * that the default policy comes to about them (former-decisions.ts).
  *
  * States that it may meet: everything under the old tag; a part of the keys moved already; all moved, and the markers that
- * keep older processes out set or not; the indexes filled in part. Each key moves with one command, so it is at either
+ * keep older processes out set or not; the indexes filled in part; some of the plans decided. Each key moves with one command, so it is at either
  * place, and moving what is left comes to the same. On a cluster the tags may lie on different nodes: there a key is copied,
  * then removed, and a copy that is there already is replaced.
  */
 import type { Cluster, Redis } from 'ioredis';
 import type { Keys } from '../keys.ts';
+import { decideFormerPlans } from './former-decisions.ts';
 import { type Migration, type MigrationContext, MigrationRefusedError } from './migration.ts';
 import { scanKeys } from './scan-keys.ts';
 
@@ -123,10 +125,11 @@ async function run({ redis, shards: [keys], resumed, report }: MigrationContext)
     await moveAll(redis, former, { home, count });
   }
   for (const kind of endedKinds(keys)) await fillEnded(redis, kind, count);
+  await decideFormerPlans(redis, keys, count);
 }
 
 export const firstShard: Migration = {
   to: 1,
-  what: 'everything moves to the tag of the first shard; what has ended is indexed by when it did',
+  what: 'everything moves to the tag of the first shard; what has ended is indexed by when it did; plans get the decision of the default policy',
   run,
 };
