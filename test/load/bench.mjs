@@ -5,7 +5,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { digestOf, plainDecision, validatePlan } from '@countersign/shared';
+import { DEFAULT_POLICY, digestOf, plainDecision, validatePlan } from '@countersign/shared';
 import { openStore, startEmbeddedRedis } from '@countersign/store';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
@@ -72,7 +72,7 @@ async function createPlans(store, tools, { plans, steps }) {
 async function runPlans(store, redis, plans) {
   const before = await redis.zcard('{cs0}:plans:completed');
   const start = performance.now();
-  await Promise.all(plans.map(({ id, digest }) => store.approvePlan(id, { actor, digest, policyVersion: null })));
+  await Promise.all(plans.map(({ id, digest }) => store.approvePlan(id, { actor, digest, policyVersion: DEFAULT_POLICY.version })));
   await until(async () => (await redis.zcard('{cs0}:plans:completed')) - before === plans.length);
   return performance.now() - start;
 }

@@ -400,3 +400,32 @@ describe('a plan as a Mermaid flowchart', () => {
     ]);
   });
 });
+
+describe('what policy says', () => {
+  const { policy } = plan({});
+  const asks = { count: 1, roles: [], notSubmitter: false, have: 1 };
+  const approvals = [{ actor: 'bob', roles: [], policy: policy.version, at: AT, digest: plan({}).digest, comment: null }];
+
+  it('is who is still missing where a number does not say it', () => {
+    const demands = [asks, { count: 1, roles: ['operator' as const], notSubmitter: true, have: 0 }];
+    const text = planMarkdown(plan({ approvals, policy: { ...policy, rule: 'a|b', demands } }));
+    expect(text).toContain(
+      `- **Approvals:** 1 of 2 (bob at ${AT}); missing: 1 approval by an operator, not alice\n- **Policy:** the rule \`a|b\`\n`,
+    );
+  });
+
+  it('is nothing more where a number says all of it, or nothing is missing', () => {
+    expect(planMarkdown(plan({ policy: { ...policy, demands: [{ ...asks, count: 2 }] } }))).toContain('- **Approvals:** 1 of 2\n');
+    const met = { ...policy, demands: [{ ...asks, notSubmitter: true }] };
+    expect(planMarkdown(plan({ approvals, policy: met }))).toContain(`- **Approvals:** 1 of 1 (bob at ${AT})\n`);
+  });
+
+  it('is why nobody is asked, or nobody can approve', () => {
+    const auto = { ...policy, outcome: 'auto' as const, rule: 'reads', demands: [], reason: 'it only *reads*' };
+    expect(planMarkdown(plan({ policy: auto }))).toContain(
+      '- **Approvals:** none needed: it only \\*reads\\*\n- **Policy:** the rule `reads`: it only',
+    );
+    const deny = { ...auto, outcome: 'deny' as const, reason: 'not today' };
+    expect(planMarkdown(plan({ policy: deny }))).toContain('- **Approvals:** none possible, policy denies the plan: not today\n');
+  });
+});
