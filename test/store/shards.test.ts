@@ -1,5 +1,5 @@
 /** A store of several shards, on one Redis: to its callers it is one. */
-import { type Event, shardOf } from '@countersign/shared';
+import { DEFAULT_POLICY, type Event, shardOf } from '@countersign/shared';
 import { openStore, type Store } from '@countersign/store';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -169,13 +169,13 @@ describe('a call with an Idempotency-Key', () => {
     const id = await createPlanIn(store, shard, { draft: { steps: stepsNamed('a') }, quorum: 1 });
     const { digest } = await planOf(store, id);
     const idempotency = { key: `approve ${shard}`, fingerprint: 'yes' };
-    expect(await store.approvePlan(id, { actor: ANN, digest, policyVersion: null, idempotency })).toMatchObject({
+    expect(await store.approvePlan(id, { actor: ANN, digest, policyVersion: DEFAULT_POLICY.version, idempotency })).toMatchObject({
       ok: true,
       value: { replay: null },
     });
     await store.saveAnswer(idempotency, { status: 200, body: 'first' }, id);
     expect(await store.findAnswer(idempotency, id)).toMatchObject({ value: { answer: { body: 'first' } } });
-    expect(await store.approvePlan(id, { actor: ANN, digest, policyVersion: null, idempotency })).toMatchObject({
+    expect(await store.approvePlan(id, { actor: ANN, digest, policyVersion: DEFAULT_POLICY.version, idempotency })).toMatchObject({
       value: { replay: { resourceId: id } },
     });
   });
@@ -203,7 +203,7 @@ describe('the number of shards', () => {
     const id = await createPlanIn(store, 2, { draft: { steps: stepsNamed('a') }, quorum: 1 });
     const before = open(1);
     const { digest } = await planOf(before, id);
-    expect(await before.approvePlan(id, { actor: ANN, digest, policyVersion: null })).toMatchObject({ ok: true });
+    expect(await before.approvePlan(id, { actor: ANN, digest, policyVersion: DEFAULT_POLICY.version })).toMatchObject({ ok: true });
     expect(await planOf(store, id)).toMatchObject({ status: 'executing' });
     expect((await before.listPlans({ limit: 10 })).items).toEqual([]);
   });
@@ -220,7 +220,7 @@ describe.each(ALL)('in shard %d', (shard) => {
     const following = (async () => {
       for await (const event of store.tailEvents(id, { signal: AbortSignal.timeout(20_000) })) events.push(event);
     })();
-    await store.approvePlan(id, { actor: ANN, digest: (await planOf(store, id)).digest, policyVersion: null });
+    await store.approvePlan(id, { actor: ANN, digest: (await planOf(store, id)).digest, policyVersion: DEFAULT_POLICY.version });
     await following;
     expect(events.at(-1)?.type).toBe('plan.completed');
     expect(events).toEqual(await store.readEvents(id));
