@@ -1,41 +1,21 @@
 /** The user that docs/operations.md describes is enough for everything that the services do, and for nothing else. */
-import { type EmbeddedRedis, openStore, startEmbeddedRedis } from '@countersign/store';
+import { openStore, startEmbeddedRedis } from '@countersign/store';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readPage, sectionOf } from '../docs/pages.ts';
+import { makeDocumentedUser, refusedByRedis } from '../redis/documented-user.ts';
 import { restoreFormerLayout } from '../redis/former-layout.ts';
 import { Fleet } from './fleet.ts';
 import { recordStep } from './record-step.ts';
 
-const rule = /^ACL SETUSER (\S+) (.*)$/m.exec(sectionOf(readPage('docs/operations.md'), '## A user of its own'));
-const [, name = '', words = ''] = rule ?? [];
-const password = /(?:^| )>(\S+)/.exec(words)?.[1] ?? '';
-
-/** Makes the user as the page says; gives the URL with which the services log in. */
-async function makeUser(redis: EmbeddedRedis): Promise<string> {
-  const admin = new Redis(redis.url);
-  await admin.call('ACL', 'SETUSER', name, ...words.split(' '));
-  await admin.acl('SETUSER', 'default', 'resetpass', '>other');
-  admin.disconnect();
-  return `redis://${name}:${password}@127.0.0.1:${redis.port}`;
-}
-
-const asAdmin = (redis: EmbeddedRedis): Redis => new Redis(redis.port, '127.0.0.1', { password: 'other' });
-
-/** What was refused to anybody, as `reason: what`. */
-async function refused(redis: EmbeddedRedis): Promise<string[]> {
-  const admin = asAdmin(redis);
-  const entries = (await admin.call('ACL', 'LOG')) as string[][];
-  admin.disconnect();
-  const field = (entry: string[], key: string): string => entry[entry.indexOf(key) + 1] ?? '';
-  return entries.map((entry) => `${field(entry, 'reason')}: ${field(entry, 'object')}`);
-}
-
 let fleet: Fleet;
+let userUrl = '';
 beforeAll(async () => {
   fleet = await Fleet.start({
     planner: true,
-    redisUrl: makeUser,
+    redisUrl: async (redis) => {
+      userUrl = await makeDocumentedUser(redis);
+      return userUrl;
+    },
     env: { QUEUES: '{"narrow":{"concurrency":1,"rate":{"max":100,"durationMs":1000}}}' },
   });
 });
@@ -91,11 +71,11 @@ test('everything that the services do is allowed', async () => {
   ])
     await fleet.call('GET', path);
   expect((await fleet.call('GET', '/readyz')).status).toBe(200);
-  expect(await refused(fleet.redis)).toEqual([]);
+  expect(await refusedByRedis(fleet.redis)).toEqual([]);
 });
 
 test('nothing else is allowed', async () => {
-  const user = new Redis(`redis://${name}:${password}@127.0.0.1:${fleet.redis.port}`);
+  const user = new Redis(userUrl);
   try {
     for (const [command = '', ...args] of [
       ['GET', 'other'],
@@ -124,13 +104,13 @@ test('the migration is allowed, too', async () => {
   const redis = await startEmbeddedRedis();
   try {
     await restoreFormerLayout(redis.url);
-    const store = openStore({ redis: { url: await makeUser(redis) } });
+    const store = openStore({ redis: { url: await makeDocumentedUser(redis) } });
     const said: string[] = [];
     const log = (_fields: object, message: string): number => said.push(message);
     expect(await store.prepare({ info: log, warn: log, error: log }, AbortSignal.timeout(20_000))).toEqual({ ok: true });
     await store.close();
     expect(said).toEqual([expect.stringContaining('begins'), 'migration to layout 1 is done']);
-    expect(await refused(redis)).toEqual([]);
+    expect(await refusedByRedis(redis)).toEqual([]);
   } finally {
     await redis.stop();
   }

@@ -52,9 +52,10 @@ function listenerOf({ metrics, logger, draining, store }: HealthOptions, isStart
   const unready = (reason: string): Reply => json(503, { status: 'not ready', reason });
   const readiness = async (): Promise<Reply> => {
     if (draining.aborted) return unready('shutting down');
-    if (!isStarted()) return unready('starting');
+    // First: while it starts, the store may say more, such as how far a migration is.
     const readiness = await store.readiness();
     if (!readiness.ready) return unready(readiness.reason);
+    if (!isStarted()) return unready('starting');
     return json(200, { status: 'ready' });
   };
   const pages: Readonly<Record<string, () => Promise<Reply>>> = {

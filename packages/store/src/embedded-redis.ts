@@ -29,6 +29,8 @@ export interface EmbeddedRedisOptions {
   appendfsync?: 'always' | 'everysec' | 'no';
   /** further settings of the server, by their names in redis.conf; they win over those that it has by itself */
   settings?: Readonly<Record<string, string>>;
+  /** path of the server program; default: the first `redis-server` or `valkey-server` of the PATH */
+  program?: string;
   /** is told in one line when a server has to be installed first */
   log?: (line: string) => void;
 }
@@ -180,7 +182,7 @@ async function exitOf(child: ChildProcess, limitMs: number): Promise<boolean> {
  * when it does not start, or when another one works in `dataDir`.
  */
 export async function startEmbeddedRedis(options: EmbeddedRedisOptions = {}): Promise<EmbeddedRedis> {
-  const program = await requireRedisServer(options.log ?? (() => {}));
+  const program = options.program ?? (await requireRedisServer(options.log ?? (() => {})));
   const temporary = options.dataDir === undefined;
   const dataDir = options.dataDir === undefined ? mkdtempSync(join(tmpdir(), 'countersign-redis-')) : resolve(options.dataDir);
   mkdirSync(dataDir, { recursive: true });
