@@ -91,23 +91,28 @@ test('a failover in the middle of a plan: what replicas had is there, and the pl
 });
 
 test('a primary that was made a replica is left, although it is alive', async () => {
-  const store = openStore({ redis: redis.target, commandTimeoutMs: 2_000 });
+  const store = openStore({ redis: redis.target, tag: 'own', commandTimeoutMs: 2_000 });
   const admin = new Redis(await redis.primaryPort(), '127.0.0.1', { password: 'data' });
+  const connection = async (): Promise<string | undefined> => {
+    const own = String(await admin.client('LIST'))
+      .split('\n')
+      .find((line) => line.includes('name={own0}:'));
+    return /^id=(\d+)/.exec(own ?? '')?.[1];
+  };
   try {
     await store.announceConditions(['one']);
+    const before = await connection();
+    expect(before).toBeDefined();
     await admin.replicaof('127.0.0.1', redis.primary.port);
     await expect(store.announceConditions(['two'])).rejects.toThrow('Redis could not do it');
     await admin.replicaof('NO', 'ONE');
-    await expect
-      .poll(
-        () =>
-          store.announceConditions(['three']).then(
-            () => true,
-            () => false,
-          ),
-        LIMIT,
-      )
-      .toBe(true);
+    const announce = (): Promise<boolean> =>
+      store.announceConditions(['three']).then(
+        () => true,
+        () => false,
+      );
+    await expect.poll(announce, LIMIT).toBe(true);
+    expect(await connection()).not.toBe(before);
   } finally {
     admin.disconnect();
     await store.close();
