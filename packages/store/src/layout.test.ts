@@ -243,6 +243,13 @@ describe('from layout 0', () => {
     expect(states.join()).not.toContain('older');
   });
 
+  test('who may not see the others is told to look after them, and migrates', async () => {
+    await redis.acl('SETUSER', 'blind', 'on', '>pass', '~*', '&*', '+@all', '-client', '+client|setname');
+    const { prepare, said } = openProcess(server.url.replace('redis://', 'redis://blind:pass@'));
+    expect(await prepare()).toEqual({ ok: true });
+    expect(said).toContainEqual(expect.stringMatching(/may not see who else is connected .* stop all older processes yourself/));
+  });
+
   test('an older process that comes too late cannot write, so that nothing is lost unseen', async () => {
     await openProcess().prepare();
     await expect(redis.zadd('{cs}:tasks', 0, 'tsk_late')).rejects.toThrow('WRONGTYPE');
