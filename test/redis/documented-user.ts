@@ -17,7 +17,7 @@ export async function makeDocumentedUser(redis: EmbeddedRedis): Promise<string> 
 }
 
 /** Past that user. */
-export const openAsAdmin = (redis: EmbeddedRedis): Redis => new Redis(redis.port, '127.0.0.1', { password: 'other' });
+const openAsAdmin = (redis: EmbeddedRedis): Redis => new Redis(redis.port, '127.0.0.1', { password: 'other' });
 
 /** What was refused to anybody, as `reason: what`. */
 export async function refusedByRedis(redis: EmbeddedRedis): Promise<string[]> {
