@@ -32,9 +32,6 @@ redis.call('RPUSH', planKey .. ':votes', '{"actor":' .. cjson.encode(actor) .. '
 votes[#votes + 1] = mine
 local have, need = countVotes(votes)
 emit('plan.voted', { actor = actor }, '{' .. given .. ',"have":' .. have .. ',"need":' .. need .. '}')
-if have == need then
-  dropRequest()
-  becomeApproved({ actor = actor })
-end
+becomeApproved({ actor = actor })
 savePlan()
 return { 'ok' }

@@ -24,7 +24,6 @@ if plan.policy.version == cjson.decode(ARGV[5]).version then return { 'unchanged
 redis.call('DEL', planKey .. ':votes')
 recordDecision(ARGV[5], ARGV[6])
 sayWhatIsAsked({})
-if plan.policy.outcome == 'auto' then dropRequest() end
 approveByPolicy()
 savePlan()
 return { 'ok' }

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { DEFAULT_POLICY, type PolicyDecision } from '@countersign/shared';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { restoreFormerLayout } from '../../../test/redis/former-layout.ts';
@@ -122,6 +123,31 @@ describe('from layout 0', () => {
     expect(ids.length).toBe(4);
     for (const id of ids) expect(await redis.zscore('{cs0}:plans:ended', id)).toBe(await redis.hget(`{cs0}:plan:${id}`, 'finishedAt'));
     expect((await redis.zrange('{cs0}:tasks:ended', '0', '-1')).length).toBe(2);
+  });
+
+  test('plans get the decision of the default policy, and those that were approved the record of it', async () => {
+    await openProcess().prepare();
+    const ids = await redis.zrange('{cs0}:plans', '0', '-1');
+    const seen: string[] = [];
+    for (const id of ids) {
+      const [text, quorum, submitters] = await redis.hmget(`{cs0}:plan:${id}`, 'policy', 'quorum', 'submitters');
+      const decision = JSON.parse(text ?? 'null') as PolicyDecision;
+      const demands = quorum === '0' ? [] : [{ count: Number(quorum), roles: [], notSubmitter: false }];
+      expect(decision).toMatchObject({ version: DEFAULT_POLICY.version, rule: null, demands });
+      expect(JSON.parse(submitters ?? '[]')).toContain(await redis.hget(`{cs0}:plan:${id}`, 'createdBy'));
+      const [state, approved] = await redis.hmget(`{cs0}:plan:${id}:steps`, '@', '=');
+      const [status = '', , revision] = state?.split('|') ?? [];
+      expect(approved).toBe(['draft', 'pending_approval', 'rejected', 'cancelled'].includes(status) ? null : revision);
+      for (const vote of await redis.lrange(`{cs0}:plan:${id}:votes`, 0, -1)) {
+        expect(JSON.parse(vote)).toMatchObject({
+          roles: [],
+          policy: DEFAULT_POLICY.version,
+          digest: await redis.hget(`{cs0}:plan:${id}`, 'digest'),
+        });
+        seen.push(status);
+      }
+    }
+    expect(seen).toContain('pending_approval');
   });
 
   test('what lives for a time goes on doing so', async () => {

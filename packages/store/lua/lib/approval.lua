@@ -64,10 +64,10 @@ end
 
 -- pending_approval -> approved where all demands are met, and on. `more` goes into the event's data.
 local function becomeApproved(event, more)
-  if not isApproved(votesThatStand()) then return false end
+  if not isApproved(votesThatStand()) then return end
+  dropRequest()
   movePlan('approved')
   keepResult('=', plan.revision)
   emit('plan.approved', event, '{"digest":"' .. plan.digest .. '","policy":"' .. plan.policy.version .. '"' .. (more or '') .. '}')
   startOnceApproved()
-  return true
 end
