@@ -1,5 +1,7 @@
 /** docs/policies.md against the policy of the project and against the code. */
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { openPolicy, readDocument } from '@countersign/service';
 import { decidePolicy, type Effects, type PolicyFacts, readPolicy } from '@countersign/shared';
 import { expect, test } from 'vitest';
@@ -43,6 +45,17 @@ test.each<[string, Parameters<typeof facts>[0], string, string]>([
   ['reading', {}, 'reads', 'auto'],
 ])('it decides about %s as it says', async (_what, given, rule, outcome) => {
   expect(decidePolicy(await rules(), facts(given))).toMatchObject({ rule, outcome });
+});
+
+test('the page shows the problems of a file as they are told', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-policy-'));
+  const broken = join(folder, 'careful.yaml');
+  const text = readFileSync(path, 'utf8');
+  writeFileSync(broken, text.replace('{ tools:', '{ tool:').replace('{ count: 2 }', '{ count: 0 }'));
+  const failed = (await openPolicy({ POLICY_FILE: broken }, quiet).catch((error: unknown) => error)) as Error;
+  rmSync(folder, { recursive: true });
+  const shown = codeBlocks(sectionOf(page, '## When the policy changes'), 'text')[0] ?? '';
+  expect(`api: ${failed.message.replaceAll(broken, 'policies/careful.yaml')}`).toBe(shown.trim());
 });
 
 test('the page lists every condition', async () => {

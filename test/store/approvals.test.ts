@@ -70,6 +70,17 @@ test.each([
   expect(await planOf(store, id)).toMatchObject({ status: 'pending_approval', approvals: [] });
 });
 
+test.each([
+  ['on another digest', { digest: `sha256:${'0'.repeat(64)}` }],
+  ['under another version of the policy', { policy: `sha256:${'2'.repeat(64)}` }],
+])('a recorded vote %s does not count', async (_what, other) => {
+  const { id, digest } = await create(asks(demand(2)));
+  const vote = { actor: 'bob', at: 1, digest, comment: null, roles: ['approver'], policy: VERSION, ...other };
+  await redis.rpush(`{cs0}:plan:${id}:votes`, JSON.stringify(vote));
+  await store.approvePlan(id, { actor: approver('cas'), digest, policyVersion: VERSION });
+  expect(await planOf(store, id)).toMatchObject({ status: 'pending_approval', policy: { demands: [{ have: 1 }] } });
+});
+
 test('what policy denies is no plan, also where a caller forgets to look', async () => {
   const decision: PolicyDecision = { version: VERSION, rule: 'never', outcome: 'deny', demands: [], reason: 'not here' };
   const { content, digest } = await createCommand({ plan: PLAN, decision, draft: false });
