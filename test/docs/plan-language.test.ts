@@ -198,7 +198,7 @@ test('the limits are those that hold', () => {
   expect(tablesOf('Limits')[0]?.map(([, most]) => most)).toEqual([
     number(LIMITS.steps),
     megabytes(LIMITS.inputBytes),
-    `${megabytes(LIMITS.bodyBytes)}, ${LIMITS.jsonDepth} levels of JSON`,
+    `${megabytes(LIMITS.bodyBytes)}, ${LIMITS.jsonDepth} levels of JSON, ${number(LIMITS.jsonValues)} values`,
     `${number(LIMITS.textLength)} characters`,
     number(LIMITS.forEachItems),
     megabytes(LIMITS.outputBytes),

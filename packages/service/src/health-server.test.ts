@@ -86,6 +86,7 @@ describe('the port for those who watch', () => {
     expect((await fetch(`${url}/metrics`, { method: 'POST' })).status).toBe(405);
     const head = await fetch(`${url}/metrics?x=1`, { method: 'HEAD' });
     expect([head.status, await head.text()]).toEqual([200, '']);
+    expect([head.headers.get('x-content-type-options'), head.headers.get('cache-control')]).toEqual(['nosniff', 'no-store']);
   });
 
   test('is not there without a port, and rejects where the port is taken', async () => {

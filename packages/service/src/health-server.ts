@@ -40,6 +40,12 @@ export interface Health {
   close(): Promise<void>;
 }
 
+/** Nothing of it is for browsers. */
+const HEADERS = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff', 'Content-Security-Policy': "default-src 'none'" };
+
+/** ms for a whole request: those who watch send a line and some headers. */
+const REQUEST_MS = 10_000;
+
 interface Reply {
   status: number;
   type: string;
@@ -76,7 +82,7 @@ function listenerOf({ metrics, logger, draining, store }: HealthOptions, isStart
   };
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { status, type, text } = await replyTo(request);
-    response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text), 'Cache-Control': 'no-store' });
+    response.writeHead(status, { ...HEADERS, 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) });
     response.end(request.method === 'HEAD' ? undefined : text);
   };
 }
@@ -88,7 +94,11 @@ export async function openHealth({ HEALTH_PORT, HEALTH_HOST }: HealthSettings, o
     started = true;
   };
   if (HEALTH_PORT === undefined) return { started: markStarted, close: async () => {} };
-  const server = createServer(listenerOf(options, () => started));
+  const timeouts = { headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: REQUEST_MS / 2 };
+  const server = createServer(
+    timeouts,
+    listenerOf(options, () => started),
+  );
   server.listen(HEALTH_PORT, HEALTH_HOST);
   await once(server, 'listening');
   const { address, family, port } = server.address() as AddressInfo;

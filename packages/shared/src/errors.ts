@@ -3,7 +3,13 @@
  * and one line of meaning. docs/errors.md lists exactly these.
  */
 export const ERRORS = {
-  invalid_json: { status: 400, retryable: false, meaning: 'The body is not JSON.' },
+  malformed_request: {
+    status: 400,
+    retryable: false,
+    meaning:
+      'The request is not HTTP that can be read in one way only. 408: it came too slowly; 414: its path is too long; 431: its headers are.',
+  },
+  invalid_json: { status: 400, retryable: false, meaning: 'The body is not JSON, or JSON that can be read in two ways.' },
   unauthenticated: {
     status: 401,
     retryable: false,

@@ -8,6 +8,8 @@ export const LIMITS = {
   bodyBytes: 4_000_000,
   /** nesting of JSON in a request */
   jsonDepth: 64,
+  /** values in a request's JSON, of all kinds together: what it takes of memory is many times what it has of bytes */
+  jsonValues: 500_000,
   /** elements of a forEach, where the step's maxItems says nothing else */
   forEachItems: 10_000,
   /** bytes of one step's output */

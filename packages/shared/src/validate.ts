@@ -14,6 +14,7 @@ import { linkSteps } from './validation/link-steps.ts';
 import { readOptions } from './validation/read-options.ts';
 import { readStep, type StepDefaults } from './validation/read-step.ts';
 import { type Report, readText, reportUnknownFields, typeName } from './validation/reading.ts';
+import { reportUnwritable } from './validation/unwritable.ts';
 
 export type ValidationResult = { valid: true; content: PlanContent; issues: [] } | { valid: false; issues: Issue[] };
 
@@ -47,6 +48,8 @@ export function validatePlan(draft: unknown, context: ValidationContext): Valida
       issues: [{ path: '', code: 'limit_exceeded', message: `must not be nested deeper than ${LIMITS.jsonDepth} levels` }],
     };
   }
+  reportUnwritable(draft, [], report);
+  if (hasIssues()) return { valid: false, issues: listed() };
   reportUnknownFields(draft, PLAN_FIELDS, { path: [], report, what: 'a plan' });
   const objective = readText(draft.objective, ['objective'], { report, max: LIMITS.objectiveLength });
   if (draft.objective === undefined || (typeof draft.objective === 'string' && draft.objective.trim() === '')) {

@@ -6,6 +6,7 @@ import express, { type ErrorRequestHandler, type Express, type RequestHandler } 
 import { accessLog } from './access-log.ts';
 import { admission } from './admission.ts';
 import { problem, withHeaders } from './answer.ts';
+import { cors } from './cors.ts';
 import { DASHBOARD_PATH } from './dashboard.ts';
 import { dashboardRouter } from './dashboard-router.ts';
 import { docsPage } from './docs-page.ts';
@@ -22,6 +23,7 @@ import type { ApiContext, ApiStore } from './operation.ts';
 import { OPERATIONS } from './operations.ts';
 import { faultAnswer } from './perform.ts';
 import { notesOf } from './request-notes.ts';
+import { refuseShape } from './request-shape.ts';
 import { apiHeaders } from './security-headers.ts';
 import { send } from './send.ts';
 import type { Templates } from './templates/load-templates.ts';
@@ -40,6 +42,8 @@ export interface AppOptions {
   limits?: { calls: RateLimit | null; failures: RateLimit | null };
   /** addresses and networks whose X-Forwarded-For is believed */
   trustedProxies?: readonly string[];
+  /** origins whose pages may call from a browser */
+  corsOrigins?: readonly string[];
   /** whether administrators may act on jobs on the dashboard */
   dashboardWritable?: boolean;
   /** aborts when the process is asked to end: it is no longer ready, and event streams end */
@@ -54,6 +58,12 @@ export interface AppOptions {
   policy?: PolicySource;
   heartbeatMs?: number;
 }
+
+const refusesShape: RequestHandler = (request, response, next) => {
+  const refusal = refuseShape(request);
+  if (refusal === null) next();
+  else send(request, response, refusal);
+};
 
 const refusesForeign: RequestHandler = (request, response, next) => {
   const refusal = refuseForeign(request.headers);
@@ -99,7 +109,7 @@ export function createApp(options: AppOptions): Express {
     heartbeatMs = HEARTBEAT_MS,
   } = options;
   const { isWebhookAddress = addressCheck(false) } = options;
-  const { tokens = null, limits, trustedProxies = [], dashboardWritable = false } = options;
+  const { tokens = null, limits, trustedProxies = [], corsOrigins = [], dashboardWritable = false } = options;
   const document = openapiDocument(OPERATIONS);
   const tools = knownTools(store);
   const namedQueues = async (): Promise<string[]> => [...(await tools.byName()).values()].flatMap(({ queue }) => queue ?? []);
@@ -130,7 +140,9 @@ export function createApp(options: AppOptions): Express {
   app.set('trust proxy', [...trustedProxies]);
   app.use(accessLog(logger, meters));
   app.use(apiHeaders());
+  app.use(refusesShape);
   if (keys === null) app.use(refusesForeign);
+  app.use(cors(corsOrigins));
 
   for (const definition of OPERATIONS) app[definition.method](definition.path, endpoint(definition, context, admit));
   for (const path of new Set(OPERATIONS.map((definition) => definition.path))) {

@@ -1,8 +1,9 @@
-/** Reads a request's body: JSON, in UTF-8, of limited size and depth. */
+/** Reads a request's body: JSON in UTF-8 that can be read in one way only, of limited size, depth and number of values. */
 import type { IncomingMessage } from 'node:http';
 import { jsonErrorOffset, lineAndColumn } from '@countersign/service';
-import { type Json, jsonDepth, LIMITS } from '@countersign/shared';
+import { type Json, LIMITS } from '@countersign/shared';
 import { type Answer, problem } from './answer.ts';
+import { type JsonFlaw, surveyJson } from './json-survey.ts';
 
 export type BodyReading = { ok: true; value: Json | undefined } | { ok: false; answer: Answer };
 
@@ -18,9 +19,12 @@ function wrongHeaders({ headers }: IncomingMessage): Answer | null {
     const got = type === '' ? 'without a Content-Type' : `as ${type.slice(0, 100)}`;
     return problem('unsupported_media_type', `the body came ${got}; send it as application/json`);
   }
-  const charset = parameters.find((parameter) => parameter.startsWith('charset='))?.slice('charset='.length);
-  if (charset !== undefined && !['utf-8', 'utf8', '"utf-8"', '"utf8"'].includes(charset))
-    return problem('unsupported_media_type', `the body came in the charset ${charset.slice(0, 100)}; send UTF-8`);
+  // Each of them: of several, another reader might take another one.
+  const charsets = parameters
+    .filter((parameter) => /^charset\s*=/.test(parameter))
+    .map((parameter) => parameter.replace(/^charset\s*=\s*/, ''));
+  const other = charsets.find((charset) => !['utf-8', 'utf8', '"utf-8"', '"utf8"'].includes(charset));
+  if (other !== undefined) return problem('unsupported_media_type', `the body came in the charset ${other.slice(0, 100)}; send UTF-8`);
   const encoding = headers['content-encoding']?.toLowerCase() ?? 'identity';
   if (encoding !== 'identity')
     return problem('unsupported_media_type', `the body came with the Content-Encoding ${encoding.slice(0, 100)}; send it uncompressed`);
@@ -50,14 +54,32 @@ function collect(request: IncomingMessage): Promise<Buffer | 'too large' | 'cut 
   });
 }
 
-function parse(text: string): BodyReading {
+/** A body that is refused because of what stands at a position. */
+function refuseAt(text: string, position: number, what: string): BodyReading {
+  const { line, column } = lineAndColumn(text, position);
+  return refuse(problem('invalid_json', `the body ${what} at position ${position} (line ${line}, column ${column})`, { position }));
+}
+
+function refuseLimit(message: string): BodyReading {
+  return refuse(problem('invalid_request', `the body ${message}`, { issues: [{ path: '', code: 'limit_exceeded', message }] }));
+}
+
+function refuseFlaw(flaw: JsonFlaw, text: string, depth: number): BodyReading {
+  if (flaw.kind === 'too deep') return refuseLimit(`must not be nested deeper than ${depth} levels`);
+  if (flaw.kind === 'too many values') return refuseLimit(`must not hold more than ${LIMITS.jsonValues} values`);
+  return refuseAt(text, flaw.position, flaw.message);
+}
+
+function parse(text: string, depth: number): BodyReading {
+  const flaw = surveyJson(text, { depth, values: LIMITS.jsonValues });
+  // What takes more than it may is not parsed at all.
+  if (flaw !== null && flaw.kind !== 'ambiguous') return refuseFlaw(flaw, text, depth);
   try {
-    return { ok: true, value: JSON.parse(text) as Json };
+    const value = JSON.parse(text) as Json;
+    return flaw === null ? { ok: true, value } : refuseFlaw(flaw, text, depth);
   } catch {
     const offset = jsonErrorOffset(text) ?? text.length;
-    const { line, column } = lineAndColumn(text, offset);
-    const what = offset >= text.length ? 'ends where JSON must go on' : 'is not JSON';
-    return refuse(problem('invalid_json', `the body ${what} at position ${offset} (line ${line}, column ${column})`, { position: offset }));
+    return refuseAt(text, offset, offset >= text.length ? 'ends where JSON must go on' : 'is not JSON');
   }
 }
 
@@ -75,10 +97,5 @@ export async function readBody(request: IncomingMessage, depth: number = LIMITS.
   } catch {
     return refuse(problem('invalid_json', 'the body is not UTF-8'));
   }
-  const reading = parse(text);
-  if (reading.ok && jsonDepth(reading.value, depth) > depth) {
-    const message = `must not be nested deeper than ${depth} levels`;
-    return refuse(problem('invalid_request', `the body ${message}`, { issues: [{ path: '', code: 'limit_exceeded', message }] }));
-  }
-  return reading;
+  return parse(text, depth);
 }

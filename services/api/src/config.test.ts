@@ -33,6 +33,20 @@ describe('the settings of the API', () => {
     });
   });
 
+  it('CORS_ORIGINS are origins to the letter; without access control only those of this machine', () => {
+    const withKey = { API_KEYS: 'a:viewer:secret' };
+    expect(loadConfig(apiConfigSchema, { ...withKey, CORS_ORIGINS: 'https://a.example, http://b.example:81' }).CORS_ORIGINS).toEqual([
+      'https://a.example',
+      'http://b.example:81',
+    ]);
+    for (const CORS_ORIGINS of ['*', 'null', 'a.example', 'https://a.example/', 'https://*.a.example', 'https://a.example:443', 'file://x'])
+      expect(problems({ ...withKey, CORS_ORIGINS })).toEqual([expect.stringMatching(/^CORS_ORIGINS: .*to the letter/)]);
+    expect(problems({ CORS_ORIGINS: 'http://localhost:5173' })).toEqual([]);
+    expect(problems({ CORS_ORIGINS: 'http://localhost:5173,https://a.example' })).toEqual([
+      expect.stringMatching(/^CORS_ORIGINS: .*without API_KEYS/),
+    ]);
+  });
+
   it.each(['0.0.0.0', '::', '192.168.1.5', 'example.org'])('without keys HOST=%s is refused, saying why', (HOST) => {
     expect(problems({ HOST })).toEqual([expect.stringMatching(/^HOST: .*without API_KEYS.*set one of them/)]);
     expect(problems({ HOST, API_KEYS: 'a:viewer:secret' })).toEqual([]);

@@ -152,7 +152,7 @@ export function errorsOf({ access, errors, tag }: Operation): ErrorCode[] {
   const store: ErrorCode[] = tag === 'service' && access === 'open' ? [] : ['store_unavailable'];
   const guarded: ErrorCode[] =
     access === 'open' ? ['forbidden'] : ['unauthenticated', 'forbidden', 'invalid_request', 'rate_limited', 'identity_unavailable'];
-  return [...new Set<ErrorCode>([...errors, ...guarded, ...store, 'internal'])];
+  return [...new Set<ErrorCode>(['malformed_request', ...errors, ...guarded, ...store, 'internal'])];
 }
 
 /** The status with which an operation answers an error. */

@@ -4,6 +4,8 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { type AppOptions, createApp } from './app.ts';
+import { answerConnectionFaults } from './connection-faults.ts';
+import { HTTP_LIMITS, type HttpLimits, serverOptions } from './http-limits.ts';
 
 export interface RunningApi {
   /** where it can be reached from this machine */
@@ -18,13 +20,20 @@ export interface ServerOptions extends Omit<AppOptions, 'draining'> {
   port: number;
   /** ms between saying that it is no longer ready and listening no more */
   shutdownDelayMs?: number;
+  /** how slowly requests may come; when absent HTTP_LIMITS */
+  httpLimits?: HttpLimits;
 }
 
 /** Starts the API. Port 0 picks a free one. Rejects when the address can't be listened on. */
 export async function startApi(options: ServerOptions): Promise<RunningApi> {
   const draining = new AbortController();
   const app = createApp({ ...options, draining: draining.signal });
-  const server = createServer(app);
+  const server = createServer(serverOptions(options.httpLimits ?? HTTP_LIMITS), app);
+  // All are counted and looked at; beyond a number of its own Node would leave out the rest without a word.
+  server.maxHeadersCount = 0;
+  // Whatever a client expects besides: the answer comes all the same.
+  server.on('checkExpectation', app);
+  answerConnectionFaults(server, options.logger);
   const underWay = new Set<ServerResponse>();
   // A connection on which nothing has been asked yet does not count as idle, but there is nothing to wait for either.
   const letGo = (): void => {

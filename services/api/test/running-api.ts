@@ -8,11 +8,10 @@ import { type Json, type Plan, type Problem, problemSchema, stepIdempotencyKey, 
 import { openStore, type Store } from '@countersign/store';
 import { afterEach, beforeEach, expect } from 'vitest';
 import { useTestRedis } from '../../../test/redis/test-redis.ts';
-import type { AppOptions } from '../src/app.ts';
 import { parseApiKeys } from '../src/identity/configured-keys.ts';
 import { errorsOf } from '../src/openapi.ts';
 import { OPERATIONS } from '../src/operations.ts';
-import { type RunningApi, startApi } from '../src/server.ts';
+import { type RunningApi, type ServerOptions, startApi } from '../src/server.ts';
 
 export interface Reply<Body = never> {
   status: number;
@@ -146,7 +145,10 @@ export const TOOLS: ToolContract[] = [
 
 /** `keys` as the setting API_KEYS; '': access is controlled, without keys of that setting. */
 export type ApiUse = { keys?: string } & Partial<
-  Pick<AppOptions, 'heartbeatMs' | 'templates' | 'policy' | 'tokens' | 'limits' | 'trustedProxies' | 'dashboardWritable'>
+  Pick<
+    ServerOptions,
+    'heartbeatMs' | 'templates' | 'policy' | 'tokens' | 'limits' | 'trustedProxies' | 'corsOrigins' | 'dashboardWritable' | 'httpLimits'
+  >
 >;
 
 /** An API for each test of this file, on the Redis of the file, with tools announced. */
