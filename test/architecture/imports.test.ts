@@ -34,7 +34,6 @@ const OWNERS: Record<string, string> = {
   'prom-client': 'packages/service',
   yaml: 'packages/service',
   'rate-limiter-flexible': 'packages/store',
-  'bullmq-otel': 'packages/store',
   jose: 'services/api',
   helmet: 'services/api',
   standardwebhooks: 'services/executor',

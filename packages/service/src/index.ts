@@ -10,3 +10,16 @@ export { EXIT_CONFIG, type RunningService, runService, type ServiceDefinition } 
 export { maskSecrets } from './secrets.ts';
 export type { Environment } from './setting-files.ts';
 export { STORE_METRICS, type StoreMeters, storeMeters } from './store-metrics.ts';
+export {
+  activeSpan,
+  inSpan,
+  inToolCall,
+  isTracing,
+  keptContext,
+  nameRequest,
+  openSpan,
+  type SpanAttributes,
+  type SpanOptions,
+  type TracedSpan,
+} from './tracing/spans.ts';
+export { tracingSettings } from './tracing/tracing-settings.ts';

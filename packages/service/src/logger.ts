@@ -18,6 +18,8 @@ export interface LoggerOptions {
   destination?: DestinationStream;
   /** what each line, as it would be written, goes through last */
   cleanLine?: ((line: string) => string) | undefined;
+  /** fields that each line has besides its own */
+  mixin?: (() => Record<string, string>) | undefined;
 }
 
 /** The destination, or stdout, behind what cleans the lines; undefined where pino's own choice will do. */
@@ -37,6 +39,7 @@ export function createLogger(options: LoggerOptions): Logger {
     base: { service: options.service, pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
     messageKey: 'message',
+    ...(options.mixin === undefined ? {} : { mixin: options.mixin }),
     serializers: { err: maskError },
     formatters: {
       level: (label: string) => ({ level: label }),

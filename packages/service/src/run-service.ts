@@ -5,6 +5,8 @@ import { createLogger, LOG_LEVELS, type Logger } from './logger.ts';
 import { maskSecrets } from './secrets.ts';
 import type { Environment } from './setting-files.ts';
 import { misspelledSettings, settingNames } from './setting-names.ts';
+import { logFieldsOfSpan } from './tracing/spans.ts';
+import { tracingSchema, wantsTraces } from './tracing/tracing-settings.ts';
 
 /** EX_CONFIG of sysexits.h: starting again will not help. */
 export const EXIT_CONFIG = 78;
@@ -20,7 +22,7 @@ export interface RunningService {
 
 export interface ServiceDefinition<Config> {
   name: string;
-  /** an object schema whose keys are environment variables; `LOG_LEVEL` is read for every service */
+  /** an object schema whose keys are environment variables; `LOG_LEVEL` and the settings of traces are read for every service */
   schema: z.ZodType<Config>;
   /** `signal` aborts when the process is asked to end, also while it still starts. */
   start(config: Config, logger: Logger, signal: AbortSignal): Promise<RunningService>;
@@ -35,8 +37,9 @@ const logLevelSchema = z.object({ LOG_LEVEL: z.enum(LOG_LEVELS).default('info') 
 function readSettings<Config>(service: ServiceDefinition<Config>, env: Environment) {
   const own = readConfig(service.schema, env);
   const log = readConfig(logLevelSchema, env);
-  if (own.ok && log.ok) return { config: own.config, level: log.config.LOG_LEVEL };
-  const problems = [...(own.ok ? [] : own.problems), ...(log.ok ? [] : log.problems)];
+  const traces = readConfig(tracingSchema, env);
+  if (own.ok && log.ok && traces.ok) return { config: own.config, level: log.config.LOG_LEVEL, traces: traces.config };
+  const problems = [own, log, traces].flatMap((reading) => (reading.ok ? [] : reading.problems));
   throw new ConfigError([...new Set(problems)]);
 }
 
@@ -47,7 +50,7 @@ function readSettings<Config>(service: ServiceDefinition<Config>, env: Environme
  * parent goes away.
  */
 export async function runService<Config>(service: ServiceDefinition<Config>): Promise<void> {
-  const misspelled = misspelledSettings(process.env, [...settingNames(service.schema), ...settingNames(logLevelSchema)]);
+  const misspelled = misspelledSettings(process.env, [service.schema, logLevelSchema, tracingSchema].flatMap(settingNames));
   const complain = (text: string): boolean => process.stderr.write(`${service.name}: ${text}\n`);
   let settings: ReturnType<typeof readSettings<Config>>;
   try {
@@ -58,15 +61,19 @@ export async function runService<Config>(service: ServiceDefinition<Config>): Pr
     misspelled.forEach(complain);
     process.exit(EXIT_CONFIG);
   }
-  const { config, level } = settings;
+  const { config, level, traces } = settings;
   if (process.argv.includes('--print-config')) {
     misspelled.forEach(complain);
     process.stdout.write(`${JSON.stringify(maskSecrets({ LOG_LEVEL: level, ...config }), null, 2)}\n`);
     process.exit(0);
   }
 
-  const logger = createLogger({ service: service.name, level, cleanLine: service.cleanLine });
+  const isTraced = wantsTraces(traces);
+  const mixin = isTraced ? logFieldsOfSpan : undefined;
+  const logger = createLogger({ service: service.name, level, cleanLine: service.cleanLine, mixin });
   for (const line of misspelled) logger.warn(line);
+  // Loaded where it is used, and by nobody else: it is as large as a whole service.
+  const tracing = isTraced ? (await import('./tracing/start-tracing.ts')).startTracing(traces, { service: service.name, logger }) : null;
   const closeLimitMs = service.closeLimitMs?.(config) ?? CLOSE_LIMIT_MS;
   const stopping = new AbortController();
   let askedAt: number | null = null;
@@ -91,6 +98,7 @@ export async function runService<Config>(service: ServiceDefinition<Config>): Pr
         throw error;
       });
       await running?.close();
+      await tracing?.close();
       logger.info('closed');
       process.exit(0);
     } catch (error) {

@@ -1,5 +1,5 @@
 /** Which values must never be seen: in a printed configuration and in the log. */
-const SECRET_NAME = /authorization|api[_-]?keys?$|secret|token|password|passwd|cookie|private[_-]?key/i;
+const SECRET_NAME = /authorization|api[_-]?keys?$|secret|token|password|passwd|cookie|private[_-]?key|^otel_.*_headers$/i;
 const URL_PASSWORD = /([a-z][a-z0-9+.-]*:\/\/[^\s:/?#@"]*:)[^\s@"]+@/gi;
 
 /** The secret of a managed API key. Its id may be seen: it says which key to revoke. */

@@ -1,5 +1,6 @@
 /** What every service shows of its store. */
 import type { MetricDefinition, Metrics } from './metrics.ts';
+import { noteStoreCommand } from './tracing/spans.ts';
 
 export const STORE_METRICS = {
   up: {
@@ -26,7 +27,7 @@ export interface WatchedStore {
 }
 
 export interface StoreMeters {
-  /** for the store's option of that name */
+  /** For the store's option of that name; also shows it in the trace of whoever asked. */
   onCommand(command: { name: string; durationMs: number; ok: boolean }): void;
   /** Has every scrape ask whether the store can be used. */
   watch(store: WatchedStore): void;
@@ -45,7 +46,11 @@ async function isReadyInTime(store: WatchedStore): Promise<boolean> {
 export function storeMeters(metrics: Metrics): StoreMeters {
   const { up, commands } = metrics.add(STORE_METRICS);
   return {
-    onCommand: ({ name, durationMs, ok }) => commands.observe({ command: name, outcome: ok ? 'ok' : 'failed' }, durationMs / 1_000),
+    onCommand(command) {
+      const { name, durationMs, ok } = command;
+      commands.observe({ command: name, outcome: ok ? 'ok' : 'failed' }, durationMs / 1_000);
+      noteStoreCommand(command);
+    },
     watch: (store) =>
       metrics.onScrape(async () => {
         up.set({}, (await isReadyInTime(store)) ? 1 : 0);

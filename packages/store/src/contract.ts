@@ -93,6 +93,8 @@ export interface NewPlan {
   draft?: boolean;
   /** the task that the plan answers, with the token of the planner that holds it */
   task?: { id: string; token: string };
+  /** where its creation stands in a trace; the store keeps it as it is */
+  trace?: string | null | undefined;
   idempotency?: Idempotency | undefined;
 }
 
@@ -155,6 +157,8 @@ export interface TaskStore {
     request: TaskRequest;
     draft?: PlanDraft | undefined;
     actor: Actor;
+    /** where its creation stands in a trace; the store keeps it as it is */
+    trace?: string | null | undefined;
     idempotency?: Idempotency | undefined;
   }): Promise<Outcome<Accepted>>;
   /** The draft that the task was created with; null where it has none, or there is no such task. */
@@ -223,6 +227,14 @@ export interface PlanStore {
   getRevision(planId: string, revision: number): Promise<RevisionContent | null>;
   listApprovals(): Promise<ApprovalItem[]>;
   audit(planId: string): Promise<AuditRecord | null>;
+}
+
+/** What traces are made from. Asked only where something is traced. */
+export interface TraceStore {
+  /** Where the creation of a task or plan stands in a trace, as it was given; null: nowhere, or there is no such thing. */
+  readTrace(id: string): Promise<string | null>;
+  /** Since when a plan, or a gate of it, waits for people, in ms since 1970; null: it doesn't. */
+  waitingSince(planId: string, stepId?: string): Promise<number | null>;
 }
 
 /** What a plan asks of the planner: revise, replan, summarise. */

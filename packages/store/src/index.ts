@@ -42,6 +42,7 @@ export {
   StoreUnpreparedError,
   type TaskStore,
   type ToolCatalogue,
+  type TraceStore,
 } from './contract.ts';
 export { type EmbeddedRedis, type EmbeddedRedisOptions, startEmbeddedRedis } from './embedded-redis.ts';
 export type { ShardQueue } from './open-queues.ts';

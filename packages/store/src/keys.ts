@@ -3,14 +3,16 @@
  * has a set of its own; what belongs to no task or plan lies in the home shard, {cs0}, alone.
  *
  * Under `{cs0}:`, `{cs1}:`, ... (w: written by, life: how long it lives):
- *   task:<id>              hash    w: task commands            life: until retention removes the task
+ *   task:<id>              hash    w: task commands            life: until retention removes the task; its field `trace`, where there is one, says
+ *                                                           where its creation stands in a trace
  *   layout                 hash    w: prepare, migrations      for good: the number of the layout, and who brought it there; how far
  *                                                           a migration under way is
  *   layout:lock            string  w: whoever migrates         while it does; 15 s after it was killed
  *   task:<id>:rounds       list    w: record-round             with its task
  *   task:<id>:events       stream  w: task commands            with its task
  *   tasks, tasks:<status>  zset    w: task commands            entries go with their task
- *   plan:<id>              hash    w: plan and step commands   life: until delete-plan; the decision of policy about the current revision is in it
+ *   plan:<id>              hash    w: plan and step commands   life: until delete-plan; the decision of policy about the current revision is in it,
+ *                                                           and `trace` as in a task
  *   plan:<id>:rev:<n>      hash    w: create-plan, revise-plan, never again until delete-plan
  *   plan:<id>:graph:<n>    hash    w: create-plan, revise-plan  until the next revision, or delete-plan
  *   plan:<id>:steps        hash    w: step commands            until delete-plan; '@' the plan's state, '=' the revision that was approved, the steps' states, and output:, error:,

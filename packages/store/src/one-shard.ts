@@ -2,7 +2,7 @@
 import { type AnswersOfShard, answersOfShard } from './answers.ts';
 import { clockDuties } from './clock.ts';
 import type { StoreConnection } from './connection.ts';
-import type { Clock, EventLog, PlanningRequests, Reconciler, ReviewStore, StepStore } from './contract.ts';
+import type { Clock, EventLog, PlanningRequests, Reconciler, ReviewStore, StepStore, TraceStore } from './contract.ts';
 import { eventLog } from './event-log.ts';
 import { type PlansOfShard, planStore } from './plan-store.ts';
 import { planningRequests } from './planning-requests.ts';
@@ -10,6 +10,7 @@ import { reconciler } from './reconciler.ts';
 import { reviewStore } from './reviews.ts';
 import { stepStore } from './step-store.ts';
 import { type TasksOfShard, taskStore } from './task-store.ts';
+import { traceStore } from './traces.ts';
 
 export interface Shard
   extends TasksOfShard,
@@ -18,6 +19,7 @@ export interface Shard
     EventLog,
     StepStore,
     ReviewStore,
+    TraceStore,
     AnswersOfShard,
     Reconciler,
     Clock {
@@ -36,6 +38,7 @@ export function openShard(connection: StoreConnection, { shards }: { shards: num
     ...events,
     ...stepStore(connection),
     ...reviewStore(connection),
+    ...traceStore(connection),
     ...answersOfShard(connection),
     ...reconciler(connection, { shards }),
     ...clockDuties(connection),

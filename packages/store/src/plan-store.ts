@@ -12,10 +12,12 @@ import { planHands } from './plan-hands.ts';
 import { planRevisions } from './plan-revisions.ts';
 import { newPlanState } from './plan-state.ts';
 import { fieldsOf, readPlan, readSummary } from './plan-view.ts';
+import { traceFields } from './traces.ts';
 import { explained, isByPolicy } from './vote-refusals.ts';
 
 const newPlanFields = (id: string, plan: NewPlan): string[] => [
   ...['id', id, 'createdBy', plan.createdBy, 'objective', plan.content.objective],
+  ...traceFields(plan.trace),
   ...planFields({ ...plan, submitter: { actor: plan.createdBy, roles: [...(plan.createdByRoles ?? [])] } }),
 ];
 

@@ -19,6 +19,7 @@ import type {
   ReviewStore,
   StepStore,
   TaskStore,
+  TraceStore,
 } from './contract.ts';
 import { HOME_SHARD } from './keys.ts';
 import type { Shard } from './one-shard.ts';
@@ -26,7 +27,17 @@ import type { Creation } from './outcome.ts';
 import { mergePages } from './paging.ts';
 import { together } from './together.ts';
 
-export interface ShardRoutes extends TaskStore, PlanStore, PlanningRequests, EventLog, StepStore, ReviewStore, Answers, Reconciler, Clock {}
+export interface ShardRoutes
+  extends TaskStore,
+    PlanStore,
+    PlanningRequests,
+    EventLog,
+    StepStore,
+    ReviewStore,
+    TraceStore,
+    Answers,
+    Reconciler,
+    Clock {}
 
 /** Calls whose first argument is the id of a task or plan. */
 const BY_ID = [
@@ -44,7 +55,7 @@ const BY_ID = [
     'resumePlan',
   ],
   ...['retryPlan', 'retryStep', 'skipStep', 'approveGate', 'rejectGate', 'deletePlan', 'listRevisions', 'getRevision', 'audit'],
-  ...['readEvents', 'lastEventId', 'tailEvents', 'readOutcomes'],
+  ...['readEvents', 'lastEventId', 'tailEvents', 'readOutcomes', 'readTrace', 'waitingSince'],
 ] as const satisfies readonly (keyof Shard)[];
 
 /** Calls whose first argument names the plan that it is about. */

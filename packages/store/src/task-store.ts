@@ -15,6 +15,7 @@ import type { Outcome, PageRequest, TaskStore } from './contract.ts';
 import { type Creation, callRecord, creationOf, outcomeOf } from './outcome.ts';
 import { idsOfPage } from './paging.ts';
 import { isoTime } from './time.ts';
+import { traceFields } from './traces.ts';
 import { readUsage, USAGE_FIELDS, usageArgs } from './usage.ts';
 
 /** `used` are the fields that count what models took. */
@@ -74,7 +75,7 @@ export function taskStore(connection: StoreConnection): TasksOfShard {
   };
 
   return {
-    async createTask({ request, draft, actor, idempotency }) {
+    async createTask({ request, draft, actor, trace, idempotency }) {
       const id = newId('tsk', { shard });
       const call = callRecord(idempotency);
       const fields = [
@@ -85,6 +86,7 @@ export function taskStore(connection: StoreConnection): TasksOfShard {
         'request',
         JSON.stringify(request),
         ...(draft === undefined ? [] : ['draft', JSON.stringify(draft)]),
+        ...traceFields(trace),
       ];
       const reply = await connection.run('create-task', {
         keys: [keys.task(id), keys.idempotency(call.hash)],

@@ -22,7 +22,7 @@ import { openapiDocument } from './openapi.ts';
 import type { ApiContext, ApiStore } from './operation.ts';
 import { OPERATIONS } from './operations.ts';
 import { faultAnswer } from './perform.ts';
-import { notesOf } from './request-notes.ts';
+import { notesOf, takesRoute } from './request-notes.ts';
 import { refuseShape } from './request-shape.ts';
 import { apiHeaders } from './security-headers.ts';
 import { send } from './send.ts';
@@ -76,7 +76,7 @@ function methodNotAllowed(path: string, methods: readonly string[]): RequestHand
   const known = methods.map((method) => method.toUpperCase());
   const allowed = [...known, ...(known.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
   return (request, response) => {
-    notesOf(response).route = path;
+    takesRoute(request, response, path);
     if (request.method === 'OPTIONS') return send(request, response, { kind: 'empty', status: 204, headers: { Allow: allowed } });
     const answer = problem('method_not_allowed', `${request.method} is not possible here; possible: ${allowed}`);
     return send(request, response, withHeaders(answer, { Allow: allowed }));

@@ -30,6 +30,7 @@ describe('the settings of the API', () => {
       RATE_LIMIT: { calls: 1200, seconds: 60 },
       AUTH_FAILURES: { calls: 30, seconds: 60 },
       DASHBOARD_WRITABLE: false,
+      OTEL_SDK_DISABLED: false,
     });
   });
 

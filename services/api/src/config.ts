@@ -1,5 +1,5 @@
 /** The settings of the API. */
-import { healthSettings, policySettings } from '@countersign/service';
+import { healthSettings, policySettings, tracingSettings } from '@countersign/service';
 import { checkStoreSettings, storeSettings } from '@countersign/store';
 import { privateNetworks } from '@countersign/tools';
 import { z } from 'zod';
@@ -15,6 +15,7 @@ export const apiConfigSchema = z
     ...identitySettings,
     ...healthSettings,
     ...policySettings,
+    ...tracingSettings,
     PORT: z.coerce
       .number('must be a port number; 0 picks a free one')
       .int('must be a whole port number')

@@ -1,4 +1,5 @@
 /** An operation over HTTP: who calls, with which parameters and headers. */
+import { activeSpan } from '@countersign/service';
 import type { Actor } from '@countersign/shared';
 import type { Request, RequestHandler } from 'express';
 import type { Admit } from './admission.ts';
@@ -6,9 +7,10 @@ import { readBody } from './body.ts';
 import type { Identification } from './identity/identify.ts';
 import type { ApiContext, Operation } from './operation.ts';
 import { perform } from './perform.ts';
-import { notesOf } from './request-notes.ts';
+import { notesOf, takesRoute } from './request-notes.ts';
 import { send } from './send.ts';
 import { subjectOf } from './subject.ts';
+import { spanAttributes } from './traced.ts';
 
 const NOBODY: Actor = { id: 'anonymous', roles: [] };
 
@@ -20,7 +22,7 @@ export function endpoint(definition: Operation, context: ApiContext, admit: Admi
   const { access } = definition;
   return async (request, response) => {
     const notes = notesOf(response);
-    notes.route = definition.path;
+    takesRoute(request, response, definition.path);
     const admitted: Identification = access === 'open' ? { ok: true, actor: NOBODY } : await admit(request, response, { access });
     if (!admitted.ok) return send(request, response, admitted.answer);
     const params = paramsOf(request);
@@ -36,6 +38,7 @@ export function endpoint(definition: Operation, context: ApiContext, admit: Admi
       response,
     });
     notes.ids = subjectOf(definition, params, answer);
+    activeSpan().set(spanAttributes(notes.ids));
     send(request, response, answer);
   };
 }

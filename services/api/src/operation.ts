@@ -11,6 +11,7 @@ import type {
   Store,
   TaskStore,
   ToolCatalogue,
+  TraceStore,
   WebhookStore,
 } from '@countersign/store';
 import type { AddressCheck } from '@countersign/tools';
@@ -29,6 +30,7 @@ export type ApiStore = TaskStore &
   Answers &
   ApiKeyStore &
   WebhookStore &
+  TraceStore &
   Pick<Store, 'ping' | 'readiness'>;
 
 /** What every call can reach. */

@@ -7,6 +7,7 @@ import { planAnswer } from './documented.ts';
 import { answerOnce } from './idempotency.ts';
 import { type Call, type Operation, operation } from './operation.ts';
 import { readPlan } from './plan-answers.ts';
+import { inTraceOfPlan } from './traced.ts';
 
 const ERRORS = [
   'invalid_json',
@@ -45,7 +46,8 @@ export function planDecision<Body extends z.ZodType>(definition: PlanDecision<Bo
     handle: async (call) => {
       const refusal = await refuse?.(call);
       if (refusal) return refusal;
-      return answerOnce(call, await decide(call), (id) => readPlan(call, id, status));
+      const outcome = await inTraceOfPlan(definition, call, () => decide(call));
+      return answerOnce(call, outcome, (id) => readPlan(call, id, status));
     },
   });
 }

@@ -1,4 +1,5 @@
 /** Plans: written by hand, listed, read, deleted, with their record. */
+import { inSpan } from '@countersign/service';
 import {
   auditRecordSchema,
   createPlanBody,
@@ -49,15 +50,22 @@ async function createPlan(call: Call<unknown, PlanBody>): Promise<Answer> {
   const submitter = { actor: actor.id, roles: [...actor.roles] };
   const verdict = decidePolicy(context.policy.current(), factsOf(content, { submitter, origin: 'manual', rewritten: false }));
   if (verdict.outcome === 'deny' && !draft) return refusalAnswer(denied(verdict).refusal);
-  const outcome = await context.store.createPlan({
-    content,
-    digest: await digestOf(content),
-    origin: 'manual',
-    createdBy: actor.id,
-    createdByRoles: actor.roles,
-    decision: verdict,
-    draft,
-    idempotency,
+  const digest = await digestOf(content);
+  const outcome = await inSpan('plan.create', { attributes: { 'countersign.plan.steps': content.steps.length } }, async (span) => {
+    const created = await context.store.createPlan({
+      content,
+      digest,
+      origin: 'manual',
+      createdBy: actor.id,
+      createdByRoles: actor.roles,
+      decision: verdict,
+      draft,
+      trace: span.context,
+      idempotency,
+    });
+    if (created.ok) span.set({ 'countersign.plan.id': created.value.id });
+    else span.fail(created.refusal.code);
+    return created;
   });
   return answerOnce(call, outcome, (id) => readPlan(call, id, 201));
 }

@@ -1,7 +1,7 @@
 /** What a request gathers on its way; the access log reads it. */
-import type { Logger, LogIds } from '@countersign/service';
+import { type Logger, type LogIds, nameRequest } from '@countersign/service';
 import type { Actor } from '@countersign/shared';
-import type { Response } from 'express';
+import type { Request, Response } from 'express';
 
 export interface RequestNotes {
   log: Logger;
@@ -14,3 +14,9 @@ export interface RequestNotes {
 }
 
 export const notesOf = (response: Response): RequestNotes => response.locals.notes as RequestNotes;
+
+/** Says which route it takes, for the log, the metrics and traces. */
+export function takesRoute({ method }: Request, response: Response, route: string): void {
+  notesOf(response).route = route;
+  nameRequest(method, route);
+}

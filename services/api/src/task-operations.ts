@@ -1,4 +1,5 @@
 /** Tasks: what somebody asks for. */
+import { activeSpan } from '@countersign/service';
 import {
   createTaskBody,
   createTaskFromTemplateBody,
@@ -57,7 +58,7 @@ async function createTask(call: Call<unknown, Record<string, unknown>>): Promise
   ];
   if (issues.length > 0 || !task.ok) return problem('invalid_request', summaryOf(issues, 'the task'), { issues });
   const { request, draft } = task;
-  const outcome = await context.store.createTask({ request, draft, actor, idempotency });
+  const outcome = await context.store.createTask({ request, draft, actor, trace: activeSpan().context, idempotency });
   return answerOnce(call, outcome, (id) => readTask(call, id, 202));
 }
 

@@ -1,4 +1,5 @@
 /** Calls a tool, within its time, and turns whatever it does into one of a few outcomes. */
+import { inToolCall } from '@countersign/service';
 import { byteLength, type Json, LIMITS, STEP_ERROR_CODES, type StepError } from '@countersign/shared';
 import { type ToolContext, ToolError } from '@countersign/tools';
 import type { ToolCall } from './next-move.ts';
@@ -76,7 +77,10 @@ export async function callTool(
   if (inHand.cause !== null) return { kind: 'released' };
   const timer = setTimeout(() => inHand.abort('timeout'), timeoutMs);
   // An async function, so that a tool that throws at once is treated like one that rejects.
-  const settled = await settle((async () => tool.run(input, context))(), inHand);
+  const settled = await settle(
+    inToolCall(async () => tool.run(input, context)),
+    inHand,
+  );
   clearTimeout(timer);
   const { cause } = inHand;
   if (cause === 'timeout') {

@@ -1,7 +1,7 @@
 /** The executor's settings. */
 import { hostname } from 'node:os';
 import { checkModelSettings, modelSettings } from '@countersign/llm';
-import { healthSettings } from '@countersign/service';
+import { healthSettings, tracingSettings } from '@countersign/service';
 import { checkStoreSettings, storeSettings } from '@countersign/store';
 import { findShellCommands, privateNetworks, stepQueueProblem } from '@countersign/tools';
 import { z } from 'zod';
@@ -32,6 +32,7 @@ const shellCommands = list.transform((names, context) => {
 const settings = z.object({
   ...storeSettings,
   ...healthSettings,
+  ...tracingSettings,
   /** steps that this process runs at the same time */
   EXECUTOR_CONCURRENCY: z.coerce.number().int().min(1).max(1_000).default(10),
   /** the queues that it serves; absent: `steps` and those that its tools name */

@@ -98,7 +98,7 @@ export async function startExecutor({
   const served = queues ?? [...new Set([STEPS_QUEUE, ...named, ...(toolbox.queues ?? [])])];
   const onError = (error: Error): void => logger.warn({ error: error.message }, 'queue connection');
   const consumers: Consumer[] = served.map((queue) =>
-    store.consumeSteps((job, lease, early) => runStep({ job, lease, early }, scope), {
+    store.consumeSteps((job, lease, early) => runStep({ job, queue, lease, early }, scope), {
       queue,
       concurrency,
       executor: name,

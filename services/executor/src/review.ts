@@ -2,8 +2,16 @@
  * Looks at what the steps of a revision will do, for the people who are to approve it. Tools are asked what they say of
  * their calls; nothing is run. It is advice: approval does not wait for it, and it is no part of what is signed.
  */
-import { logIds } from '@countersign/service';
-import { canonicalJson, type PlanContent, type PlanStatus, type ReviewJob, signedContract, signedInput } from '@countersign/shared';
+import { inSpan, inToolCall, keptContext, logIds, type SpanOptions } from '@countersign/service';
+import {
+  canonicalJson,
+  type PlanContent,
+  type PlanStatus,
+  REVIEWS_QUEUE,
+  type ReviewJob,
+  signedContract,
+  signedInput,
+} from '@countersign/shared';
 import type { Consumer, PlanReview, Store } from '@countersign/store';
 import type { Tool } from '@countersign/tools';
 import type { ExecutorMeters } from './metrics.ts';
@@ -12,7 +20,7 @@ import { NO_SECRETS, type Secrets } from './secrets/give-secrets.ts';
 import type { StepLogger } from './step-log.ts';
 
 export interface ReviewOptions {
-  store: Pick<Store, 'getPlan' | 'getRevision' | 'recordReview' | 'consumeReviews'>;
+  store: Pick<Store, 'getPlan' | 'getRevision' | 'recordReview' | 'consumeReviews' | 'readTrace'>;
   tools: ReadonlyMap<string, Tool>;
   logger: StepLogger;
   meters: Pick<ExecutorMeters, 'reviewed'>;
@@ -87,6 +95,18 @@ async function reviewRevision({ planId, revision }: ReviewJob, scope: ReviewerSc
   return `${Object.keys(found).length} of ${toAsk.length} steps`;
 }
 
+const spanOptions = async ({ planId, revision }: ReviewJob, store: ReviewOptions['store']): Promise<SpanOptions> => ({
+  parent: await keptContext(() => store.readTrace(planId)),
+  kind: 'consumer',
+  attributes: {
+    'messaging.system': 'bullmq',
+    'messaging.destination.name': REVIEWS_QUEUE,
+    'messaging.operation.type': 'process',
+    'countersign.plan.id': planId,
+    'countersign.plan.revision': revision,
+  },
+});
+
 /** Takes reviews until it is closed; one in hand is then left to another executor. */
 export function startReviews({ store, tools, logger, meters, limits = {}, secrets = NO_SECRETS }: ReviewOptions): Consumer {
   const closing = new AbortController();
@@ -97,7 +117,7 @@ export function startReviews({ store, tools, logger, meters, limits = {}, secret
       const ended = (outcome: 'finished' | 'failed'): void => meters.reviewed({ outcome, durationMs: performance.now() - startedAt });
       const ids = logIds({ planId: job.planId, revision: job.revision });
       try {
-        const outcome = await reviewRevision(job, scope);
+        const outcome = await inSpan('plan.review', await spanOptions(job, store), () => inToolCall(() => reviewRevision(job, scope)));
         ended('finished');
         logger.debug({ ...ids, outcome }, 'review ended');
         return outcome;

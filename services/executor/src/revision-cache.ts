@@ -1,4 +1,5 @@
 /** The content of revisions, which never changes, with what running its steps needs worked out once. */
+import { keptContext } from '@countersign/service';
 import {
   CONDITION_TOOL,
   callsCode,
@@ -14,7 +15,7 @@ import {
   signedInput,
   stepReferences,
 } from '@countersign/shared';
-import type { PlanStore } from '@countersign/store';
+import type { PlanStore, TraceStore } from '@countersign/store';
 
 export interface LoadedStep {
   step: Step;
@@ -37,6 +38,8 @@ export interface LoadedRevision {
   secrets: readonly string[];
   /** its input, to find the places of secrets in a step's */
   signed: SignedInput;
+  /** where its plan stands in a trace; null: nowhere, or nothing is traced */
+  trace: string | null;
 }
 
 const KEPT = 200;
@@ -64,7 +67,7 @@ function loadStep(step: Step, ids: ReadonlySet<string>): LoadedStep {
 }
 
 /** Works out once what running the steps of a content needs. */
-export function loadContent(content: PlanContent): LoadedRevision {
+export function loadContent(content: PlanContent, trace: string | null = null): LoadedRevision {
   const ids = new Set(content.steps.map(({ id }) => id));
   return {
     content,
@@ -72,15 +75,18 @@ export function loadContent(content: PlanContent): LoadedRevision {
     contracts: new Map(Object.entries(content.tools).map(([name, contract]) => [name, canonicalJson(contract)])),
     secrets: [...new Set([...secretsByStep(content).values()].flat())],
     signed: signedInput(content.input),
+    trace,
   };
 }
 
 /** Loads a revision once; the least recently used ones are forgotten. Neither a failed load nor a missing one is remembered. */
-export function revisionCache(store: Pick<PlanStore, 'getRevision'>): (planId: string, revision: number) => Promise<LoadedRevision | null> {
+export function revisionCache(
+  store: Pick<PlanStore & TraceStore, 'getRevision' | 'readTrace'>,
+): (planId: string, revision: number) => Promise<LoadedRevision | null> {
   const loaded = new Map<string, Promise<LoadedRevision | null>>();
   const load = async (planId: string, revision: number): Promise<LoadedRevision | null> => {
-    const found = await store.getRevision(planId, revision);
-    return found === null ? null : loadContent(found.content);
+    const [found, trace] = await Promise.all([store.getRevision(planId, revision), keptContext(() => store.readTrace(planId))]);
+    return found === null ? null : loadContent(found.content, trace);
   };
   return (planId, revision) => {
     const key = `${planId}:${revision}`;

@@ -1,20 +1,10 @@
 /** One delivered step from claim to record: claim -> decide the move -> look once more -> call -> record. */
-import { randomUUID } from 'node:crypto';
-import { logIds } from '@countersign/service';
+import { inToolCall, logIds, type TracedSpan } from '@countersign/service';
 import { parseChildId, retryDelay, type StepError, type StepJob, stepIdempotencyKey } from '@countersign/shared';
-import type {
-  ClaimedStep,
-  ClaimReply,
-  EarlyClaim,
-  Hold,
-  Lease,
-  RecordReply,
-  StepOutcome,
-  StepStore,
-  StepVerdict,
-} from '@countersign/store';
+import type { ClaimedStep, EarlyClaim, Hold, Lease, RecordReply, StepOutcome, StepStore, StepVerdict } from '@countersign/store';
 import type { ToolContext } from '@countersign/tools';
 import { type CallOutcome, callTool } from './call-tool.ts';
+import { claimStep } from './claim-step.ts';
 import { effectsWords, withSecretsSaid } from './foresee.ts';
 import type { ExecutorMeters } from './metrics.ts';
 import { type Equipment, type Move, nextMove, type ToolCall } from './next-move.ts';
@@ -24,6 +14,7 @@ import type { LoadedRevision, LoadedStep } from './revision-cache.ts';
 import { NOTHING_OPENED, type Secrets } from './secrets/give-secrets.ts';
 import { NO_REDACTION, type Redaction } from './secrets/redaction.ts';
 import { type StepLog, type StepLogger, toolLogger } from './step-log.ts';
+import { endsAs, openStepSpan, type StepSpanOutcome } from './step-span.ts';
 import type { StepInHand, StepsInHand } from './steps-in-hand.ts';
 
 export interface RunStepScope {
@@ -42,35 +33,11 @@ export interface RunStepScope {
   secrets: Secrets;
 }
 
-/** A claim, and when it was asked for, on the clock of `performance.now()`. */
-interface Claim {
-  token: string;
-  askedAt: number;
-  reply: ClaimReply;
-}
-
 /**
  * A claim is itself a look at whether the plan may go on. Within this many ms of its being asked for, another look would
  * learn nothing that its own reply could not be late for just as well.
  */
 const CLAIM_IS_FRESH_MS = 20;
-
-/** ms for which a step that is not due yet is waited for. Clocks of machines differ by a little; the rest is the reconciler's. */
-const NOT_DUE_WAIT_MS = 5_000;
-
-async function claim(job: StepJob, { store, executor, persistence }: RunStepScope): Promise<Claim> {
-  const token = randomUUID();
-  const givenUpAt = performance.now() + NOT_DUE_WAIT_MS;
-  for (;;) {
-    let askedAt = 0;
-    const reply = await persist(() => {
-      askedAt = performance.now();
-      return store.claimStep(job, { token, executor });
-    }, persistence);
-    if (reply.ok || reply.refusal !== 'not_due' || askedAt > givenUpAt) return { token, askedAt, reply };
-    await persistence.wait(Math.min(Math.max(reply.dueInMs ?? 0, 1), 1_000));
-  }
-}
 
 /** ms that a gate waits for its tool's words before it asks without them. */
 const WORDS_WAIT_MS = 2_000;
@@ -78,19 +45,21 @@ const WORDS_WAIT_MS = 2_000;
 /** What a delivery brings: the job, the hold on it, and the claim if it came along. */
 export interface StepDelivery {
   job: StepJob;
+  /** that it came from */
+  queue: string;
   lease: Lease;
   early: EarlyClaim | null;
 }
 
 /** Runs one delivery of a step. Never throws for what a tool does; only a closing store ends it early. */
-export async function runStep({ job, lease, early }: StepDelivery, scope: RunStepScope): Promise<StepVerdict> {
+export async function runStep({ job, queue, lease, early }: StepDelivery, scope: RunStepScope): Promise<StepVerdict> {
   const { planId, stepId, generation } = job;
   const notTaken = (refusal: string): StepVerdict => {
     scope.meters.delivered(refusal);
     scope.logger.info({ ...logIds({ planId, stepId, generation }), refusal }, 'step not taken');
     return { word: `not taken: ${refusal}` };
   };
-  const { token, askedAt, reply } = early ?? (await claim(job, scope));
+  const { token, askedAt, reply } = early ?? (await claimStep(job, scope));
   if (!reply.ok) return notTaken(reply.refusal);
   const inHand = scope.inHand.take(planId);
   const letGo = scope.meters.taken();
@@ -105,8 +74,11 @@ export async function runStep({ job, lease, early }: StepDelivery, scope: RunSte
     if (attempt > 1) scope.meters.retried(loaded.step.tool);
     inHand.loaded({ isCleanUp: loaded.step.runIf === 'all_done' });
     const ids = logIds({ taskId, planId, stepId, generation, attempt });
+    const { tool } = loaded.step;
+    const span = openStepSpan({ job, queue, claim: reply.claim, tool, executor: scope.executor, trace: revision.trace, askedAt });
     const held: Held = {
       job,
+      span,
       loaded,
       hold: { planId, stepId, token },
       askedAt,
@@ -114,10 +86,23 @@ export async function runStep({ job, lease, early }: StepDelivery, scope: RunSte
       redaction: NO_REDACTION,
       log: (level, message, fields = {}) => scope.logger[level]({ ...fields, ...ids }, message),
     };
-    return await runClaimed(reply.claim, { revision, held }, scope);
+    return await untilRecorded(span, () => runClaimed(reply.claim, { revision, held }, scope));
   } finally {
     inHand.release();
     letGo();
+  }
+}
+
+/** The span ends with the record of the step, which may be made with the end of its job. */
+async function untilRecorded(span: TracedSpan, work: () => Promise<StepVerdict>): Promise<StepVerdict> {
+  try {
+    const verdict = await span.run(work);
+    if (verdict.completion === undefined) span.end();
+    return verdict;
+  } catch (error) {
+    span.fail('interrupted');
+    span.end();
+    throw error;
   }
 }
 
@@ -125,6 +110,7 @@ const NO_OUTCOMES: ReadonlyMap<string, StepOutcome> = new Map();
 
 interface Held {
   job: StepJob;
+  span: TracedSpan;
   loaded: LoadedStep;
   hold: Hold;
   /** when the claim was asked for */
@@ -154,11 +140,15 @@ async function runClaimed(
     case 'fail':
       return recordFailure(move.error, attempt, { held, scope });
     case 'decline':
-      return letGo(() => store.declineStep(hold), 'declined: its condition is false', { held, scope });
+      return letGo(() => store.declineStep(hold), { outcome: 'declined', word: 'declined: its condition is false' }, { held, scope });
     case 'ask':
       return ask(move, { held, scope });
     case 'expand':
-      return letGo(() => store.expandStep(hold, move.items), `expanded into ${move.items.length}`, { held, scope });
+      return letGo(
+        () => store.expandStep(hold, move.items),
+        { outcome: 'expanded', word: `expanded into ${move.items.length}` },
+        { held, scope },
+      );
     case 'complete':
       return completed(move.output, { held, scope });
     case 'call':
@@ -174,27 +164,36 @@ async function ask(
   const { hold, inHand, log } = held;
   const ids = { planId: hold.planId, stepId: hold.stepId };
   const foresight = { ...ids, log, signal: inHand.signal, limitMs: WORDS_WAIT_MS };
-  const effects = asked === null ? null : withSecretsSaid(await effectsWords(asked.tool, asked.input, foresight), asked.secrets);
-  return letGo(() => scope.store.askApproval(hold, { resolvedInput, message, effects }), 'waits for an approval', { held, scope });
+  const effects =
+    asked === null ? null : withSecretsSaid(await inToolCall(() => effectsWords(asked.tool, asked.input, foresight)), asked.secrets);
+  const asking = { outcome: 'awaiting_approval', word: 'waits for an approval' } as const;
+  return letGo(() => scope.store.askApproval(hold, { resolvedInput, message, effects }), asking, { held, scope });
 }
 
 /** Records that the step goes on without this executor. */
 async function letGo(
   send: () => Promise<RecordReply>,
-  what: string,
-  { held: { hold, log }, scope: { store, persistence, meters } }: { held: Held; scope: RunStepScope },
+  { outcome, word }: { outcome: StepSpanOutcome; word: string },
+  { held: { hold, log, span }, scope: { store, persistence, meters } }: { held: Held; scope: RunStepScope },
 ): Promise<StepVerdict> {
   const reply = await persist(send, persistence);
-  logRecord(reply, what, { log, meters });
-  if (reply.ok) return { word: what };
+  noteRecord(reply, { outcome, word }, { log, meters, span });
+  if (reply.ok) return { word };
   if (reply.refusal === 'plan_stopping') await persist(() => store.releaseStep(hold), persistence);
   return { word: `refused: ${reply.refusal}` };
 }
 
 /** Recorded with the end of its job. */
-const completed = (output: string, { held: { hold, log }, scope: { meters } }: { held: Held; scope: RunStepScope }): StepVerdict => ({
+const completed = (output: string, { held: { hold, log, span }, scope: { meters } }: { held: Held; scope: RunStepScope }): StepVerdict => ({
   word: 'completed',
-  completion: { hold, output, onReply: (reply) => logRecord(reply, 'completed', { log, meters }) },
+  completion: {
+    hold,
+    output,
+    onReply(reply) {
+      noteRecord(reply, { outcome: 'completed' }, { log, meters, span });
+      span.end();
+    },
+  },
 });
 
 async function callAndRecord(
@@ -209,6 +208,7 @@ async function callAndRecord(
     const look = await persist(() => store.beginStep(hold, toolCall.resolvedInput), persistence);
     if (!look.ok) {
       log('info', 'step not begun', { refusal: look.refusal });
+      endsAs(held.span, 'refused');
       if (look.refusal === 'plan_stopping') await persist(() => store.releaseStep(hold), persistence);
       return { word: `not begun: ${look.refusal}` };
     }
@@ -219,7 +219,8 @@ async function callAndRecord(
   meters.called({ tool: loaded.step.tool, outcome: wordOf(outcome), durationMs: performance.now() - startedAt });
   if (outcome.kind === 'failed') return recordFailure(outcome.error, attempt, { held, scope });
   if (outcome.kind === 'completed') return completed(outcome.output, { held, scope });
-  logRecord(await persist(() => store.releaseStep(hold), persistence), 'released', { log, meters });
+  const released = await persist(() => store.releaseStep(hold), persistence);
+  noteRecord(released, { outcome: 'handed_back', word: 'released' }, { log, meters, span: held.span });
   return { word: 'handed back' };
 }
 
@@ -260,20 +261,31 @@ async function recordFailure(
 ): Promise<StepVerdict> {
   // What a check of the input says can quote it.
   const error = { ...given, message: held.redaction.text(given.message) };
-  const delayMs = retryDelay(held.loaded.step.retry, attempt);
+  const { retry } = held.loaded.step;
+  const delayMs = retryDelay(retry, attempt);
   const recorded = await persist(() => scope.store.failStep(held.hold, { error, delayMs }), scope.persistence);
   scope.meters.failed({ tool: held.loaded.step.tool, code: error.code });
   // Its message often quotes the input; it is read from the plan.
   held.log('warn', 'step attempt failed', { tool: held.loaded.step.tool, code: error.code });
-  logRecord(recorded, 'failed', { log: held.log, meters: scope.meters });
+  // A plan that is being stopped tries nothing again.
+  const isStopped = held.inHand.cause === 'halt';
+  const outcome = error.retryable && attempt < retry.maxAttempts && !isStopped ? 'retrying' : 'failed';
+  held.span.fail(error.code);
+  if (recorded.ok && outcome === 'retrying') held.span.event('retry', { 'countersign.retry.delay_ms': delayMs });
+  noteRecord(recorded, { outcome, word: 'failed' }, { log: held.log, meters: scope.meters, span: held.span });
   return { word: 'failed or retrying' };
 }
 
 /** A refused record is no fault: the step was cancelled, or another executor holds it now. */
-function logRecord(reply: RecordReply, what: string, { log, meters }: { log: StepLog; meters: ExecutorMeters }): void {
-  if (reply.ok) log('debug', `step ${what}`);
+function noteRecord(
+  reply: RecordReply,
+  { outcome, word = outcome }: { outcome: StepSpanOutcome; word?: string },
+  { log, meters, span }: { log: StepLog; meters: ExecutorMeters; span: TracedSpan },
+): void {
+  endsAs(span, reply.ok ? outcome : 'refused');
+  if (reply.ok) log('debug', `step ${word}`);
   else {
     meters.refused(reply.refusal);
-    log('warn', `late result refused: step ${what}`, { refusal: reply.refusal });
+    log('warn', `late result refused: step ${word}`, { refusal: reply.refusal });
   }
 }

@@ -1,6 +1,6 @@
 /** The settings of the planner service. */
 import { checkModelSettings, modelSettings } from '@countersign/llm';
-import { healthSettings, policySettings } from '@countersign/service';
+import { healthSettings, policySettings, tracingSettings } from '@countersign/service';
 import { checkStoreSettings, storeSettings } from '@countersign/store';
 import { z } from 'zod';
 import { DEFAULT_BUDGET } from './budget.ts';
@@ -10,6 +10,7 @@ export const plannerConfigSchema = z
     ...storeSettings,
     ...healthSettings,
     ...policySettings,
+    ...tracingSettings,
     /** default: openai when a key or a base URL is set, else rules */
     PLANNER: z.enum(['openai', 'rules']).optional(),
     ...modelSettings,

@@ -1,14 +1,16 @@
 /** One planning job: a task to plan, or what a plan asks; with a log line for how it begins, each round, and how it ends. */
 import { randomUUID } from 'node:crypto';
-import { type Logger, logIds } from '@countersign/service';
-import type { PlanningJob, PlanningRound, PolicyInForce } from '@countersign/shared';
+import { inSpan, keptContext, type Logger, logIds, type TracedSpan } from '@countersign/service';
+import { PLANNING_QUEUE, type PlanningJob, type PlanningRound, type PolicyInForce } from '@countersign/shared';
+import type { TraceStore } from '@countersign/store';
 import { answerRequest, type RequestStore } from './answer-request.ts';
 import type { PlannerMeters } from './metrics.ts';
 import { planTask, type TaskPlanningStore } from './plan-task.ts';
 import type { Planner } from './planner.ts';
+import { codeOf, spanOfRound } from './round-span.ts';
 
 export interface JobDeps {
-  store: TaskPlanningStore & RequestStore;
+  store: TaskPlanningStore & RequestStore & Pick<TraceStore, 'readTrace'>;
   planner: Planner;
   /** the policy in force; absent: the default */
   policy?: () => PolicyInForce;
@@ -18,11 +20,23 @@ export interface JobDeps {
   signal: AbortSignal;
 }
 
-/** Its message quotes what was asked for: that is read from the task or the plan. */
-const codeOf = (error: string | null): string | undefined => error?.split(':')[0];
-
 /** Throws what makes the queue deliver the job again: an interruption, a store that can't be reached. */
-export async function handleJob(job: PlanningJob, { store, planner, policy, logger, meters, signal }: JobDeps): Promise<void> {
+export async function handleJob(job: PlanningJob, deps: JobDeps): Promise<void> {
+  const isTask = 'taskId' in job;
+  const parent = await keptContext(() => deps.store.readTrace(isTask ? job.taskId : job.planId));
+  const ids = isTask
+    ? { 'countersign.task.id': job.taskId }
+    : { 'countersign.plan.id': job.planId, 'countersign.request.number': job.request };
+  const attributes = {
+    'messaging.system': 'bullmq',
+    'messaging.destination.name': PLANNING_QUEUE,
+    'messaging.operation.type': 'process',
+    ...ids,
+  };
+  return inSpan(isTask ? 'task.plan' : 'plan.answer', { parent, kind: 'consumer', attributes }, (span) => workOn(job, deps, span));
+}
+
+async function workOn(job: PlanningJob, { store, planner, policy, logger, meters, signal }: JobDeps, span: TracedSpan): Promise<void> {
   let log = logger.child(logIds({ ...job }));
   const ended = meters.begin('taskId' in job ? 'task' : 'request');
   const deps = {
@@ -36,6 +50,7 @@ export async function handleJob(job: PlanningJob, { store, planner, policy, logg
     },
     onRound: (round: PlanningRound) => {
       meters.round(round);
+      if (round.model === null) spanOfRound(round);
       const { planner: by, model, format, durationMs, issues, error } = round;
       log.info({ round: round.round, planner: by, model, format, durationMs, issues: issues.length, code: codeOf(error) }, 'round');
     },
@@ -44,6 +59,8 @@ export async function handleJob(job: PlanningJob, { store, planner, policy, logg
   try {
     const result = await ('taskId' in job ? planTask(job.taskId, deps) : answerRequest(job, deps));
     ended(result.outcome);
+    span.set({ 'countersign.planning.outcome': result.outcome });
+    if (result.outcome === 'failed') span.fail(result.error.code);
     if (result.outcome === 'planned') log.info({ planId: result.planId }, 'planned');
     else if (result.outcome === 'revised') log.info({ digest: result.digest }, 'revised');
     else if (result.outcome === 'summarised') log.info('summarised');

@@ -2,6 +2,7 @@
  * From a task's id to a stored plan. The stages: take the task, find the tools, ask the planner, check its plan, store it.
  * How it can end is said in under-hold.ts.
  */
+import { inSpan } from '@countersign/service';
 import {
   DEFAULT_POLICY,
   decidePolicy,
@@ -152,15 +153,20 @@ async function storePlan(content: PlanContent, { task, token, signal }: TaskHold
   const verdict = judge(content, (await store.getTask(task.id)) ?? task, by);
   if (verdict.outcome === 'deny') throw new PlanningFailedError(deniedPlan(verdict));
   if (signal.aborted) throw signal.reason;
-  const created = await store.createPlan({
-    content,
-    digest,
-    origin: planner.name,
-    promptVersion: planner.promptVersion,
-    createdBy: task.createdBy,
-    createdByRoles: task.createdByRoles,
-    decision: verdict,
-    task: { id: task.id, token },
+  return inSpan('plan.create', { attributes: { 'countersign.task.id': task.id } }, async (span) => {
+    const created = await store.createPlan({
+      content,
+      digest,
+      origin: planner.name,
+      promptVersion: planner.promptVersion,
+      createdBy: task.createdBy,
+      createdByRoles: task.createdByRoles,
+      decision: verdict,
+      task: { id: task.id, token },
+      trace: span.context,
+    });
+    const { id } = accepted(created);
+    span.set({ 'countersign.plan.id': id, 'countersign.plan.steps': content.steps.length });
+    return id;
   });
-  return accepted(created).id;
 }

@@ -1,9 +1,11 @@
 /** Asking a model until its answer will do, with each round recorded. */
 import type { Completion, Message, Model, OutputSchema } from '@countersign/llm';
-import { digestOf, type Issue, type JsonObject, shorten, type TaskError } from '@countersign/shared';
+import { inSpan } from '@countersign/service';
+import { digestOf, type Issue, type JsonObject, type PlanningRound, shorten, type TaskError } from '@countersign/shared';
 import { type Budget, budgetError, NOTHING_USED, withRound } from './budget.ts';
 import { cutReply, ISSUES_KEPT, type PlanRequest } from './planner.ts';
 import { CUT_OFF_PROMPT, NOT_JSON_PROMPT, PROMPT_VERSION } from './prompts.ts';
+import { ROUND_SPAN, roundAttributes } from './round-span.ts';
 
 const ROUNDS = 3;
 /** Characters of an answer that the model is shown when it writes it again: as many as of a plan that is there. */
@@ -36,22 +38,28 @@ export async function askInRounds<Answer extends object>(conversation: Conversat
   for (let round = 1; ; round++) {
     const tooMuch = budgetError(used, budget);
     if (tooMuch !== null) return { ok: false, error: tooMuch };
-    const startedAt = now();
-    const completion = await model.complete<JsonObject>({ messages, schema, signal: request.signal });
-    const verdict: Verdict<Answer | Failed> = completion.ok ? judge(completion.value) : withoutAnswer(completion.error);
-    await request.onRound({
-      round,
-      planner: 'openai',
-      model: model.name,
-      format: completion.format,
-      promptVersion: PROMPT_VERSION,
-      promptHash: await digestOf(completion.messages),
-      startedAt: new Date(startedAt).toISOString(),
-      durationMs: Math.max(0, Math.round(now() - startedAt)),
-      reply: cutReply(completion.raw),
-      issues: verdict.issues.slice(0, ISSUES_KEPT),
-      error: completion.ok ? null : `${completion.error.code}: ${completion.error.message}`,
-      usage: completion.usage,
+    const { completion, verdict } = await inSpan(ROUND_SPAN, { attributes: { 'countersign.round.number': round } }, async (span) => {
+      const startedAt = now();
+      const completion = await model.complete<JsonObject>({ messages, schema, signal: request.signal });
+      const verdict: Verdict<Answer | Failed> = completion.ok ? judge(completion.value) : withoutAnswer(completion.error);
+      const record: PlanningRound = {
+        round,
+        planner: 'openai',
+        model: model.name,
+        format: completion.format,
+        promptVersion: PROMPT_VERSION,
+        promptHash: await digestOf(completion.messages),
+        startedAt: new Date(startedAt).toISOString(),
+        durationMs: Math.max(0, Math.round(now() - startedAt)),
+        reply: cutReply(completion.raw),
+        issues: verdict.issues.slice(0, ISSUES_KEPT),
+        error: completion.ok ? null : `${completion.error.code}: ${completion.error.message}`,
+        usage: completion.usage,
+      };
+      span.set(roundAttributes(record));
+      if (!completion.ok) span.fail(completion.error.code);
+      await request.onRound(record);
+      return { completion, verdict };
     });
     used = withRound(used, completion.usage);
     if ('answer' in verdict) return verdict.answer;

@@ -8,7 +8,7 @@ import type { Admit } from '../admission.ts';
 import { type Answer, problemDocument, statusOf } from '../answer.ts';
 import { readBody } from '../body.ts';
 import type { ApiContext } from '../operation.ts';
-import { notesOf } from '../request-notes.ts';
+import { notesOf, takesRoute } from '../request-notes.ts';
 import { send } from '../send.ts';
 import { mcpServer } from './server.ts';
 import { sendWeb, webRequest } from './web-exchange.ts';
@@ -59,7 +59,7 @@ function baseUrl({ headers }: IncomingMessage): string {
 export function mcpEndpoint(context: ApiContext, admit: Admit): RequestHandler {
   return async (request, response) => {
     const notes = notesOf(response);
-    notes.route = MCP_PATH;
+    takesRoute(request, response, MCP_PATH);
     const admitted = await admit(request, response, { access: 'read' });
     if (!admitted.ok) return send(request, response, admitted.answer);
     const { actor } = admitted;

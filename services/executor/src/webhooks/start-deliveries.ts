@@ -1,14 +1,14 @@
 /** Takes deliveries from their queue and makes them. What becomes of each is recorded with it before its job ends. */
-import { logIds } from '@countersign/service';
-import type { WebhookJob } from '@countersign/shared';
-import type { Consumer, DeliveryStore, Store } from '@countersign/store';
+import { inSpan, isTracing, keptContext, logIds, type SpanOptions } from '@countersign/service';
+import { WEBHOOKS_QUEUE, type WebhookJob } from '@countersign/shared';
+import type { Consumer, DeliveryStore, DeliveryToSend, Store } from '@countersign/store';
 import type { ExecutorMeters } from '../metrics.ts';
 import { type Persistence, persist, waitMs } from '../persist.ts';
 import type { StepLogger } from '../step-log.ts';
 import { type AttemptOptions, attemptDelivery } from './attempt-delivery.ts';
 
 export interface DeliveryOptions extends Omit<AttemptOptions, 'now'> {
-  store: DeliveryStore & Pick<Store, 'consumeWebhooks'>;
+  store: DeliveryStore & Pick<Store, 'consumeWebhooks' | 'readTrace'>;
   logger: StepLogger;
   meters: Pick<ExecutorMeters, 'sent'>;
   /** deliveries at the same time */
@@ -18,6 +18,35 @@ export interface DeliveryOptions extends Omit<AttemptOptions, 'now'> {
 /** A delivery that nobody tries any more: its job stands among the failed ones. */
 class DeliveryDiedError extends Error {
   override readonly name = 'DeliveryDiedError';
+}
+
+/** The plan or task that an event is about; null where it is about none. */
+function subjectOf({ body }: DeliveryToSend): string | null {
+  const { data } = JSON.parse(body) as { data?: { planId?: string | null; taskId?: string | null } };
+  return data?.planId ?? data?.taskId ?? null;
+}
+
+/** A trace of its own, for it may be made days later and again and again; it leads to that of the plan. */
+async function spanOptions(
+  { webhookId, deliveryId }: WebhookJob,
+  send: DeliveryToSend,
+  store: DeliveryOptions['store'],
+): Promise<SpanOptions> {
+  const subject = isTracing() ? subjectOf(send) : null;
+  return {
+    parent: null,
+    kind: 'consumer',
+    links: [subject === null ? null : await keptContext(() => store.readTrace(subject))],
+    attributes: {
+      'messaging.system': 'bullmq',
+      'messaging.destination.name': WEBHOOKS_QUEUE,
+      'messaging.operation.type': 'process',
+      'countersign.webhook.id': webhookId,
+      'countersign.delivery.id': deliveryId,
+      'countersign.delivery.attempt': send.tries + 1,
+      'countersign.event.type': send.type,
+    },
+  };
 }
 
 /** Gives a word for the dashboard. */
@@ -32,7 +61,11 @@ async function deliver(
     logger.debug({ ...ids, refusal: begun.refusal }, 'delivery not made');
     return begun.refusal;
   }
-  const attempt = await attemptDelivery(deliveryId, begun.send, { ...options, now: Date.now });
+  const attempt = await inSpan('webhook.deliver', await spanOptions(job, begun.send, store), async (span) => {
+    const made = await attemptDelivery(deliveryId, begun.send, { ...options, now: Date.now });
+    if (made.error !== null) span.fail(made.responseStatus === null ? 'not_reached' : String(made.responseStatus));
+    return made;
+  });
   // It was sent: that must be known before anybody sends it again.
   const { word, disabled } = await persist(() => store.recordDelivery(job, attempt), options.persistence);
   const { responseStatus, error, retryInMs } = attempt;
