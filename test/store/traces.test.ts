@@ -1,5 +1,5 @@
 /** What tasks and plans keep for traces, whatever shard they lie in. */
-import { type PlanDraft, plainDecision, shardOf } from '@countersign/shared';
+import { DEFAULT_POLICY, type PlanDraft, plainDecision, shardOf } from '@countersign/shared';
 import { openStore, type Store } from '@countersign/store';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createCommand, TOOL } from '../model/submission.ts';
@@ -47,7 +47,9 @@ test('since when people are waited for is known until they have decided', async 
   const { id, digest } = await createPlan();
   expect(await store.waitingSince(id)).toBe(5_000);
   expect(await store.waitingSince(id, 'a')).toBeNull();
-  expect(await store.approvePlan(id, { actor: { id: 'ada', roles: ['approver'] }, digest, policyVersion: null })).toMatchObject({
+  expect(
+    await store.approvePlan(id, { actor: { id: 'ada', roles: ['approver'] }, digest, policyVersion: DEFAULT_POLICY.version }),
+  ).toMatchObject({
     ok: true,
   });
   expect(await store.waitingSince(id)).toBeNull();
