@@ -2,9 +2,8 @@
 import { mkdirSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { isEndedPlan, missingText, type Plan, type Task } from '@countersign/shared';
-import { type ApiCalls, apiCalls } from './api-calls.ts';
-import { ApiRefusal } from './api-request.ts';
+import { ApiError, type Client, createClient } from '@countersign/client';
+import { ACTOR_NAME, isEndedPlan, missingText, type Plan, type Task } from '@countersign/shared';
 import { Interruption, type InterruptionWatch } from './interruption.ts';
 import { liveProgress } from './live-progress.ts';
 import { resultLines } from './plan-result.ts';
@@ -28,7 +27,7 @@ class DemoEnd extends Error {
 }
 
 interface Demo {
-  api: ApiCalls;
+  api: Client;
   terminal: Terminal;
   asker: Asker | null;
   signal: AbortSignal;
@@ -36,7 +35,8 @@ interface Demo {
 
 const userName = (): string => {
   try {
-    return userInfo().username.replace(/[^\w.@-]/g, '_') || DEMO_ACTOR;
+    const name = userInfo().username.replace(/[^\w.@-]/g, '_');
+    return ACTOR_NAME.test(name) ? name : DEMO_ACTOR;
   } catch {
     return DEMO_ACTOR;
   }
@@ -49,15 +49,11 @@ function taskFailure(task: Task): string {
 }
 
 async function makePlan({ api, signal, terminal }: Demo, objective: string): Promise<Plan> {
-  let task = await api.createTask({ objective });
-  const deadline = performance.now() + PLANNING_LIMIT_MS;
-  while (task.status === 'queued' || task.status === 'planning') {
-    if (performance.now() > deadline)
-      throw new DemoEnd(`There is no plan after ${duration(PLANNING_LIMIT_MS)}; the planner's log says more`);
-    await new Promise((next) => setTimeout(next, POLL_MS));
-    signal.throwIfAborted();
-    task = await api.getTask(task.id);
-  }
+  const { id } = await api.submitTask({ objective }, { signal });
+  const late = new DemoEnd(`There is no plan after ${duration(PLANNING_LIMIT_MS)}; the planner's log says more`);
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(late), PLANNING_LIMIT_MS);
+  const task = await api.waitForTask(id, { signal: AbortSignal.any([signal, limit.signal]) }).finally(() => clearTimeout(timer));
   if (task.planId === null) throw new DemoEnd(taskFailure(task));
   const round = task.rounds.at(-1);
   if (round !== undefined) {
@@ -71,7 +67,7 @@ async function makePlan({ api, signal, terminal }: Demo, objective: string): Pro
 async function reviewedPlan({ api, signal }: Pick<Demo, 'api' | 'signal'>, planId: string): Promise<Plan> {
   const deadline = performance.now() + REVIEW_LIMIT_MS;
   for (;;) {
-    const plan = await api.getPlan(planId);
+    const plan = await api.getPlan(planId, { signal });
     if (plan.reviewedAt !== null || plan.status !== 'pending_approval' || performance.now() > deadline) return plan;
     await new Promise((next) => setTimeout(next, POLL_MS));
     signal.throwIfAborted();
@@ -80,16 +76,16 @@ async function reviewedPlan({ api, signal }: Pick<Demo, 'api' | 'signal'>, planI
 
 const missing = ({ policy: { demands, submitters } }: Plan): string => missingText(demands, submitters);
 
-async function countersign({ api, terminal, asker }: Demo, plan: Plan): Promise<Plan> {
+async function countersign({ api, terminal, asker, signal }: Demo, plan: Plan): Promise<Plan> {
   if (plan.status !== 'pending_approval') {
     if (plan.autoApproved !== null) terminal.write(`Nobody has to approve it: ${plainText(plan.autoApproved)}\n`);
     return plan;
   }
   if (asker !== null && !(await asker.confirm('Countersign this plan?'))) {
-    await api.rejectPlan(plan.id, { digest: plan.digest, reason: 'not countersigned in the demo' });
+    await api.reject(plan, { reason: 'not countersigned in the demo', signal });
     throw new DemoEnd('Not countersigned: the plan is rejected, nothing was run.');
   }
-  const approved = await api.approvePlan(plan.id, plan.digest);
+  const approved = await api.approve(plan, { signal });
   const who = asker === null ? `There is no terminal to ask on: approved as ${DEMO_ACTOR}` : `Countersigned by ${userName()}`;
   terminal.write(`${who}\n`);
   if (approved.status === 'pending_approval')
@@ -98,45 +94,48 @@ async function countersign({ api, terminal, asker }: Demo, plan: Plan): Promise<
 }
 
 /** A gate asks in the middle of the run. */
-async function decideGate({ api, terminal, asker }: Demo, plan: Plan, stepId: string): Promise<void> {
+async function decideGate({ api, terminal, asker, signal }: Demo, plan: Plan, stepId: string): Promise<void> {
   const step = plan.steps.find(({ id }) => id === stepId);
   if (step === undefined || step.status !== 'awaiting_approval') return;
   const question = typeof step.input.question === 'string' ? step.input.question : (step.approval?.message ?? 'May it run?');
   const effects = step.effects === null ? '' : `\n  effect: ${plainText(step.effects)}`;
+  const gate = { planId: plan.id, stepId };
   const asks = `${stepId} asks: ${plainText(question)}${effects}`;
   if (asker === null) {
     terminal.write(`${asks}\n  approved as ${DEMO_ACTOR}\n`);
-    await api.decideGate(plan.id, stepId, { verdict: 'approve', body: {} });
+    await api.gates.approve(gate, { signal });
   } else if (step.tool === 'human.input') {
-    await api.decideGate(plan.id, stepId, { verdict: 'approve', body: { data: await asker.ask(`${asks} `) } });
+    await api.gates.approve(gate, { data: await asker.ask(`${asks} `), signal });
   } else {
-    await api.decideGate(plan.id, stepId, { verdict: (await asker.confirm(asks)) ? 'approve' : 'reject', body: {} });
+    await api.gates[(await asker.confirm(asks)) ? 'approve' : 'reject'](gate, { signal });
   }
 }
 
 async function follow(demo: Demo, plan: Plan): Promise<Plan> {
+  const { api, signal } = demo;
   const progress = liveProgress(plan, demo.terminal);
   demo.terminal.write('\n');
   try {
-    for await (const event of demo.api.events(plan.id)) {
+    for await (const event of api.events(plan.id, { signal })) {
       progress.show(event);
       if (event.type !== 'step.awaiting_approval' || event.stepId === undefined) continue;
       progress.clear();
-      await decideGate(demo, await demo.api.getPlan(plan.id), event.stepId);
+      await decideGate(demo, await api.getPlan(plan.id, { signal }), event.stepId);
     }
   } finally {
     progress.clear();
   }
-  return demo.api.getPlan(plan.id);
+  return api.getPlan(plan.id, { signal });
 }
 
 /** A Redis that outlives the demo must not go on with the demo's plan. */
 async function cancelUnfinished(stack: Stack, planId: string | null): Promise<void> {
   if (planId === null) return;
-  const api = apiCalls({ url: stack.url, actor: DEMO_ACTOR, signal: AbortSignal.timeout(CANCEL_LIMIT_MS) });
+  const api = createClient({ url: stack.url, actor: DEMO_ACTOR });
+  const signal = AbortSignal.timeout(CANCEL_LIMIT_MS);
   try {
-    const { status } = await api.getPlan(planId);
-    if (!isEndedPlan(status)) await api.cancelPlan(planId, 'the demo was interrupted');
+    const { status } = await api.getPlan(planId, { signal });
+    if (!isEndedPlan(status)) await api.cancel(planId, { reason: 'the demo was interrupted', signal });
   } catch {
     // The stack is ending anyway; the plan waits for a person or is reconciled by the next executor.
   }
@@ -204,7 +203,7 @@ export async function demo(options: DemoOptions): Promise<number> {
     });
     say(places(stack));
     const asker = openAsker(interruption);
-    const api = apiCalls({ url: stack.url, actor: asker === null ? DEMO_ACTOR : userName(), signal });
+    const api = createClient({ url: stack.url, actor: asker === null ? DEMO_ACTOR : userName() });
     const run = runDemo(
       { api, terminal, asker, signal },
       {
@@ -223,7 +222,7 @@ export async function demo(options: DemoOptions): Promise<number> {
       return signal.reason instanceof Interruption ? signal.reason.exitCode : 1;
     }
     if (error instanceof DemoEnd) say(error.message);
-    else if (error instanceof ApiRefusal) say(`The API refused (${error.code}): ${error.message}`);
+    else if (error instanceof ApiError) say(`The API refused (${error.code ?? error.status}): ${error.message}`);
     else say(terminal.paint('red', error instanceof Error ? error.message : String(error)));
     return 1;
   } finally {

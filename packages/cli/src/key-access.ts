@@ -1,24 +1,11 @@
 /** Two ways to managed API keys: over the API, and, before anybody can call that, in the store itself. */
-import type { ApiKey, Page, Role } from '@countersign/shared';
+import { ConnectionError, createClient, type MadeApiKey, type NewApiKey } from '@countersign/client';
+import type { ApiKey, Page } from '@countersign/shared';
 import { newKeySecret, openStore, type RedisTarget } from '@countersign/store';
-import { apiRequest } from './api-request.ts';
-
-export interface NewKey {
-  name: string;
-  roles: Role[];
-  /** ISO 8601; null: never */
-  expiresAt: string | null;
-}
-
-export interface MadeKey {
-  key: ApiKey;
-  secret: string | null;
-  notice: string | null;
-}
 
 /** Refusals and faults are errors whose message says what was wrong. */
 export interface KeyAccess {
-  create(key: NewKey): Promise<MadeKey>;
+  create(key: NewApiKey): Promise<MadeApiKey>;
   list(): Promise<ApiKey[]>;
   revoke(id: string): Promise<ApiKey>;
   close(): Promise<void>;
@@ -42,20 +29,20 @@ async function everyPage(read: (cursor: string | null) => Promise<Page<ApiKey>>)
 
 /** Over the API at `url`, as whoever `secret` is of. */
 export function keysOverApi({ url, secret }: { url: string; secret: string | undefined }): KeyAccess {
-  const request = apiRequest({ url, headers: secret === undefined ? {} : { Authorization: `Bearer ${secret}` } });
-  const call = async <Answer>(...args: Parameters<typeof request>): Promise<Answer> => {
+  // Somebody sits before it: what does not answer is said at once.
+  const { keys } = createClient({ url, apiKey: secret, retries: { maxAttempts: 1 } });
+  const told = async <Answer>(answer: Promise<Answer>): Promise<Answer> => {
     try {
-      return (await (await request(...args)).json()) as Answer;
+      return await answer;
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
-      const why = error.cause instanceof Error ? error.cause.message : error.message;
-      throw new Error(`the API at ${url} cannot be reached (${why}); COUNTERSIGN_URL says where it is`, { cause: error });
+      if (!(error instanceof ConnectionError)) throw error;
+      throw new Error(`the API at ${url} cannot be reached (${error.message}); COUNTERSIGN_URL says where it is`, { cause: error });
     }
   };
   return {
-    create: (key) => call<MadeKey>('/v1/keys', { method: 'POST', body: key }),
-    list: () => everyPage((cursor) => call(`/v1/keys?limit=${PAGE}${cursor === null ? '' : `&cursor=${cursor}`}`)),
-    revoke: async (id) => (await call<{ key: ApiKey }>(`/v1/keys/${encodeURIComponent(id)}`, { method: 'DELETE' })).key,
+    create: (key) => told(keys.create(key)),
+    list: () => everyPage((cursor) => told(keys.list({ limit: PAGE, ...(cursor !== null && { cursor }) }))),
+    revoke: (id) => told(keys.revoke(id)),
     close: async () => {},
   };
 }
@@ -71,7 +58,7 @@ export function keysInStore(redis: RedisTarget): KeyAccess {
   return {
     async create(key) {
       const { id, secret, digest } = newKeySecret();
-      const made = await store.createKey({ ...key, id, digest, actor: COMMAND_LINE });
+      const made = await store.createKey({ ...key, expiresAt: key.expiresAt ?? null, id, digest, actor: COMMAND_LINE });
       if (!made.ok) throw new Error(made.refusal.message);
       return { key: await read(id), secret, notice: null };
     },

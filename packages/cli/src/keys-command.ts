@@ -1,10 +1,11 @@
 /** `countersign keys`: makes, lists and revokes API keys. */
 import { parseArgs } from 'node:util';
+import type { MadeApiKey, NewApiKey } from '@countersign/client';
 import { loadConfig } from '@countersign/service';
 import { API_KEY_ID, type ApiKey, createKeyBody } from '@countersign/shared';
 import { redisFrom, storeSettings } from '@countersign/store';
 import { z } from 'zod';
-import { type KeyAccess, keysInStore, keysOverApi, type MadeKey, type NewKey } from './key-access.ts';
+import { type KeyAccess, keysInStore, keysOverApi } from './key-access.ts';
 import type { Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -53,7 +54,7 @@ interface Written {
   expires?: string | undefined;
 }
 
-function readNewKey({ name, role = [], expires }: Written, now: number): NewKey {
+function readNewKey({ name, role = [], expires }: Written, now: number): NewApiKey {
   const expiresAt = expires === undefined ? null : expiryOf(expires, now);
   if (expires !== undefined && expiresAt === null) throw new UsageError(`--expires must be like 12h, 90d or 2027-01-31T12:00:00Z`);
   if (expiresAt !== null && Date.parse(expiresAt) <= now) throw new UsageError('--expires must be in the future');
@@ -86,7 +87,7 @@ function table(keys: readonly ApiKey[], now: number): string {
     .join('');
 }
 
-function madeText({ key, secret, notice }: MadeKey): string {
+function madeText({ key, secret, notice }: MadeApiKey): string {
   const until = key.expiresAt === null ? '' : `, until ${key.expiresAt}`;
   return [
     `key     ${key.id} (${key.name}: ${key.roles.join(', ')})${until}`,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readServerSentEvents, type ServerSentEvent } from './event-stream.ts';
+import { readServerSentEvents, type ServerSentEvent } from './server-sent-events.ts';
 
 async function read(...chunks: (string | Uint8Array)[]): Promise<ServerSentEvent[]> {
   async function* body() {

@@ -1,4 +1,4 @@
-/** Reads Server-Sent Events from the body of a fetch response. */
+/** Reads server-sent events from bytes as they come. */
 export interface ServerSentEvent {
   id: string;
   type: string;
