@@ -143,6 +143,12 @@ describe('layers', () => {
     const shared = product.filter((source) => source.package === 'packages/shared');
     expect(offenders(shared, (specifier) => !isRelative(specifier) && specifier !== 'zod')).toEqual([]);
   });
+
+  test('the client runs in a browser: it imports the vocabulary and itself', () => {
+    const client = product.filter((source) => source.package === 'packages/client');
+    expect(client.length).toBeGreaterThan(5);
+    expect(offenders(client, (specifier) => !isRelative(specifier) && specifier !== '@countersign/shared')).toEqual([]);
+  });
 });
 
 describe('entries', () => {

@@ -4,7 +4,7 @@ import { ApiError, ConnectionError } from './errors.ts';
 import type { Exchange } from './exchange.ts';
 import { pause } from './pause.ts';
 import { readServerSentEvents } from './server-sent-events.ts';
-import { readMilliseconds, type Transport } from './transport.ts';
+import { readMilliseconds, readTrouble, type Transport } from './transport.ts';
 
 export interface EventsOptions {
   /** the id of the last event that was seen: it goes on after that one; absent: from the plan's first */
@@ -27,7 +27,7 @@ const positionOf = (id: string): [number, number] => {
   return [Number(ms), Number(number)];
 };
 
-export function comesAfter(id: string, other: string): boolean {
+function comesAfter(id: string, other: string): boolean {
   const [ms, number] = positionOf(id);
   const [otherMs, otherNumber] = positionOf(other);
   return ms === otherMs ? number > otherNumber : ms > otherMs;
@@ -94,8 +94,7 @@ export async function* planEvents(transport: Transport, path: string, options: E
       }
       trouble = new ConnectionError('the event stream ended before its plan');
     } catch (error) {
-      const mayPass = error instanceof ConnectionError || (error instanceof ApiError && error.retryable);
-      if (!mayPass) throw error;
+      if (!readTrouble(error).mayPass) throw error;
       trouble = error;
     } finally {
       exchange?.abort(new ConnectionError('the event stream is not read any more'));
@@ -109,8 +108,8 @@ export async function* planEvents(transport: Transport, path: string, options: E
     if (last !== before) continue;
     troubles++;
     troubleSince ??= performance.now();
-    if (performance.now() - troubleSince > patienceMs) throw trouble;
-    const asked = trouble instanceof ApiError ? (trouble.retryAfterMs ?? 0) : 0;
-    await pause(Math.max(asked, retryDelay(transport.retries, troubles)), signal);
+    const { askedMs } = readTrouble(trouble);
+    if (performance.now() - troubleSince + askedMs > patienceMs) throw trouble;
+    await pause(Math.max(askedMs, retryDelay(transport.retries, troubles)), signal);
   }
 }

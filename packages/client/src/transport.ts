@@ -75,12 +75,17 @@ function authorization(secret: string): Record<string, string> {
   return { Authorization: `Bearer ${secret}` };
 }
 
+/** Whether the same call may succeed later, and the milliseconds that it was asked to wait until then. */
+export function readTrouble(error: unknown): { mayPass: boolean; askedMs: number } {
+  if (error instanceof ApiError) return { mayPass: error.retryable, askedMs: error.retryAfterMs ?? 0 };
+  return { mayPass: error instanceof ConnectionError, askedMs: 0 };
+}
+
 /** Milliseconds to wait before the call is made again; null: it has failed. `attempt` counts from 1. */
-export function waitBefore(error: unknown, attempt: number, retries: RetryPolicy): number | null {
-  const worthIt = error instanceof ConnectionError || (error instanceof ApiError && error.retryable);
-  if (!worthIt || attempt >= retries.maxAttempts) return null;
-  const asked = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
-  return asked > LONGEST_WAIT_MS ? null : Math.max(asked, retryDelay(retries, attempt));
+function waitBefore(error: unknown, attempt: number, retries: RetryPolicy): number | null {
+  const { mayPass, askedMs } = readTrouble(error);
+  if (!mayPass || attempt >= retries.maxAttempts || askedMs > LONGEST_WAIT_MS) return null;
+  return Math.max(askedMs, retryDelay(retries, attempt));
 }
 
 /** Throws a TypeError for options that are wrong. */

@@ -89,9 +89,11 @@ describe('calls', () => {
     expect(keysSent()).toHaveLength(4);
   });
 
-  it.each(['', '..', '/x'])('with %j for an id are not made: it would be another path', async (id) => {
-    await expect(client.getPlan(id)).rejects.toThrow(`${JSON.stringify(id)} is no id of a plan`);
-    await expect(client.approve({ id, digest: 'x' })).rejects.toThrow(TypeError);
+  it('with what is no id are not made: it would be another path', async () => {
+    for (const id of ['', '..', '/x']) {
+      await expect(client.getPlan(id)).rejects.toThrow(`${JSON.stringify(id)} is no id of a plan`);
+      await expect(client.approve({ id, digest: 'x' })).rejects.toThrow(TypeError);
+    }
     expect(proxy.seen).toEqual([]);
   });
 
@@ -247,7 +249,7 @@ describe('events', () => {
     proxy.always({ status: 200, headers: { 'Content-Type': 'text/html' }, body: '<html>' });
     expect((await failure(all(client.events(plan.id)))).message).toContain('is not an event stream');
     proxy.always(null);
-    expect(await failure(all(client.events(`${plan.id.slice(0, -1)}0`)))).toMatchObject({ code: 'not_found' });
+    expect(await failure(all(client.events(`pln_${'0'.repeat(22)}`)))).toMatchObject({ code: 'not_found' });
     expect(await failure(all(client.events(plan.id, { after: 'x' })))).toMatchObject({ code: 'invalid_request' });
   });
 
