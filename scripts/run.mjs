@@ -1,6 +1,7 @@
 // npm run demo | start | countersign | build | test | test:compose | check | bench | fix: brings the checkout into order first, then runs.
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { auditPart } from './audit.mjs';
 import { findCompose } from './find-compose.mjs';
 import { installIfNeeded } from './install.mjs';
 import { run, runQuietly } from './run-quietly.mjs';
@@ -25,6 +26,7 @@ async function check(args) {
   await part('format and lint', () => run('biome', ['check', '--error-on-warnings'], { cwd: ROOT }));
   await part('types', () => run('tsc', ['--noEmit', '-p', 'tsconfig.json'], { cwd: ROOT }));
   await part('unused code and dependencies', () => run('knip', [], { cwd: ROOT }));
+  await part('known vulnerabilities', () => auditPart(ROOT));
   await part('build', () => build().then(() => 0));
   await part('tests', () => run('vitest', ['run', ...args], { cwd: ROOT }));
   if (failed.length > 0) console.error(`\ncheck failed: ${failed.join(', ')}`);
