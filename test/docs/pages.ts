@@ -8,9 +8,10 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const pathFromRoot = (path: string): string => join(ROOT, path);
 export const readPage = (path: string): string => readFileSync(pathFromRoot(path), 'utf8');
 
-/** README.md and every Markdown file below docs/, as paths from the root. */
+/** README.md, SECURITY.md and every Markdown file below docs/, as paths from the root. */
 export const allPages = (): string[] => [
   'README.md',
+  'SECURITY.md',
   ...readdirSync(pathFromRoot('docs'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`)
