@@ -12,7 +12,7 @@ const REMEMBERED_S = 600;
 const METHODS = 'GET, HEAD, POST, PUT, DELETE';
 const REQUEST_HEADERS = [
   ...['Authorization', 'Content-Type', 'If-Match', 'Idempotency-Key', 'Last-Event-ID', 'X-Request-Id', 'X-Actor'],
-  ...['Mcp-Protocol-Version', 'Mcp-Session-Id', 'Mcp-Method', 'Mcp-Name'],
+  ...['Traceparent', 'Tracestate', 'Mcp-Protocol-Version', 'Mcp-Session-Id', 'Mcp-Method', 'Mcp-Name'],
 ].join(', ');
 const ANSWER_HEADERS = [
   ...['ETag', 'Location', 'Retry-After', 'RateLimit', 'RateLimit-Policy', 'Idempotent-Replayed', 'X-Request-Id', 'Allow'],
