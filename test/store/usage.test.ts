@@ -95,11 +95,15 @@ test('the plan takes over what its task took, and the task shows what its plan h
   expect(await usageOf(taskId)).toEqual(both);
 });
 
-test('a task whose plan was deleted still says what it took until there was one', async () => {
+test('a task whose plan was deleted still says what both took', async () => {
   const taskId = await startTask();
   await store.recordRound(taskId, 'one', round(took(100, 20)));
   const planId = await planTask(taskId);
+  await store.requestRevision(planId, { actor: ANN, feedback: 'shorter' });
+  const hold = { planId, number: 1, token: 'two' };
+  await store.startRequest(hold);
+  await store.recordRequestRound(hold, round(took(10, 5)));
   await store.cancelPlan(planId, { actor: ANN });
   await store.deletePlan(planId);
-  expect(await usageOf(taskId)).toEqual({ calls: 1, inputTokens: 100, outputTokens: 20, costUsd: null });
+  expect(await usageOf(taskId)).toEqual({ calls: 2, inputTokens: 110, outputTokens: 25, costUsd: null });
 });

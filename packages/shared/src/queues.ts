@@ -14,7 +14,7 @@ export const MAINTENANCE_QUEUE = 'maintenance';
 export const QUEUE_NAME = /^[a-z][a-z0-9-]{0,40}$/;
 
 /** What a clock drives: one job scheduler each. */
-export const DUTIES = ['reconcile', 'clock', 'webhooks'] as const;
+export const DUTIES = ['reconcile', 'clock', 'webhooks', 'retention'] as const;
 export type Duty = (typeof DUTIES)[number];
 
 export interface MaintenanceJob {

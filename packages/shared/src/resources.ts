@@ -57,6 +57,7 @@ export const taskSchema = z.strictObject({
   tools: z.array(z.string()).nullable(),
   template: z.strictObject({ name: z.string(), digest }).nullable(),
   planId: z.string().nullable(),
+  planDeletedAt: time.nullable().describe('when somebody deleted its plan; the task stays'),
   createdBy: z.string(),
   createdByRoles: roles,
   createdAt: time,

@@ -74,6 +74,8 @@ export interface Task extends TaskRequest {
   id: string;
   status: TaskStatus;
   planId: string | null;
+  /** when somebody deleted its plan; null: nobody did */
+  planDeletedAt: string | null;
   createdBy: string;
   /** those that they had then */
   createdByRoles: Role[];

@@ -17,8 +17,7 @@ export function answersOfShard(connection: StoreConnection): AnswersOfShard {
   return {
     async saveAnswer(idempotency, answer) {
       const key = keys.idempotency(callRecord(idempotency).hash);
-      // Only the first answer counts: a repeated call may be here at the same time.
-      await connection.attempt(() => redis.hsetnx(key, 'answer', JSON.stringify(answer)));
+      await connection.run('save-answer', { keys: [key], id: '', args: [JSON.stringify(answer)] });
     },
     async findAnswer(idempotency) {
       const key = keys.idempotency(callRecord(idempotency).hash);

@@ -24,6 +24,12 @@ export interface ConsumeOptions {
   onError(error: Error): void;
 }
 
+/** What the store adds to that. */
+interface Keeping {
+  /** how many finished jobs BullMQ keeps of a queue, completed and failed ones each */
+  finishedJobs: number;
+}
+
 export interface Consumer {
   /** Stops taking jobs, waits for those in hand, closes the connections. */
   close(): Promise<void>;
@@ -40,7 +46,6 @@ const STALLED_CHECK_MS = 4_000;
 const NEVER_GIVE_UP = 1_000_000;
 /** A review that takes its executor down with it is given up after so many: it is advice, and must not end a whole fleet. */
 const REVIEW_CRASHES = 3;
-const KEEP_FINISHED = 1_000;
 
 /** A worker's hold on a job. When its lock could not be renewed, another worker may have the job by now. */
 export interface Lease {
@@ -57,7 +62,7 @@ interface Work<Data> {
 
 interface Consumption<Data> {
   queue: string;
-  options: ConsumeOptions;
+  options: ConsumeOptions & Keeping;
   work(connection: StoreConnection): Work<Data>;
   /** how many executors a job may take down before it is given up */
   crashes?: number;
@@ -93,8 +98,8 @@ function consume<Data>(
       stalledInterval: STALLED_CHECK_MS,
       maxStalledCount: crashes - 1,
       runRetryDelay: 1_000,
-      removeOnComplete: { count: KEEP_FINISHED },
-      removeOnFail: { count: KEEP_FINISHED },
+      removeOnComplete: { count: options.finishedJobs },
+      removeOnFail: { count: options.finishedJobs },
     };
     const worker =
       seats === null
@@ -120,7 +125,7 @@ function consume<Data>(
 export const consumePlanning = (
   connections: readonly StoreConnection[],
   handler: (job: PlanningJob, signal: AbortSignal) => Promise<unknown>,
-  options: ConsumeOptions,
+  options: ConsumeOptions & Keeping,
 ): Consumer =>
   consume<PlanningJob>(connections, {
     queue: PLANNING_QUEUE,
@@ -151,7 +156,7 @@ export interface ConsumeStepsOptions extends ConsumeOptions, Pick<StepWorkerOpti
 export const consumeSteps = (
   connections: readonly StoreConnection[],
   handler: StepHandler,
-  { store, queue = STEPS_QUEUE, ...options }: ConsumeStepsOptions & Pick<StepWorkerOptions, 'store'>,
+  { store, queue = STEPS_QUEUE, ...options }: ConsumeStepsOptions & Keeping & Pick<StepWorkerOptions, 'store'>,
 ): Consumer =>
   consume<StepJob>(connections, {
     queue,
@@ -170,7 +175,7 @@ export const consumeSteps = (
   });
 
 /** Takes the ticks of duties, which have one queue for all shards. A handler that throws leaves its tick undone; the next one comes as planned. */
-export const consumeMaintenance = (home: StoreConnection, handler: Handler<MaintenanceJob>, options: ConsumeOptions): Consumer =>
+export const consumeMaintenance = (home: StoreConnection, handler: Handler<MaintenanceJob>, options: ConsumeOptions & Keeping): Consumer =>
   consume<MaintenanceJob>([home], {
     queue: MAINTENANCE_QUEUE,
     work: () => ({ process: ({ data }, lease) => handler(data, lease) }),
@@ -178,7 +183,11 @@ export const consumeMaintenance = (home: StoreConnection, handler: Handler<Maint
   });
 
 /** Takes revisions to look at. A handler that throws is asked again a few times, later each time. */
-export const consumeReviews = (connections: readonly StoreConnection[], handler: Handler<ReviewJob>, options: ConsumeOptions): Consumer =>
+export const consumeReviews = (
+  connections: readonly StoreConnection[],
+  handler: Handler<ReviewJob>,
+  options: ConsumeOptions & Keeping,
+): Consumer =>
   consume<ReviewJob>(connections, {
     queue: REVIEWS_QUEUE,
     work: () => ({ process: ({ data }, lease) => handler(data, lease) }),
@@ -190,5 +199,8 @@ export const consumeReviews = (connections: readonly StoreConnection[], handler:
  * Takes attempts of deliveries, which have one queue for all shards. What becomes of one is recorded with the delivery; a
  * handler that throws puts its job among the failed ones, for people to see.
  */
-export const consumeWebhooks = (home: StoreConnection, handler: (job: WebhookJob) => Promise<unknown>, options: ConsumeOptions): Consumer =>
-  consume<WebhookJob>([home], { queue: WEBHOOKS_QUEUE, work: () => ({ process: ({ data }) => handler(data) }), options });
+export const consumeWebhooks = (
+  home: StoreConnection,
+  handler: (job: WebhookJob) => Promise<unknown>,
+  options: ConsumeOptions & Keeping,
+): Consumer => consume<WebhookJob>([home], { queue: WEBHOOKS_QUEUE, work: () => ({ process: ({ data }) => handler(data) }), options });

@@ -221,7 +221,7 @@ export interface PlanStore {
   skipStep(planId: string, stepId: string, input: ByHand): Promise<Outcome<Accepted>>;
   approveGate(planId: string, stepId: string, input: GateDecision): Promise<Outcome<Accepted>>;
   rejectGate(planId: string, stepId: string, input: GateDecision): Promise<Outcome<Accepted>>;
-  /** Removes an ended plan with all that belongs to it. */
+  /** Removes an ended plan with all that belongs to it. Its task stays and says so. */
   deletePlan(planId: string): Promise<Outcome<null>>;
   listRevisions(planId: string): Promise<Revision[] | null>;
   getRevision(planId: string, revision: number): Promise<RevisionContent | null>;
@@ -293,6 +293,19 @@ export interface ToolCatalogue {
   /** The names of the conditions that executors have in code. */
   announceConditions(names: readonly string[]): Promise<void>;
   listConditions(): Promise<string[]>;
+  /**
+   * Says that an executor still has these. What none says so of for long is forgotten by `forgetAnnounced`. A contract that
+   * another executor has announced since stays.
+   */
+  renewAnnouncement(announcement: Announcement): Promise<void>;
+}
+
+export interface Announcement {
+  contracts: readonly ToolContract[];
+  /** names */
+  conditions: readonly string[];
+  /** the queues that it serves, that its tools name or that it limits */
+  queues: readonly string[];
 }
 
 export interface Answers {
@@ -444,6 +457,66 @@ export interface Mending {
     | 'task_queued'
     | 'request_queued';
   why: 'job_missing' | 'job_failed' | 'job_completed' | 'not_in_ready_set' | 'room_under_cap' | 'nothing_running' | 'all_steps_ended';
+}
+
+export type EndedKind = 'plan' | 'task';
+
+/** A plan or a task that has ended. */
+export interface Ended {
+  kind: EndedKind;
+  id: string;
+  /** ms since 1970 */
+  endedAt: number;
+}
+
+/** What is kept of plans, or of tasks, that have ended. */
+export interface KeepLimits {
+  /** ms from their end on */
+  forMs: number;
+  /** how many, over all shards */
+  count: number;
+}
+
+/**
+ * What became of removing it. moved: it has been opened again, or has changed, since it was chosen. asking: it waits for
+ * the planner's answer. has_plan: the task goes with its plan.
+ */
+export type Removal = 'removed' | 'not_found' | 'wrong_state' | 'moved' | 'asking' | 'has_plan';
+
+/** The whole record of a task. */
+export interface TaskRecord {
+  version: 1;
+  task: Task;
+  events: Event[];
+}
+
+/** What has ended goes after a while. */
+export interface Retention {
+  /** What is over either limit among the `most` that ended first; in the order of their ends. */
+  outlived(kind: EndedKind, limits: KeepLimits, most: number): Promise<Ended[]>;
+  /**
+   * Removes it, a plan with its task. Where a record was written of a plan, `recordedTo` is the id of the last event that
+   * the plan had before it was read: what came after it is in no record, so the plan stays.
+   */
+  removeEnded(ended: Ended, recordedTo?: string): Promise<Removal>;
+  taskRecord(taskId: string): Promise<TaskRecord | null>;
+}
+
+export interface Forgotten {
+  tools: string[];
+  conditions: string[];
+  queues: string[];
+}
+
+/** What nobody has any more goes, too. */
+export interface Leftovers {
+  /**
+   * Forgets tools and conditions that no executor has announced for `keptMs`, and removes queues that none has, once no plan
+   * under way waits for a job in them.
+   */
+  forgetAnnounced(keptMs: number): Promise<Forgotten>;
+  /** Takes keys that Redis has forgotten out of the list of API keys; gives how many. */
+  forgetKeyPlaces(): Promise<number>;
 }
 
 /** What keeps plans and tasks going that lost a job; docs/engine.md says exactly what it does. */

@@ -14,11 +14,15 @@ export {
   type Decided,
   type Delivery,
   type Due,
+  type Ended,
+  type EndedKind,
   type EventLog,
   type GateDecision,
   type Halt,
   type Hold,
   type Idempotency,
+  type KeepLimits,
+  type Leftovers,
   type Mending,
   type NewApiKey,
   type NewPlan,
@@ -33,13 +37,16 @@ export {
   type RecordRefusal,
   type RecordReply,
   type Refusal,
+  type Removal,
   type Replay,
   type RequestHold,
+  type Retention,
   type ReviewStore,
   type StepOutcome,
   type StepStore,
   StoreUnavailableError,
   StoreUnpreparedError,
+  type TaskRecord,
   type TaskStore,
   type ToolCatalogue,
   type TraceStore,
@@ -51,7 +58,7 @@ export type { Preparation, PrepareLogger } from './prepare.ts';
 export type { RateLimit, RateLimiter, RateState } from './rate-limits.ts';
 export { checkRedis, type RedisCheck, type RedisCheckLogger, type RedisFinding } from './redis-check.ts';
 export type { RedisSentinels, RedisTarget, RedisTls } from './redis-clients.ts';
-export { checkStoreSettings, redisFrom, type StoreSettings, storeSettings } from './settings.ts';
+export { checkStoreSettings, queueSettings, redisFrom, type StoreSettings, storeSettings } from './settings.ts';
 export type { Completion, EarlyClaim } from './step-worker.ts';
 export type { ObservedCommand } from './store-sockets.ts';
 export type { QueueTotals, Totals, WaitingTotals } from './totals.ts';

@@ -3,7 +3,7 @@
  * has a set of its own; what belongs to no task or plan lies in the home shard, {cs0}, alone.
  *
  * Under `{cs0}:`, `{cs1}:`, ... (w: written by, life: how long it lives):
- *   task:<id>              hash    w: task commands            life: until retention removes the task; its field `trace`, where there is one, says
+ *   task:<id>              hash    w: task commands            life: until retention removes it with its plan, or by itself where it has none; its field `trace`, where there is one, says
  *                                                           where its creation stands in a trace
  *   layout                 hash    w: prepare, migrations      for good: the number of the layout, and who brought it there; how far
  *                                                           a migration under way is
@@ -11,7 +11,7 @@
  *   task:<id>:rounds       list    w: record-round             with its task
  *   task:<id>:events       stream  w: task commands            with its task
  *   tasks, tasks:<status>  zset    w: task commands            entries go with their task
- *   plan:<id>              hash    w: plan and step commands   life: until delete-plan; the decision of policy about the current revision is in it,
+ *   plan:<id>              hash    w: plan and step commands   life: until delete-plan, by hand or by retention; the decision of policy about the current revision is in it,
  *                                                           and `trace` as in a task
  *   plan:<id>:rev:<n>      hash    w: create-plan, revise-plan, never again until delete-plan
  *   plan:<id>:graph:<n>    hash    w: create-plan, revise-plan  until the next revision, or delete-plan
@@ -22,7 +22,8 @@
  *   plan:<id>:votes        list    w: approve-plan             until the next revision or another policy's decision, or delete-plan
  *   plan:<id>:events       stream  w: every plan and step command   until delete-plan; never trimmed, it is the record
  *   plans, plans:<status>  zset    w: plan commands            entries go with their plan
- *   plans:ended, tasks:ended zset  w: plan and task commands   an id and when it ended (ms); goes when it is opened again or deleted
+ *   plans:ended            zset    w: plan commands            an id and when it ended (ms); goes when it is opened again or deleted
+ *   tasks:ended            zset    w: task commands, delete-plan   the same of tasks without a plan; goes with the task
  *   plan:<id>:rounds       list    w: record-request-round     until the plan asks something else of the planner, or delete-plan
  *   plan:<id>:review       hash    w: record-review            until the next revision, or delete-plan
  *   plans:asking           zset    w: plan and planner commands   while a plan asks something of the planner
@@ -31,7 +32,7 @@
  *                                                           the plan or step has moved on
  *   events                 stream  w: every command            capped at about 10,000 entries, by reference
  *   totals                 hash    w: every command            for good: how many events of each type were appended, as in `events`
- *   idem:<hash>            hash    w: commands of people       24 hours; a minute for calls without an Idempotency-Key. In the home shard it may
+ *   idem:<hash>            hash    w: commands of people, save-answer   24 hours; a minute for calls without an Idempotency-Key. In the home shard it may
  *                                                           instead name the shard that the call was carried out in: w: claim-call
  *   reconcile              hash    w: the reconciler           for good: where its next sweep of each index goes on
  *   hooks                  stream  w: every command            until the duty `webhooks` has made deliveries of an entry; 100,000 at the most
@@ -40,10 +41,12 @@
  *   hooks:version          string  w: commands on webhooks     for good: which state of the wanted types this shard has
  * In the home shard alone:
  *   shards                 string  w: the API at start         for good: the highest number of shards that it ever created plans in
- *   tools                  hash    w: executors at start       a contract stays until an executor announces another of its name, or loses the tool while it runs
- *   conditions             set     w: executors at start       for good: the names of conditions in code
+ *   tools                  hash    w: announce                 a contract stays until an executor announces another of its name or loses the tool while it runs,
+ *                                                           or none has announced it for a week
+ *   conditions             set     w: announce                 the names of conditions in code, until none has announced one for a week
+ *   announced              zset    w: announce                 `tool:`, `condition:`, `queue:` and a name, and when an executor last announced it (ms); goes with it
  *   key:<id>               hash    w: create-key, revoke-key, note-key-use   30 days longer than the API key is good for
- *   keys                   zset    w: create-key              an entry goes when somebody lists keys after its key has gone
+ *   keys                   zset    w: create-key              an entry goes within the hour after its key, or when somebody lists keys
  *   rate:<name>:<who>      string  w: rate-limiter-flexible   until its window of counting ends, seconds to hours
  *   webhooks               zset    w: create-, delete-webhook  an entry goes with its webhook
  *   webhook:<id>           hash    w: commands on webhooks, record-delivery   until delete-webhook; holds the secrets
@@ -53,7 +56,8 @@
  *   webhook:<id>:places    set     w: commands on deliveries   while executors have deliveries, or are about to get them
  *   webhook:<id>:jobs      zset    w: commands on deliveries   while deliveries have a job
  * In each shard again, but for the queues `maintenance` and `webhooks`, which are the home shard's:
- *   bull:<queue>:*                 w: BullMQ, and its own scripts inside ours   finished jobs: the last 1,000 of each queue
+ *   bull:<queue>:*                 w: BullMQ, and its own scripts inside ours   jobs until they are finished, and then the last RETENTION_FINISHED_JOBS completed and
+ *                                                           failed ones; BullMQ's events of a queue: about 10,000 entries. A queue of tools goes when no executor has announced it for a week
  * Channel halt: a plan's running steps are to abort.
  */
 export interface Keys {
@@ -82,6 +86,8 @@ export interface Keys {
   shards: string;
   tools: string;
   conditions: string;
+  /** what executors have announced, by when one last did */
+  announced: string;
   /** the outbox of webhooks */
   hooks: string;
   hooksWanted: string;
@@ -129,6 +135,7 @@ export function keysOf(prefix: string): Keys {
     shards: `${prefix}:shards`,
     tools: `${prefix}:tools`,
     conditions: `${prefix}:conditions`,
+    announced: `${prefix}:announced`,
     hooks: `${prefix}:hooks`,
     hooksWanted: `${prefix}:hooks:wanted`,
     hooksVersion: `${prefix}:hooks:version`,

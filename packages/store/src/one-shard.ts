@@ -7,6 +7,7 @@ import { eventLog } from './event-log.ts';
 import { type PlansOfShard, planStore } from './plan-store.ts';
 import { planningRequests } from './planning-requests.ts';
 import { reconciler } from './reconciler.ts';
+import { type RetentionOfShard, retentionOfShard } from './retention.ts';
 import { reviewStore } from './reviews.ts';
 import { stepStore } from './step-store.ts';
 import { type TasksOfShard, taskStore } from './task-store.ts';
@@ -22,7 +23,8 @@ export interface Shard
     TraceStore,
     AnswersOfShard,
     Reconciler,
-    Clock {
+    Clock,
+    RetentionOfShard {
   connection: StoreConnection;
 }
 
@@ -30,9 +32,10 @@ export interface Shard
 export function openShard(connection: StoreConnection, { shards }: { shards: number }): Shard {
   const events = eventLog(connection);
   const plans = planStore(connection, events);
+  const tasks = taskStore(connection);
   return {
     connection,
-    ...taskStore(connection),
+    ...tasks,
     ...plans,
     ...planningRequests(connection, plans.getPlan),
     ...events,
@@ -42,5 +45,6 @@ export function openShard(connection: StoreConnection, { shards }: { shards: num
     ...answersOfShard(connection),
     ...reconciler(connection, { shards }),
     ...clockDuties(connection),
+    ...retentionOfShard(connection, tasks),
   };
 }

@@ -16,6 +16,7 @@ import { shareOf } from './shares.ts';
 
 /** They lie in the home shard alone. */
 const OF_ALL_SHARDS: readonly string[] = [WEBHOOKS_QUEUE, MAINTENANCE_QUEUE];
+const OF_ITS_OWN: readonly string[] = [PLANNING_QUEUE, STEPS_QUEUE, REVIEWS_QUEUE, ...OF_ALL_SHARDS];
 
 /** A queue of one shard. It uses the store's connection. */
 export class ShardQueue extends Queue {
@@ -52,13 +53,21 @@ export class OpenQueues {
     return this.#connections[0] as StoreConnection;
   }
 
+  /** Whether there always is such a queue, whoever serves it. */
+  isOfItsOwn(name: string): boolean {
+    return OF_ITS_OWN.includes(name);
+  }
+
+  /** The queue of that name in each shard that has one. */
+  placesOf(name: string): ShardQueue[] {
+    const places = OF_ALL_SHARDS.includes(name) ? [this.#home] : this.#connections;
+    return places.map((connection) => this.#queue(name, connection));
+  }
+
   /** Those that there always are, and those named besides, of each shard. A name that is none has no queue. */
   list(further: readonly string[] = []): ShardQueue[] {
     const named = [...new Set(further)].filter((name) => QUEUE_NAME.test(name)).sort();
-    return [...new Set([PLANNING_QUEUE, STEPS_QUEUE, REVIEWS_QUEUE, ...OF_ALL_SHARDS, ...named])].flatMap((name) => {
-      const places = OF_ALL_SHARDS.includes(name) ? [this.#home] : this.#connections;
-      return places.map((connection) => this.#queue(name, connection));
-    });
+    return [...new Set([...OF_ITS_OWN, ...named])].flatMap((name) => this.placesOf(name));
   }
 
   /**

@@ -13,11 +13,12 @@ import {
   consumeWebhooks,
   type StepHandler,
 } from './consumers.ts';
-import type { ApiKeyStore, ToolCatalogue } from './contract.ts';
+import type { ApiKeyStore, Leftovers, ToolCatalogue } from './contract.ts';
 import { deliveryStore } from './delivery-store.ts';
 import { hookOutbox } from './hook-outbox.ts';
 import { DEFAULT_TAG, HOME_SHARD, prefixOf } from './keys.ts';
 import { connectionName } from './layout-clients.ts';
+import { leftovers } from './leftovers.ts';
 import { openShard, type Shard } from './one-shard.ts';
 import { OpenQueues, type ShardQueue } from './open-queues.ts';
 import { type Preparing, ping, preparing } from './prepare.ts';
@@ -39,6 +40,8 @@ export interface OpenStoreOptions {
   tag?: string;
   /** ms since 1970; absent: Redis's own clock, which is one for the whole fleet */
   clock?: () => number;
+  /** BullMQ's finished jobs that are kept of each queue, completed and failed ones each; 1,000 when absent */
+  finishedJobs?: number;
   /** ms that a command may take before the store counts as away; 5,000 when absent */
   commandTimeoutMs?: number;
   /** connection errors; they are mended by reconnecting */
@@ -47,7 +50,7 @@ export interface OpenStoreOptions {
   onCommand?: (command: ObservedCommand) => void;
 }
 
-export interface Store extends ShardRoutes, ToolCatalogue, ApiKeyStore, WebhookStore, HookOutbox, DeliveryStore, Preparing {
+export interface Store extends ShardRoutes, ToolCatalogue, ApiKeyStore, WebhookStore, HookOutbox, DeliveryStore, Leftovers, Preparing {
   /** Resolves when Redis answers, for each shard; else StoreUnavailableError. */
   ping(): Promise<void>;
   /** BullMQ's queues, for the dashboard: those that there always are, and those that are named (by tools); of each shard. */
@@ -77,6 +80,7 @@ export function openStore({
   shards: count = 1,
   tag = DEFAULT_TAG,
   clock,
+  finishedJobs = 1_000,
   commandTimeoutMs = 5_000,
   onError = () => {},
   onCommand,
@@ -104,6 +108,7 @@ export function openStore({
     ...webhookStore(home, wants),
     ...hookOutbox(home, { connections, wants }),
     ...deliveryStore(home),
+    ...leftovers(home, { connections, queues }),
     ...prepared,
     async prepare(logger, signal, options) {
       const preparation = await prepared.prepare(logger, signal, options);
@@ -116,11 +121,11 @@ export function openStore({
     readTotals: (named) => readTotals(connections, { queues: queues.list(named), now: sockets.now() }),
     limitQueue: (queue, limits) => home.attempt(() => queues.limit(queue, limits)),
     scheduleDuty: (duty, everyMs) => home.attempt(() => queues.scheduleDuty(duty, everyMs)),
-    consumeDuties: (handler, options) => consumeMaintenance(home, handler, options),
-    consumePlanning: (handler, options) => consumePlanning(connections, handler, options),
-    consumeReviews: (handler, options) => consumeReviews(connections, handler, options),
-    consumeSteps: (handler, options) => consumeSteps(connections, handler, { ...options, store: routes }),
-    consumeWebhooks: (handler, options) => consumeWebhooks(home, handler, options),
+    consumeDuties: (handler, options) => consumeMaintenance(home, handler, { ...options, finishedJobs }),
+    consumePlanning: (handler, options) => consumePlanning(connections, handler, { ...options, finishedJobs }),
+    consumeReviews: (handler, options) => consumeReviews(connections, handler, { ...options, finishedJobs }),
+    consumeSteps: (handler, options) => consumeSteps(connections, handler, { ...options, finishedJobs, store: routes }),
+    consumeWebhooks: (handler, options) => consumeWebhooks(home, handler, { ...options, finishedJobs }),
     rateLimiter: (name, limit) => rateLimiter(home, name, limit),
     async close() {
       await queues.close();

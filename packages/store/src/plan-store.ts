@@ -123,7 +123,7 @@ export function planStore(connection: StoreConnection, events: EventLog): PlansO
     cancelPlan: (planId, { actor, reason, idempotency }) =>
       decide('cancel-plan', planId, { verb: 'cancel', idempotency, args: [actor.id, JSON.stringify(reason ?? null)] }),
     async deletePlan(planId) {
-      const reply = await connection.run('delete-plan', { keys: [keys.plan(planId)], id: planId });
+      const reply = await connection.run('delete-plan', { keys: [keys.plan(planId)], id: planId, args: ['', ''] });
       const outcome = outcomeOf(reply, { id: planId, what: 'plan', verb: 'delete', named: false });
       return outcome.ok ? { ok: true, value: null } : outcome;
     },

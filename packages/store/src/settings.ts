@@ -71,6 +71,14 @@ export type StoreSettings = z.output<typeof schema>;
 /** For the schema of every service. */
 export const storeSettings = schema.shape;
 
+const queueSchema = z.object({
+  /** BullMQ's finished jobs that are kept of each queue: so many completed and as many failed ones */
+  RETENTION_FINISHED_JOBS: z.coerce.number().int().min(0).max(1_000_000).default(1_000),
+});
+
+/** For the schema of every service that takes jobs. */
+export const queueSettings = queueSchema.shape;
+
 /** What no setting can tell alone. For the schema of every service, behind its object. */
 export function checkStoreSettings(settings: StoreSettings, context: z.core.$RefinementCtx): void {
   const refuse = (name: keyof StoreSettings, message: string): void => context.addIssue({ code: 'custom', path: [name], message });

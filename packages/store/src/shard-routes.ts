@@ -16,6 +16,7 @@ import type {
   PlanningRequests,
   PlanStore,
   Reconciler,
+  Retention,
   ReviewStore,
   StepStore,
   TaskStore,
@@ -25,6 +26,7 @@ import { HOME_SHARD } from './keys.ts';
 import type { Shard } from './one-shard.ts';
 import type { Creation } from './outcome.ts';
 import { mergePages } from './paging.ts';
+import { overLimits } from './retention.ts';
 import { together } from './together.ts';
 
 export interface ShardRoutes
@@ -37,7 +39,8 @@ export interface ShardRoutes
     TraceStore,
     Answers,
     Reconciler,
-    Clock {}
+    Clock,
+    Retention {}
 
 /** Calls whose first argument is the id of a task or plan. */
 const BY_ID = [
@@ -55,7 +58,7 @@ const BY_ID = [
     'resumePlan',
   ],
   ...['retryPlan', 'retryStep', 'skipStep', 'approveGate', 'rejectGate', 'deletePlan', 'listRevisions', 'getRevision', 'audit'],
-  ...['readEvents', 'lastEventId', 'tailEvents', 'readOutcomes', 'readTrace', 'waitingSince'],
+  ...['readEvents', 'lastEventId', 'tailEvents', 'readOutcomes', 'readTrace', 'waitingSince', 'taskRecord'],
 ] as const satisfies readonly (keyof Shard)[];
 
 /** Calls whose first argument names the plan that it is about. */
@@ -143,6 +146,15 @@ export function shardRoutes(shards: readonly Shard[], shardAt: (number: number) 
       return 'outcome' in there ? there.outcome : { ok: true, value: null };
     },
     reconcile: (options) => together(shards.map((shard) => shard.reconcile(options))),
+    async outlived(kind, limits, most) {
+      const looks = await Promise.allSettled(shards.map((shard) => shard.oldestEnded(kind, most)));
+      const [failed] = looks.filter((look) => look.status === 'rejected');
+      // A shard that is away keeps what it has: that of the others goes all the same.
+      if (failed !== undefined && looks.every(({ status }) => status === 'rejected')) throw failed.reason;
+      const there = looks.flatMap((look) => (look.status === 'fulfilled' ? look.value : []));
+      return overLimits(there, limits, most);
+    },
+    removeEnded: (ended, recordedTo) => shardOfId(ended.id).removeEnded(ended, recordedTo),
     runDue: () => together(shards.map((shard) => shard.runDue())),
   };
 }

@@ -27,6 +27,7 @@ function readTask(fields: Record<string, string>, { rounds, used }: { rounds: st
     status: fields.status as TaskStatus,
     ...request,
     planId: fields.planId ?? null,
+    planDeletedAt: isoTime(fields.planDeletedAt),
     createdBy: fields.createdBy ?? '',
     createdByRoles: JSON.parse(fields.createdByRoles ?? '[]') as Role[],
     createdAt: isoTime(fields.createdAt) ?? '',
@@ -50,7 +51,7 @@ export interface TasksOfShard extends Omit<TaskStore, 'createTask' | 'listTasks'
 export function taskStore(connection: StoreConnection): TasksOfShard {
   const { keys, redis, shard } = connection;
 
-  /** Once there is a plan, what models take is counted there. A plan that was deleted leaves what its task counted before it. */
+  /** Once there is a plan, what models take is counted there. A plan that is deleted leaves its counts to the task. */
   const usageOfPlan = async (planId: string, before: Record<string, string>): Promise<Record<string, string>> => {
     const counted = await connection.attempt(() => redis.hmget(keys.plan(planId), 'id', ...USAGE_FIELDS));
     if (counted[0] === null) return before;

@@ -1,21 +1,25 @@
 /** What the fleet can do: executors announce their tools, everybody else reads them. */
 import { type ToolContract, toolContractSchema } from '@countersign/shared';
 import type { StoreConnection } from './connection.ts';
-import type { ToolCatalogue } from './contract.ts';
+import type { Announcement, ToolCatalogue } from './contract.ts';
 
 export function toolCatalogue(connection: StoreConnection): ToolCatalogue {
   const { keys, redis } = connection;
+
+  const announce = async (how: 'new' | 'still', { contracts = [], conditions = [], queues = [] }: Partial<Announcement>): Promise<void> => {
+    if (contracts.length + conditions.length + queues.length === 0) return;
+    const texts = contracts.flatMap((contract) => [contract.name, JSON.stringify(contract)]);
+    const args = [how, ...[texts, conditions, queues].map((list) => JSON.stringify(list))];
+    await connection.run('announce', { keys: [keys.tools], id: '', args });
+  };
+
   return {
-    async announceTools(contracts) {
-      if (contracts.length === 0) return;
-      await connection.attempt(() => redis.hset(keys.tools, ...contracts.flatMap((contract) => [contract.name, JSON.stringify(contract)])));
-    },
+    announceTools: (contracts) => announce('new', { contracts }),
     async retractTools(names) {
-      if (names.length > 0) await connection.attempt(() => redis.hdel(keys.tools, ...names));
+      if (names.length > 0) await connection.run('retract-tools', { keys: [keys.tools], id: '', args: [...names] });
     },
-    async announceConditions(names) {
-      if (names.length > 0) await connection.attempt(() => redis.sadd(keys.conditions, ...names));
-    },
+    announceConditions: (conditions) => announce('new', { conditions }),
+    renewAnnouncement: (announcement) => announce('still', announcement),
     async listConditions() {
       return (await connection.attempt(() => redis.smembers(keys.conditions))).sort();
     },

@@ -171,6 +171,7 @@ export const taskExample: Task = {
   tools: null,
   template: null,
   planId: null,
+  planDeletedAt: null,
   createdBy: 'alice',
   createdByRoles: ['submitter'],
   createdAt: CREATED,

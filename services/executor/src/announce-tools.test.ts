@@ -32,7 +32,7 @@ beforeEach(async () => {
       };
     },
   };
-  announcement = await announceTools(toolbox, { store, persistence, logger });
+  announcement = await announceTools(toolbox, { store, queues: [], persistence, logger });
 });
 afterEach(() => store.close());
 

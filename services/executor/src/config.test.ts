@@ -79,3 +79,22 @@ test.each([
 ])('REDIS_URL=%s has %d problems', (REDIS_URL, count) => {
   expect(problems({ REDIS_URL, REDIS_CLUSTER: 'true' })).toHaveLength(count);
 });
+
+test('what has ended is kept for a month, or for good', () => {
+  expect(configOf({})).toMatchObject({
+    RETENTION_DAYS: 30,
+    RETENTION_PLANS: 100_000,
+    RETENTION_TASKS: 100_000,
+    RETENTION_FINISHED_JOBS: 1_000,
+  });
+  expect(configOf({ RETENTION_DAYS: 'off' }).RETENTION_DAYS).toBe('off');
+  expect(configOf({ RETENTION_DAYS: '7' }).RETENTION_DAYS).toBe(7);
+});
+
+test.each(['0', '-1', '1.5', 'never', '36501'])('RETENTION_DAYS=%s is refused, and what would be right is said', (text) => {
+  expect(problems({ RETENTION_DAYS: text })).toEqual([expect.stringMatching(/^RETENTION_DAYS: is "[^"]*"; must be/)]);
+});
+
+test('RETENTION_PLANS=0 is refused: it would remove every plan as it ends', () => {
+  expect(problems({ RETENTION_PLANS: '0', RETENTION_TASKS: '0' })).toHaveLength(2);
+});

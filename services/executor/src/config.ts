@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { checkModelSettings, modelSettings } from '@countersign/llm';
 import { healthSettings, tracingSettings } from '@countersign/service';
-import { checkStoreSettings, storeSettings } from '@countersign/store';
+import { checkStoreSettings, queueSettings, storeSettings } from '@countersign/store';
 import { findShellCommands, privateNetworks, stepQueueProblem } from '@countersign/tools';
 import { z } from 'zod';
 import { queueLimits, undividedLimits } from './queue-limits.ts';
@@ -31,6 +31,7 @@ const shellCommands = list.transform((names, context) => {
 
 const settings = z.object({
   ...storeSettings,
+  ...queueSettings,
   ...healthSettings,
   ...tracingSettings,
   /** steps that this process runs at the same time */
@@ -45,6 +46,18 @@ const settings = z.object({
   CLOCK_EVERY_MS: z.coerce.number().int().min(50).max(60_000).default(500),
   /** ms between two looks for events that webhooks are to be told of; set as above */
   WEBHOOKS_EVERY_MS: z.coerce.number().int().min(50).max(60_000).default(500),
+  /** ms between two looks for what is not kept any longer; set as above */
+  RETENTION_EVERY_MS: z.coerce.number().int().min(50).max(86_400_000).default(10_000),
+  /** days that plans and tasks are kept after their end; off: for good, however many there are */
+  RETENTION_DAYS: z
+    .union([z.literal('off'), z.coerce.number().int().min(1).max(36_500)], 'must be a number of days from 1 to 36500, or off')
+    .default(30),
+  /** plans that have ended, over all shards: beyond that those that ended first go before their time */
+  RETENTION_PLANS: z.coerce.number().int().min(1).max(100_000_000).default(100_000),
+  /** the same for tasks that have no plan */
+  RETENTION_TASKS: z.coerce.number().int().min(1).max(100_000_000).default(100_000),
+  /** a folder that the record of each plan and task is written to before it goes; absent: nothing is written */
+  AUDIT_DIR: z.string().optional(),
   /** ms that running steps get to finish when the process is told to end; then they are handed back */
   DRAIN_MS: z.coerce.number().int().min(0).max(3_600_000).default(15_000),
   EXECUTOR_NAME: z.string().default(() => `${hostname()}-${process.pid}`),

@@ -78,7 +78,12 @@ test('a fleet looks on its own: a plan that lost its job is mended once, with a 
   await (await queueNamed(STEPS_QUEUE).getJob(stepJobId(planId, 'a', 1)))?.remove();
   const { lines, logger } = collectingLogger();
   for (let i = 0; i < 3; i++) {
-    const duties = await startDuties({ store, logger, meters, everyMs: { reconcile: 100, clock: HOUR_MS, webhooks: HOUR_MS } });
+    const duties = await startDuties({
+      store,
+      logger,
+      meters,
+      everyMs: { reconcile: 100, clock: HOUR_MS, webhooks: HOUR_MS, retention: HOUR_MS },
+    });
     cleanUps.push(() => duties.close());
   }
   await startWorking();
@@ -113,7 +118,12 @@ test('a tick that fails is told of, and a later one does its work', async () => 
   const planId = await startPlan([{ id: 'a', tool: 'test.echo', input: {} }]);
   await send(redis.url, 'SET {cs0}:reconcile broken');
   const { lines, logger } = collectingLogger();
-  const duties = await startDuties({ store, logger, meters, everyMs: { reconcile: 100, clock: HOUR_MS, webhooks: HOUR_MS } });
+  const duties = await startDuties({
+    store,
+    logger,
+    meters,
+    everyMs: { reconcile: 100, clock: HOUR_MS, webhooks: HOUR_MS, retention: HOUR_MS },
+  });
   cleanUps.push(() => duties.close());
   await expect.poll(() => lines.length, { timeout: 20_000 }).toBeGreaterThan(1);
   expect(lines[0]).toEqual({
@@ -150,7 +160,12 @@ test('the clock does what has become due, with a line for each', async () => {
   const unanswered = await startPlan([{ ...steps[0], id: 'ask', tool: 'test.echo', approval: {} }], { approvalTimeoutMs: 1 });
   const inTime = await startPlan(steps, { approvalTimeoutMs: HOUR_MS }, 1);
   const { lines, infos, logger } = collectingLogger();
-  const duties = await startDuties({ store, logger, meters, everyMs: { reconcile: HOUR_MS, clock: 50, webhooks: HOUR_MS } });
+  const duties = await startDuties({
+    store,
+    logger,
+    meters,
+    everyMs: { reconcile: HOUR_MS, clock: 50, webhooks: HOUR_MS, retention: HOUR_MS },
+  });
   cleanUps.push(() => duties.close());
   await expect.poll(() => infos.length, { timeout: 20_000 }).toBe(2);
   expect(infos).toEqual(

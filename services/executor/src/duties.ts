@@ -3,15 +3,21 @@ import { logIds } from '@countersign/service';
 import { DUTIES, type Duty } from '@countersign/shared';
 import type { Consumer, Due, Mending, Store } from '@countersign/store';
 import type { ExecutorMeters } from './metrics.ts';
+import type { RetentionRules } from './retention/remove-ended.ts';
+import { type RetentionOptions, retention } from './retention/start-retention.ts';
 import type { StepLogger } from './step-log.ts';
 import { type TellingStore, tellWebhooks } from './webhooks/tell-webhooks.ts';
 
 export interface DutyOptions {
-  store: Pick<Store, 'scheduleDuty' | 'consumeDuties' | 'reconcile' | 'runDue' | 'mendDeliveries'> & TellingStore;
+  store: Pick<Store, 'scheduleDuty' | 'consumeDuties' | 'reconcile' | 'runDue' | 'mendDeliveries'> &
+    TellingStore &
+    RetentionOptions['store'];
   logger: StepLogger;
-  meters: Pick<ExecutorMeters, 'mended' | 'wasDue' | 'dutyRun' | 'hooksLost'>;
+  meters: Pick<ExecutorMeters, 'mended' | 'wasDue' | 'dutyRun' | 'hooksLost' | 'removed' | 'recordFailed'>;
   /** what links in webhooks begin with */
   publicUrl?: string | undefined;
+  /** which ended plans and tasks are kept; absent: all of them */
+  keep?: RetentionRules | undefined;
   /** ms between two ticks */
   everyMs: Readonly<Record<Duty, number>>;
 }
@@ -80,11 +86,13 @@ function onceAtATime(duty: () => Promise<void>): () => Promise<void> {
 
 /** Lays down the schedules and takes ticks until it is closed; a tick in hand is finished first. */
 export async function startDuties(options: DutyOptions): Promise<Consumer> {
-  const { store, logger, meters, everyMs, publicUrl = '' } = options;
+  const { store, logger, meters, everyMs, publicUrl = '', keep: rules = null } = options;
+  const closing = new AbortController();
   const duties: Record<Duty, () => Promise<void>> = {
     reconcile: () => reconcile(options),
     clock: () => runDue(options),
     webhooks: onceAtATime(() => tellWebhooks({ store, logger, meters, publicUrl })),
+    retention: onceAtATime(retention({ store, logger, meters, rules, signal: closing.signal })),
   };
   const schedule = async (): Promise<void> => {
     for (const duty of DUTIES) await store.scheduleDuty(duty, everyMs[duty]);
@@ -114,6 +122,7 @@ export async function startDuties(options: DutyOptions): Promise<Consumer> {
   return {
     async close() {
       clearInterval(again);
+      closing.abort();
       await consumer.close();
     },
   };

@@ -70,7 +70,9 @@ export async function startExecutor({
   takeStock();
   // Before anything that is waited for: a tool that changes in the meantime must not be missed.
   const stopTakingStock = toolbox.onChange?.(takeStock);
-  const announcement = await announceTools(toolbox, { store, persistence, logger });
+  const named = [...tools.values()].flatMap(({ contract: { queue } }) => (queue === null ? [] : [queue]));
+  const served = queues ?? [...new Set([STEPS_QUEUE, ...named, ...(toolbox.queues ?? [])])];
+  const announcement = await announceTools(toolbox, { store, queues: [...served, ...queueLimits.keys()], persistence, logger });
   const scope: RunStepScope = {
     store,
     equipment: { tools, contracts, conditions, secretRules: secrets.rules },
@@ -94,8 +96,6 @@ export async function startExecutor({
     );
   }, LOOK_FOR_HALTS_MS);
 
-  const named = [...tools.values()].flatMap(({ contract: { queue } }) => (queue === null ? [] : [queue]));
-  const served = queues ?? [...new Set([STEPS_QUEUE, ...named, ...(toolbox.queues ?? [])])];
   const onError = (error: Error): void => logger.warn({ error: error.message }, 'queue connection');
   const consumers: Consumer[] = served.map((queue) =>
     store.consumeSteps((job, lease, early) => runStep({ job, queue, lease, early }, scope), {

@@ -7,6 +7,8 @@ import { type Config, configSchema } from './config.ts';
 import { startDuties } from './duties.ts';
 import { startExecutor } from './executor.ts';
 import { executorMeters } from './metrics.ts';
+import { recordsFolderProblem } from './retention/record-files.ts';
+import type { RetentionRules } from './retention/remove-ended.ts';
 import { startReviews } from './review.ts';
 import { executorSecrets, NO_SECRETS, type Secrets } from './secrets/give-secrets.ts';
 import { ENVIRONMENT_PREFIX, folderProblem, secretSource, secretsInEnvironment } from './secrets/secret-source.ts';
@@ -15,6 +17,22 @@ import { startDeliveries } from './webhooks/start-deliveries.ts';
 
 /** ms for what comes after the drain: handing steps back, and letting go of tools and Redis. */
 const AFTER_DRAIN_MS = 15_000;
+
+const DAY_MS = 86_400_000;
+
+/** undefined: everything is kept. Throws a ConfigError where AUDIT_DIR can't be used. */
+async function retentionRules({
+  RETENTION_DAYS: days,
+  RETENTION_PLANS,
+  RETENTION_TASKS,
+  AUDIT_DIR: recordsFolder,
+}: Config): Promise<RetentionRules | undefined> {
+  const problem = recordsFolder === undefined ? null : await recordsFolderProblem(recordsFolder);
+  if (problem !== null) throw new ConfigError([`AUDIT_DIR: ${problem}`]);
+  if (days === 'off') return undefined;
+  const forMs = days * DAY_MS;
+  return { plan: { forMs, count: RETENTION_PLANS }, task: { forMs, count: RETENTION_TASKS }, recordsFolder };
+}
 
 /** What the log is cleaned of: known once the service has started. */
 let secrets = NO_SECRETS;
@@ -42,6 +60,7 @@ await runService({
   async start(config, logger, signal) {
     const mcp = config.MCP_CONFIG === undefined ? null : await loadMcpConfig(config.MCP_CONFIG, process.env);
     if (mcp?.ok === false) throw new ConfigError(mcp.problems.map((problem) => `MCP_CONFIG: ${problem}`));
+    const keep = await retentionRules(config);
     secrets = await takeSecrets(config);
     logger.info({ names: await secrets.names() }, 'secrets that steps may ask for');
     let toolbox: Toolbox | null = null;
@@ -50,7 +69,13 @@ await runService({
     metrics.watchProcess();
     const meters = executorMeters(metrics);
     const { onCommand, watch } = storeMeters(metrics);
-    const store = openStore({ redis: redisFrom(config), shards: config.SHARDS, onError, onCommand });
+    const store = openStore({
+      redis: redisFrom(config),
+      shards: config.SHARDS,
+      finishedJobs: config.RETENTION_FINISHED_JOBS,
+      onError,
+      onCommand,
+    });
     watch(store);
     const health = await openHealth(config, { metrics, logger, draining: signal, store });
     try {
@@ -84,7 +109,13 @@ await runService({
         store,
         logger,
         meters,
-        everyMs: { reconcile: config.RECONCILE_EVERY_MS, clock: config.CLOCK_EVERY_MS, webhooks: config.WEBHOOKS_EVERY_MS },
+        everyMs: {
+          reconcile: config.RECONCILE_EVERY_MS,
+          clock: config.CLOCK_EVERY_MS,
+          webhooks: config.WEBHOOKS_EVERY_MS,
+          retention: config.RETENTION_EVERY_MS,
+        },
+        keep,
         publicUrl: config.PUBLIC_URL,
       });
       const deliveries = startDeliveries({

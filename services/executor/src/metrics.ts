@@ -70,8 +70,20 @@ export const EXECUTOR_METRICS = {
   duties: {
     kind: 'counter',
     name: 'countersign_duty_runs_total',
-    help: 'Ticks of the duties `clock` and `reconcile` that this process took. outcome: `finished`, `failed`.',
+    help: 'Ticks of the duties `clock`, `reconcile`, `webhooks` and `retention` that this process took. outcome: `finished`, `failed`.',
     labels: ['duty', 'outcome'],
+  },
+  retention: {
+    kind: 'counter',
+    name: 'countersign_retention_removed_total',
+    help: 'What this process has removed because it was kept long enough, or because nobody has it any more.',
+    labels: ['what'],
+  },
+  recordFailures: {
+    kind: 'counter',
+    name: 'countersign_retention_record_failures_total',
+    help: 'Records that could not be written to AUDIT_DIR. What they are of is kept.',
+    labels: [],
   },
 } as const satisfies Readonly<Record<string, MetricDefinition>>;
 
@@ -92,6 +104,9 @@ export interface ExecutorMeters {
   mended(mending: { what: Mending['what'] | 'delivery_queued'; why: Mending['why'] }): void;
   wasDue(due: Pick<Due, 'what'>): void;
   dutyRun(duty: string, outcome: 'finished' | 'failed'): void;
+  /** Retention has removed so many. */
+  removed(what: 'plan' | 'task' | 'tool' | 'condition' | 'queue' | 'key', count: number): void;
+  recordFailed(): void;
 }
 
 export function executorMeters(metrics: Metrics): ExecutorMeters {
@@ -114,5 +129,7 @@ export function executorMeters(metrics: Metrics): ExecutorMeters {
     mended: ({ what, why }) => meters.mendings.add({ what, why }),
     wasDue: ({ what }) => meters.deadlines.add({ what }),
     dutyRun: (duty, outcome) => meters.duties.add({ duty, outcome }),
+    removed: (what, count) => meters.retention.add({ what }, count),
+    recordFailed: () => meters.recordFailures.add({}),
   };
 }

@@ -1,13 +1,14 @@
 /** The settings of the planner service. */
 import { checkModelSettings, modelSettings } from '@countersign/llm';
 import { healthSettings, policySettings, tracingSettings } from '@countersign/service';
-import { checkStoreSettings, storeSettings } from '@countersign/store';
+import { checkStoreSettings, queueSettings, storeSettings } from '@countersign/store';
 import { z } from 'zod';
 import { DEFAULT_BUDGET } from './budget.ts';
 
 export const plannerConfigSchema = z
   .object({
     ...storeSettings,
+    ...queueSettings,
     ...healthSettings,
     ...policySettings,
     ...tracingSettings,

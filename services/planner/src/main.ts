@@ -33,7 +33,13 @@ await runService({
     metrics.watchProcess();
     const meters = plannerMeters(metrics);
     const { onCommand, watch } = storeMeters(metrics);
-    const store = openStore({ redis: redisFrom(config), shards: config.SHARDS, onError, onCommand });
+    const store = openStore({
+      redis: redisFrom(config),
+      shards: config.SHARDS,
+      finishedJobs: config.RETENTION_FINISHED_JOBS,
+      onError,
+      onCommand,
+    });
     watch(store);
     const health = await openHealth(config, { metrics, logger, draining: signal, store });
     try {

@@ -15,10 +15,9 @@ local function moveTask(taskKey, taskId, from, to)
   redis.call('ZREM', prefix .. ':tasks:' .. from, taskId)
   redis.call('ZADD', prefix .. ':tasks:' .. to, 0, taskId)
   redis.call('HSET', taskKey, 'status', to, 'updatedAt', time())
-  if to == 'planned' or to == 'failed' or to == 'cancelled' then
-    redis.call('HSET', taskKey, 'finishedAt', time())
-    redis.call('ZADD', prefix .. ':tasks:ended', time(), taskId)
-  end
+  if to == 'planned' or to == 'failed' or to == 'cancelled' then redis.call('HSET', taskKey, 'finishedAt', time()) end
+  -- One that has a plan goes with it.
+  if to == 'failed' or to == 'cancelled' then redis.call('ZADD', prefix .. ':tasks:ended', time(), taskId) end
 end
 
 local function checkPlanner(taskKey, token)

@@ -71,7 +71,12 @@ interface Work {
 
 /** One executor's part in webhooks. */
 async function work({ concurrency = 10, attempts = 4, backoffMs = 1, allowPrivate = ['127.0.0.0/8'] }: Work = {}) {
-  const duties = await startDuties({ store, meters, logger, everyMs: { reconcile: HOUR_MS, clock: HOUR_MS, webhooks: 50 } });
+  const duties = await startDuties({
+    store,
+    meters,
+    logger,
+    everyMs: { reconcile: HOUR_MS, clock: HOUR_MS, webhooks: 50, retention: HOUR_MS },
+  });
   cleanUps.push(() => duties.close());
   const post = guardedPost(addressCheck(allowPrivate));
   const deliveries = startDeliveries({ store, meters, logger, post, concurrency, retry: { attempts, backoffMs } });
