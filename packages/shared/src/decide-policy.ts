@@ -29,13 +29,14 @@ export interface PolicyVerdict extends PolicyDecision {
 const within = (number: number, { min, max }: Range): boolean =>
   (min === undefined || number >= min) && (max === undefined || number <= max);
 
-const highest = (effects: Effects): Risk => RISKS.findLast((risk) => effects[risk] > 0) ?? 'read';
+/** The highest risk that some tool of a plan has. */
+export const highestRisk = (effects: Effects): Risk => RISKS.findLast((risk) => effects[risk] > 0) ?? 'read';
 
 type Checks = { [Name in keyof PolicyConditions]-?: (wanted: NonNullable<PolicyConditions[Name]>, facts: PolicyFacts) => boolean };
 
 /** In the order in which they are looked at. */
 const HOLDS: Checks = {
-  risk: (risks, { effects }) => risks.includes(highest(effects)),
+  risk: (risks, { effects }) => risks.includes(highestRisk(effects)),
   effects: (wanted, { effects }) => RISKS.every((risk) => within(effects[risk], wanted[risk] ?? {})),
   tools: (patterns, { tools }) => tools.some((tool) => fitsAny(tool, patterns)),
   onlyTools: (patterns, { tools }) => tools.every((tool) => fitsAny(tool, patterns)),

@@ -2,6 +2,7 @@
 import {
   type ApiKey,
   type ApprovalItem,
+  type DryRun,
   diffRevisions,
   type Event,
   type Plan,
@@ -251,6 +252,31 @@ export const policyExample: z.infer<typeof policySchema> = {
   ],
   loadedAt: CREATED,
   problems: [],
+};
+
+export const dryRunExample: DryRun = {
+  policy: { version: DIGEST, inForce: true },
+  decision: {
+    outcome: 'approve',
+    rule: 'writes',
+    demands: [{ count: 1, roles: [], notSubmitter: true }],
+    reason: 'the rule "writes" asks for it',
+  },
+  trace: [
+    { rule: 'deletes', matched: false, because: 'the highest risk of its tools is write, not destructive' },
+    { rule: 'writes', matched: true, because: 'its conditions hold: risk' },
+  ],
+  facts: {
+    options: { requireApproval: true, autoApprove: false },
+    effects: { read: 1, write: 1, destructive: 0 },
+    tools: ['fs.stats', 'fs.write'],
+    steps: 2,
+    submitter: { actor: 'alice', roles: ['submitter'] },
+    costUsd: 0,
+    origin: 'manual',
+    rewritten: false,
+    secrets: [],
+  },
 };
 
 export const eventExample: Event = {

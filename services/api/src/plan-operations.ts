@@ -2,48 +2,35 @@
 import { inSpan } from '@countersign/service';
 import {
   auditRecordSchema,
-  createPlanBody,
   decidePolicy,
   digestOf,
   ENDED_PLAN_STATUSES,
   factsOf,
-  type Issue,
   issueSchema,
   listPlansQuery,
   planDraftSchema,
   planSummarySchema,
   readPlanQuery,
-  type ValidationResult,
-  validatePlan,
 } from '@countersign/shared';
 import { z } from 'zod';
 import { type Answer, json, problem } from './answer.ts';
 import { asJson, jsonContent, pageOf, planAnswer } from './documented.ts';
 import { auditExample, draftExample, planSummaryExample } from './examples.ts';
 import { answerOnce } from './idempotency.ts';
-import { issuesOf, summaryOf } from './issues.ts';
+import { summaryOf } from './issues.ts';
 import { type Call, type Operation, operation } from './operation.ts';
 import { noPlan, readPlan, readPlanAsText, TEXT_TYPES } from './plan-answers.ts';
+import { checkPlan, type PlanBody } from './plan-body.ts';
 import { oneOf } from './plan-decision.ts';
 import { denied } from './policy-checks.ts';
 import { refusalAnswer } from './refusals.ts';
 
-type PlanBody = Record<string, unknown>;
 const planBody = z.record(z.string(), z.unknown());
 const BODY_ERRORS = ['invalid_json', 'too_large', 'unsupported_media_type', 'invalid_request'] as const;
 
-/** `draft` belongs to the call, all the rest to the plan. */
-async function check(call: Call<unknown, PlanBody>): Promise<{ draft: boolean; issues: Issue[]; result: ValidationResult }> {
-  const { draft, ...written } = call.body;
-  const parsed = createPlanBody.safeParse({ draft });
-  const result = validatePlan(written, await call.context.tools.validation());
-  const draftIssues = parsed.success ? [] : issuesOf(parsed.error);
-  return { draft: parsed.data?.draft ?? false, issues: [...draftIssues, ...result.issues], result };
-}
-
 async function createPlan(call: Call<unknown, PlanBody>): Promise<Answer> {
   const { actor, context, idempotency } = call;
-  const { draft, issues, result } = await check(call);
+  const { draft, issues, result } = await checkPlan(call.body, call.context);
   if (!result.valid) return problem('invalid_plan', summaryOf(issues, 'the plan'), { issues });
   if (issues.length > 0) return problem('invalid_request', summaryOf(issues, 'the body'), { issues });
   const { content } = result;
@@ -109,7 +96,7 @@ const writing: readonly Operation[] = [
     },
     errors: BODY_ERRORS,
     handle: async (call) => {
-      const { issues } = await check(call);
+      const { issues } = await checkPlan(call.body, call.context);
       return json(200, { valid: issues.length === 0, issues });
     },
   }),
