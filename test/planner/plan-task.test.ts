@@ -1,6 +1,6 @@
 import { createModel } from '@countersign/llm';
 import { createOpenaiPlanner, createRulesPlanner, type Planner, PlanningInterruptedError, planTask } from '@countersign/planner';
-import { LIMITS, type PlanDraft, type PlanOptionsInput } from '@countersign/shared';
+import { DEFAULT_POLICY, LIMITS, type PlanDraft, type PlanOptionsInput } from '@countersign/shared';
 import { type EmbeddedRedis, openStore, type Store, StoreUnavailableError, startEmbeddedRedis } from '@countersign/store';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type ModelBehaviour, type ModelServer, startModelServer } from '../model-server/model-server.ts';
@@ -115,6 +115,7 @@ describe('a task', () => {
   });
 
   test('that asks for no approval gets a plan that has started', async () => {
+    await store.announcePolicy(DEFAULT_POLICY.version);
     const result = await run(await createTask({ options: { requireApproval: false } }), createRulesPlanner());
     if (result.outcome !== 'planned') throw new Error(JSON.stringify(result));
     expect(await store.getPlan(result.planId)).toMatchObject({ status: 'executing', quorum: 0, autoApproved: 'requireApproval is false' });

@@ -113,9 +113,43 @@ test('the rules have no other way: a denied plan fails the task at once', async 
 
 test('a plan is its task’s submitter’s, with the roles that they had', async () => {
   const forOperators = await policyOf({ name: 'operators', when: { submitter: { roles: 'operator' } }, then: 'auto' });
+  await store.announcePolicy(forOperators().version);
   const result = await plan(createRulesPlanner(), forOperators, { requireApproval: false });
   const { policy, status } = await readPlan(store, result.outcome === 'planned' ? result.planId : '');
   expect([status, policy.rule, policy.submitter]).toEqual(['executing', 'operators', { actor: 'ada', roles: ['submitter', 'operator'] }]);
+});
+
+test.each([
+  ['has another policy', 'sha256:1'],
+  ['has not said which it has', null],
+])('what would start without a person waits for one where the API %s', async (_what, announced) => {
+  const anything = await policyOf({ name: 'anything', then: { auto: 'always' } });
+  if (announced !== null) await store.announcePolicy(announced);
+  const result = await plan(createRulesPlanner(), anything);
+  expect(await readPlan(store, result.outcome === 'planned' ? result.planId : '')).toMatchObject({
+    status: 'pending_approval',
+    policy: {
+      version: anything().version,
+      rule: 'anything',
+      outcome: 'approve',
+      demands: [{ count: 1, roles: [], notSubmitter: false }],
+      reason: 'the rule "anything" asks nobody, but the API has another policy than the planner that wrote the plan',
+    },
+  });
+});
+
+test('a plan written anew for a rule that is made for it starts only where the API has that rule', async () => {
+  const rewritten = await policyOf({ name: 'rewritten', when: { rewritten: true }, then: { auto: 'always' } });
+  for (const [announced, status] of [
+    ['sha256:1', 'pending_approval'],
+    [rewritten().version, 'executing'],
+  ] as const) {
+    await store.announcePolicy(announced);
+    const planId = await createPlan(store, GATED);
+    await store.requestRevision(planId, { actor: ADA, feedback: 'Then count the files in test' });
+    await answerRequest({ planId, request: 1 }, work(createRulesPlanner(), rewritten));
+    expect(await readPlan(store, planId)).toMatchObject({ revision: 2, status });
+  }
 });
 
 test('a revision by feedback is that of who gave it, and needs a person whatever the rule lets through', async () => {

@@ -5,11 +5,13 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, extname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { DEFAULT_POLICY, type PolicyInForce, readPolicy } from '@countersign/shared';
 import { z } from 'zod';
 import { ConfigError } from './config.ts';
 import type { Logger } from './logger.ts';
 import { type PlacedProblem, readDocument } from './placed-document.ts';
+import { settledReading } from './settled-reading.ts';
 
 export const policySettings = z.object({
   /** rules for who must approve what, as YAML or JSON; absent: the default policy */
@@ -18,7 +20,7 @@ export const policySettings = z.object({
 
 /** Milliseconds between two looks at the file: not every file system tells of changes, and a watch can miss one. */
 const LOOK_EVERY_MS = 3_000;
-/** Milliseconds that writing a file may take from the first word of it. */
+/** Milliseconds that a file must have been the same before it is taken: half of one can be a policy, too. */
 const SETTLE_MS = 100;
 
 export interface PolicySource {
@@ -121,7 +123,11 @@ export async function openPolicy({ POLICY_FILE: path }: { POLICY_FILE?: string |
   let looking: Promise<void> = Promise.resolve();
   const look = (): void => {
     looking = looking
-      .then(async () => take(await readFileAsPolicy(path)))
+      .then(async () => {
+        const pause = () => delay(SETTLE_MS, undefined, { ref: false });
+        const reading = await settledReading(() => readFileAsPolicy(path), { known: text, pause });
+        if (reading !== null) take(reading);
+      })
       .catch((error: unknown) => logger.error({ err: error }, 'the policy file could not be looked at'));
   };
   let settling: NodeJS.Timeout | undefined;

@@ -102,6 +102,12 @@ export function decidePolicy({ version, rules }: Pick<PolicyInForce, 'version' |
   return { version, rule: null, ...byDefault(facts), trace };
 }
 
+/** The same, where somebody has to be asked after all: `why`, as in `..., but the API has another policy`. */
+export const needingPerson = (verdict: PolicyVerdict, why: string): PolicyVerdict => ({
+  ...verdict,
+  ...oneApproval(`${verdict.reason}, but ${why}`),
+});
+
 /** What the default policy comes to where so many people are to be asked; 0: nobody. */
 export const plainDecision = (quorum: number, reason: string): PolicyDecision => ({
   version: DEFAULT_POLICY.version,

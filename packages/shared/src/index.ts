@@ -33,7 +33,7 @@ export {
   type ParsedCondition,
   parseCondition,
 } from './conditions.ts';
-export { decidePolicy, type PolicyVerdict, plainDecision, quorumOf, type RuleTrace } from './decide-policy.ts';
+export { decidePolicy, needingPerson, type PolicyVerdict, plainDecision, quorumOf, type RuleTrace } from './decide-policy.ts';
 export { countVotes, demandsText, isPlain, missingText, sumOf } from './demands.ts';
 export { ERRORS, type ErrorCode } from './errors.ts';
 export {

@@ -308,6 +308,13 @@ export interface Announcement {
   queues: readonly string[];
 }
 
+/** Which policy the APIs have: what planners let through without a person, under another one, needs a person. */
+export interface PolicyNotice {
+  announcePolicy(version: string): Promise<void>;
+  /** The version that an API announced last; null where none ever has. */
+  announcedPolicy(): Promise<string | null>;
+}
+
 export interface Answers {
   /** Keeps the answer of a call that named itself, so that repeating it gives the same one. `resourceId` is what it created or changed. */
   saveAnswer(idempotency: Idempotency, answer: { status: number; body: Json }, resourceId: string): Promise<void>;

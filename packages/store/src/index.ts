@@ -32,6 +32,7 @@ export {
   type PlanningRequests,
   type PlanReview,
   type PlanStore,
+  type PolicyNotice,
   type Readiness,
   type Reconciler,
   type RecordRefusal,

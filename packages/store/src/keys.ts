@@ -45,6 +45,7 @@
  *                                                           or none has announced it for a week
  *   conditions             set     w: announce                 the names of conditions in code, until none has announced one for a week
  *   announced              zset    w: announce                 `tool:`, `condition:`, `queue:` and a name, and when an executor last announced it (ms); goes with it
+ *   policy                 string  w: the API, every 2 s       for good: the version of the policy that it has
  *   key:<id>               hash    w: create-key, revoke-key, note-key-use   30 days longer than the API key is good for
  *   keys                   zset    w: create-key              an entry goes within the hour after its key, or when somebody lists keys
  *   rate:<name>:<who>      string  w: rate-limiter-flexible   until its window of counting ends, seconds to hours
@@ -88,6 +89,7 @@ export interface Keys {
   conditions: string;
   /** what executors have announced, by when one last did */
   announced: string;
+  policy: string;
   /** the outbox of webhooks */
   hooks: string;
   hooksWanted: string;
@@ -136,6 +138,7 @@ export function keysOf(prefix: string): Keys {
     tools: `${prefix}:tools`,
     conditions: `${prefix}:conditions`,
     announced: `${prefix}:announced`,
+    policy: `${prefix}:policy`,
     hooks: `${prefix}:hooks`,
     hooksWanted: `${prefix}:hooks:wanted`,
     hooksVersion: `${prefix}:hooks:version`,

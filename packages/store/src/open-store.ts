@@ -13,7 +13,7 @@ import {
   consumeWebhooks,
   type StepHandler,
 } from './consumers.ts';
-import type { ApiKeyStore, Leftovers, ToolCatalogue } from './contract.ts';
+import type { ApiKeyStore, Leftovers, PolicyNotice, ToolCatalogue } from './contract.ts';
 import { deliveryStore } from './delivery-store.ts';
 import { hookOutbox } from './hook-outbox.ts';
 import { DEFAULT_TAG, HOME_SHARD, prefixOf } from './keys.ts';
@@ -21,6 +21,7 @@ import { connectionName } from './layout-clients.ts';
 import { leftovers } from './leftovers.ts';
 import { openShard, type Shard } from './one-shard.ts';
 import { OpenQueues, type ShardQueue } from './open-queues.ts';
+import { policyNotice } from './policy-notice.ts';
 import { type Preparing, ping, preparing } from './prepare.ts';
 import { type RateLimit, type RateLimiter, rateLimiter } from './rate-limits.ts';
 import type { RedisTarget } from './redis-clients.ts';
@@ -50,7 +51,16 @@ export interface OpenStoreOptions {
   onCommand?: (command: ObservedCommand) => void;
 }
 
-export interface Store extends ShardRoutes, ToolCatalogue, ApiKeyStore, WebhookStore, HookOutbox, DeliveryStore, Leftovers, Preparing {
+export interface Store
+  extends ShardRoutes,
+    ToolCatalogue,
+    PolicyNotice,
+    ApiKeyStore,
+    WebhookStore,
+    HookOutbox,
+    DeliveryStore,
+    Leftovers,
+    Preparing {
   /** Resolves when Redis answers, for each shard; else StoreUnavailableError. */
   ping(): Promise<void>;
   /** BullMQ's queues, for the dashboard: those that there always are, and those that are named (by tools); of each shard. */
@@ -104,6 +114,7 @@ export function openStore({
   return {
     ...routes,
     ...toolCatalogue(home),
+    ...policyNotice(home),
     ...apiKeyStore(home),
     ...webhookStore(home, wants),
     ...hookOutbox(home, { connections, wants }),

@@ -11,6 +11,7 @@ import {
 } from '@countersign/service';
 import { openStore, redisFrom } from '@countersign/store';
 import { addressCheck } from '@countersign/tools';
+import { announcePolicy, type PolicyAnnouncement } from './announce-policy.ts';
 import { type ApiConfig, apiConfigSchema } from './config.ts';
 import { isControlled, tokenSettings } from './identity/settings.ts';
 import { tokenReader } from './identity/tokens.ts';
@@ -73,10 +74,12 @@ export const apiService: ServiceDefinition<ApiConfig> = {
     tokens?.prepare().catch((error: unknown) => logger.warn({ err: error }, 'the keys of the identity provider cannot be read'));
     let api: RunningApi | null = null;
     let health: Health | null = null;
+    let announcement: PolicyAnnouncement | null = null;
     const close = async (): Promise<void> => {
       await api?.close();
       await health?.close();
       policy.close();
+      await announcement?.stop();
       await store.close();
     };
     try {
@@ -97,6 +100,7 @@ export const apiService: ServiceDefinition<ApiConfig> = {
       health = await openHealth(config, { metrics, logger, draining: signal, store });
       const prepared = await preparing;
       if (!prepared.ok) throw new ConfigError(prepared.problems);
+      announcement = await announcePolicy(policy, { store, logger });
       health.started();
       return { close };
     } catch (error) {

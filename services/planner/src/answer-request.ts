@@ -19,7 +19,8 @@ import {
   validatePlan,
   writtenOptions,
 } from '@countersign/shared';
-import type { PlanningRequests, PlanStore, RequestHold, TaskStore, ToolCatalogue } from '@countersign/store';
+import type { PlanningRequests, PlanStore, PolicyNotice, RequestHold, TaskStore, ToolCatalogue } from '@countersign/store';
+import { heldToApi } from './api-policy.ts';
 import { type Fleet, findTools } from './find-tools.ts';
 import type { PlanningDeps } from './plan-task.ts';
 import { contextOf, deniedPlan, invalidPlan, type RevisionRequest } from './planner.ts';
@@ -28,6 +29,7 @@ import { accepted, type Ending, PlanningFailedError, WorkGoneError, workUnderHol
 export type RequestStore = PlanningRequests &
   Pick<PlanStore, 'getPlan' | 'revisePlan'> &
   Pick<TaskStore, 'getTask'> &
+  Pick<PolicyNotice, 'announcedPolicy'> &
   Pick<ToolCatalogue, 'listTools' | 'listConditions'>;
 
 /** How it ended. `dropped`: nobody waits for the answer any more (the plan has gone on without it), or another planner holds it. */
@@ -164,7 +166,7 @@ async function storeRevision({ content, digest }: { content: PlanContent; digest
   const { hold, request, plan } = work;
   const { store, planner } = deps;
   // With what models took for this very revision.
-  const verdict = judge(content, { work, deps, usage: (await store.getPlan(plan.id))?.usage });
+  const verdict = await heldToApi(judge(content, { work, deps, usage: (await store.getPlan(plan.id))?.usage }), store);
   if (verdict.outcome === 'deny') throw new PlanningFailedError(deniedPlan(verdict));
   const revised = await store.revisePlan(plan.id, {
     content,

@@ -16,7 +16,8 @@ import {
   type Task,
   validatePlan,
 } from '@countersign/shared';
-import type { PlanStore, TaskStore, ToolCatalogue } from '@countersign/store';
+import type { PlanStore, PolicyNotice, TaskStore, ToolCatalogue } from '@countersign/store';
+import { heldToApi } from './api-policy.ts';
 import { type Fleet, findTools } from './find-tools.ts';
 import { contextOf, deniedPlan, invalidPlan, type Planner } from './planner.ts';
 import { createTemplatePlanner } from './template-planner.ts';
@@ -27,6 +28,7 @@ export type TaskPlanningStore = Pick<
   'startPlanning' | 'releasePlanning' | 'getTask' | 'getTaskDraft' | 'recordRound' | 'failTask'
 > &
   Pick<PlanStore, 'createPlan'> &
+  Pick<PolicyNotice, 'announcedPolicy'> &
   Pick<ToolCatalogue, 'listTools' | 'listConditions'>;
 
 /** What planning needs besides the work itself. */
@@ -150,7 +152,7 @@ async function storePlan(content: PlanContent, { task, token, signal }: TaskHold
   const { store, planner } = by;
   const digest = await digestOf(content);
   // With what models took since the task was taken.
-  const verdict = judge(content, (await store.getTask(task.id)) ?? task, by);
+  const verdict = await heldToApi(judge(content, (await store.getTask(task.id)) ?? task, by), store);
   if (verdict.outcome === 'deny') throw new PlanningFailedError(deniedPlan(verdict));
   if (signal.aborted) throw signal.reason;
   return inSpan('plan.create', { attributes: { 'countersign.task.id': task.id } }, async (span) => {
