@@ -1,7 +1,8 @@
 /** Two ways to managed API keys: over the API, and, before anybody can call that, in the store itself. */
-import { ConnectionError, createClient, type MadeApiKey, type NewApiKey } from '@countersign/client';
+import type { MadeApiKey, NewApiKey } from '@countersign/client';
 import type { ApiKey, Page } from '@countersign/shared';
 import { newKeySecret, openStore, type RedisTarget } from '@countersign/store';
+import { apiOf } from './api-of.ts';
 
 /** Refusals and faults are errors whose message says what was wrong. */
 export interface KeyAccess {
@@ -29,16 +30,8 @@ async function everyPage(read: (cursor: string | null) => Promise<Page<ApiKey>>)
 
 /** Over the API at `url`, as whoever `secret` is of. */
 export function keysOverApi({ url, secret }: { url: string; secret: string | undefined }): KeyAccess {
-  // Somebody sits before it: what does not answer is said at once.
-  const { keys } = createClient({ url, apiKey: secret, retries: { maxAttempts: 1 } });
-  const told = async <Answer>(answer: Promise<Answer>): Promise<Answer> => {
-    try {
-      return await answer;
-    } catch (error) {
-      if (!(error instanceof ConnectionError)) throw error;
-      throw new Error(`the API at ${url} cannot be reached (${error.message}); COUNTERSIGN_URL says where it is`, { cause: error });
-    }
-  };
+  const { client, told } = apiOf({ url, secret });
+  const { keys } = client;
   return {
     create: (key) => told(keys.create(key)),
     list: () => everyPage((cursor) => told(keys.list({ limit: PAGE, ...(cursor !== null && { cursor }) }))),

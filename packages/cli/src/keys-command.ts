@@ -5,6 +5,8 @@ import { loadConfig } from '@countersign/service';
 import { API_KEY_ID, type ApiKey, createKeyBody } from '@countersign/shared';
 import { redisFrom, storeSettings } from '@countersign/store';
 import { z } from 'zod';
+import { apiAddress } from './api-address.ts';
+import { columns } from './columns.ts';
 import { type KeyAccess, keysInStore, keysOverApi } from './key-access.ts';
 import type { Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
@@ -21,14 +23,6 @@ export const KEYS_USAGE = `Usage: countersign keys create --name NAME --role ROL
 
 COUNTERSIGN_URL is the address of the API, COUNTERSIGN_API_KEY the secret of an admin's key.
 `;
-
-const clientSchema = z.object({
-  COUNTERSIGN_URL: z
-    .string()
-    .regex(/^https?:\/\/[^/]+/, 'must be the address of the API, like http://127.0.0.1:3000')
-    .default('http://127.0.0.1:3000'),
-  COUNTERSIGN_API_KEY: z.string().optional(),
-});
 
 const OPTIONS = {
   name: { type: 'string' },
@@ -74,17 +68,7 @@ const stateOf = ({ revokedAt, revokedBy, expiresAt }: ApiKey, now: number): stri
 
 function table(keys: readonly ApiKey[], now: number): string {
   const rows = keys.map((key) => [key.id, key.name, key.roles.join(','), key.lastUsedAt ?? 'never', stateOf(key, now)]);
-  const all = [['ID', 'NAME', 'ROLES', 'LAST USED', 'STATE'], ...rows];
-  const widths = all[0]?.map((_title, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? [];
-  return all
-    .map(
-      (row) =>
-        `${row
-          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
+  return columns([['ID', 'NAME', 'ROLES', 'LAST USED', 'STATE'], ...rows]);
 }
 
 function madeText({ key, secret, notice }: MadeApiKey): string {
@@ -100,8 +84,7 @@ function madeText({ key, secret, notice }: MadeApiKey): string {
 
 const openKeys = (env: NodeJS.ProcessEnv, store: boolean): KeyAccess => {
   if (store) return keysInStore(redisFrom(loadConfig(z.object(storeSettings), env)));
-  const { COUNTERSIGN_URL, COUNTERSIGN_API_KEY } = loadConfig(clientSchema, env);
-  return keysOverApi({ url: COUNTERSIGN_URL.replace(/\/+$/, ''), secret: COUNTERSIGN_API_KEY });
+  return keysOverApi(apiAddress(env));
 };
 
 function readArguments(args: readonly string[]) {

@@ -3,6 +3,7 @@ import { ConfigError, EXIT_CONFIG } from '@countersign/service';
 import { demo } from './demo.ts';
 import { Interruption, type InterruptionWatch, watchInterruptions } from './interruption.ts';
 import { KEYS_USAGE, keysCommand } from './keys-command.ts';
+import { POLICY_USAGE, policyCommand } from './policy-command.ts';
 import { start } from './start.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 import { EXIT_USAGE, UsageError } from './usage-error.ts';
@@ -12,6 +13,7 @@ const USAGE = `Usage: countersign <command>
   demo [objective]   plans, asks for the countersignature, runs the plan, stops everything
   start              keeps the whole stack running on this machine
   keys               makes, lists and revokes API keys
+  policy             tries a policy on plans
 `;
 
 interface Shell {
@@ -32,6 +34,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   demo: { usage: USAGE, run: (args, shell) => demo({ ...shell, objective: args.join(' ').trim() || undefined }) },
   start: { usage: USAGE, run: (_args, shell) => start(shell) },
   keys: { usage: KEYS_USAGE, run: keysCommand },
+  policy: { usage: POLICY_USAGE, run: policyCommand },
 };
 
 /** Runs the command that the arguments name. Resolves to the exit code: 0, 1 when it failed, 64 when it was called wrongly. */

@@ -1,5 +1,18 @@
 /** The HTTP API as functions. */
-import type { ApiKey, ApprovalItem, Event, Json, Page, Plan, PlanSummary, Task, ToolContract } from '@countersign/shared';
+import type {
+  ApiKey,
+  ApprovalItem,
+  DryRun,
+  Event,
+  Json,
+  Page,
+  PastDryRun,
+  Plan,
+  PlanSummary,
+  PolicyTrial,
+  Task,
+  ToolContract,
+} from '@countersign/shared';
 import { ApiError } from './errors.ts';
 import { type EventsOptions, planEvents } from './plan-events.ts';
 import type { CallOptions, ChangeOptions, GateName, MadeApiKey, NewApiKey, NewPlan, NewTask, PageQuery, PlansQuery } from './resources.ts';
@@ -46,6 +59,8 @@ export interface Client {
     reject(gate: GateName, options?: ChangeOptions & { comment?: string | undefined }): Promise<Plan>;
   };
   listTools(options?: CallOptions): Promise<ToolContract[]>;
+  /** What a policy, the one in force or another, says of a plan; with `plans`, of those that are stored. Nothing is stored. */
+  testPolicy(trial: PolicyTrial, options?: CallOptions): Promise<DryRun | PastDryRun>;
   /** API keys, for administrators. */
   readonly keys: {
     create(key: NewApiKey, options?: ChangeOptions): Promise<MadeApiKey>;
@@ -123,6 +138,7 @@ export function createClient(options: ClientOptions): Client {
       approve: (gate, { data, comment, ...options } = {}) => atGate(gate, 'approve', { body: { data, comment }, options }),
       reject: (gate, { comment, ...options } = {}) => atGate(gate, 'reject', { body: { comment }, options }),
     },
+    testPolicy: (trial, { signal } = {}) => call({ method: 'POST', path: '/v1/policy/test', body: trial, signal }, 'policy'),
     listTools: async (options) => (await read<{ items: ToolContract[] }>('/v1/tools', 'items', options)).items,
     keys: {
       create: (key, options) => change('/v1/keys', 'key', { body: key, options }),

@@ -6,6 +6,7 @@ export { createLogger, LOG_LEVELS, type Logger, type LogLevel } from './logger.t
 export { type Meters, type MetricDefinition, Metrics } from './metrics.ts';
 export { type DocumentReading, type Place, type PlacedDocument, type PlacedProblem, readDocument } from './placed-document.ts';
 export { fixedPolicy, openPolicy, type PolicySource, policySettings } from './policy-file.ts';
+export { type PolicyFileReading, readPolicyFile } from './read-policy-file.ts';
 export { EXIT_CONFIG, type RunningService, runService, type ServiceDefinition } from './run-service.ts';
 export { maskSecrets } from './secrets.ts';
 export type { Environment } from './setting-files.ts';

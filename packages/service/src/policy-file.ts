@@ -3,14 +3,13 @@
  * be used when the service starts ends the start; later on it leaves the policy in force, and its problems are said.
  */
 import { type FSWatcher, watch } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { dirname, extname } from 'node:path';
+import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { DEFAULT_POLICY, type PolicyInForce, readPolicy } from '@countersign/shared';
+import { DEFAULT_POLICY, type PolicyInForce } from '@countersign/shared';
 import { z } from 'zod';
 import { ConfigError } from './config.ts';
 import type { Logger } from './logger.ts';
-import { type PlacedProblem, readDocument } from './placed-document.ts';
+import { type PolicyFileReading, readPolicyFile } from './read-policy-file.ts';
 import { settledReading } from './settled-reading.ts';
 
 export const policySettings = z.object({
@@ -38,43 +37,6 @@ export function fixedPolicy(policy: PolicyInForce = DEFAULT_POLICY): PolicySourc
   return { current: () => policy, loadedAt: () => at, problems: () => [], close() {} };
 }
 
-type FileReading = { ok: true; text: string; policy: PolicyInForce } | { ok: false; text: string | null; problems: string[] };
-
-const inOrder = (problems: readonly PlacedProblem[]): PlacedProblem[] =>
-  [...problems].sort((a, b) => a.line - b.line || a.column - b.column);
-
-async function readText(path: string): Promise<{ text: string } | { problem: string }> {
-  try {
-    return { text: new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path)) };
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (error instanceof TypeError) return { problem: 'the file is not UTF-8' };
-    return { problem: code === 'ENOENT' ? 'there is no such file' : `the file can't be read: ${message}` };
-  }
-}
-
-async function readFileAsPolicy(path: string): Promise<FileReading> {
-  const read = await readText(path);
-  if ('problem' in read) return { ok: false, text: null, problems: [`POLICY_FILE: ${path}: ${read.problem}`] };
-  const { text } = read;
-  const wrong = (problems: readonly PlacedProblem[]): FileReading => ({
-    ok: false,
-    text,
-    problems: inOrder(problems).map(({ line, column, message }) => `POLICY_FILE: ${path}:${line}:${column}: ${message}`),
-  });
-  const reading = readDocument(text, extname(path) === '.json' ? 'json' : 'yaml');
-  if (!reading.ok) return wrong(reading.problems);
-  const { value, placeOf } = reading.document;
-  const made = await readPolicy(value);
-  if (made.ok) return { ok: true, text, policy: made.policy };
-  return wrong(
-    made.problems.map(({ path: at, atKey, message }) => ({
-      ...placeOf(at, atKey ? 'key' : 'value'),
-      message: at === '' ? message : `${at}: ${message}`,
-    })),
-  );
-}
-
 /** Watches the folder: editors, and whoever mounts files, put another file or link in the place of the one that was there. */
 function watchFolder(path: string, onChange: () => void, logger: Logger): FSWatcher | null {
   const gone = (error: unknown): void =>
@@ -89,22 +51,24 @@ function watchFolder(path: string, onChange: () => void, logger: Logger): FSWatc
   }
 }
 
+const said = (problems: readonly string[]): string[] => problems.map((problem) => `POLICY_FILE: ${problem}`);
+
 /** Opens the policy of a service. Throws a ConfigError with a line for each problem, as `POLICY_FILE: <file>:<line>:<column>: ...`. */
 export async function openPolicy({ POLICY_FILE: path }: { POLICY_FILE?: string | undefined }, logger: Logger): Promise<PolicySource> {
   if (path === undefined) return fixedPolicy();
-  const first = await readFileAsPolicy(path);
-  if (!first.ok) throw new ConfigError(first.problems);
+  const first = await readPolicyFile(path);
+  if (!first.ok) throw new ConfigError(said(first.problems));
   let { text, policy }: { text: string | null; policy: PolicyInForce } = first;
   let loadedAt = new Date().toISOString();
   let problems: readonly string[] = [];
   let closed = false;
   logger.info({ version: policy.version, label: policy.label, rules: policy.rules.length }, 'policy loaded');
 
-  const take = (reading: FileReading): void => {
+  const take = (reading: PolicyFileReading): void => {
     if (closed || (reading.text === text && (reading.text !== null || problems.length > 0))) return;
     text = reading.text;
     if (!reading.ok) {
-      problems = reading.problems;
+      problems = said(reading.problems);
       logger.error({ problems, version: policy.version }, 'the policy file cannot be used as it is; the policy before it stays in force');
       return;
     }
@@ -125,7 +89,7 @@ export async function openPolicy({ POLICY_FILE: path }: { POLICY_FILE?: string |
     looking = looking
       .then(async () => {
         const pause = () => delay(SETTLE_MS, undefined, { ref: false });
-        const reading = await settledReading(() => readFileAsPolicy(path), { known: text, pause });
+        const reading = await settledReading(() => readPolicyFile(path), { known: text, pause });
         if (reading !== null) take(reading);
       })
       .catch((error: unknown) => logger.error({ err: error }, 'the policy file could not be looked at'));

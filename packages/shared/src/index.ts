@@ -111,7 +111,15 @@ export {
   type PolicyRule,
   type Submitter,
 } from './policy.ts';
-export { type DryRun, type DryRunBody, dryRunBody, dryRunSchema, type PastDryRun, pastDryRunSchema } from './policy-dry-run.ts';
+export {
+  type DryRun,
+  type DryRunBody,
+  dryRunBody,
+  dryRunSchema,
+  type PastDryRun,
+  type PolicyTrial,
+  pastDryRunSchema,
+} from './policy-dry-run.ts';
 export { factsOf, factsOfPlan, type PolicyFacts } from './policy-facts.ts';
 export { type PolicyProblem, type PolicyReading, readPolicy } from './policy-schema.ts';
 export { type ExplainedRule, explainTrace } from './policy-trace.ts';

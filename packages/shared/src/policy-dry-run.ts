@@ -52,6 +52,8 @@ export const dryRunBody = z
     if (body.plans !== undefined && body.policy === undefined) issue(['policy'], 'is missing; it is what past plans are tried with');
   });
 export type DryRunBody = z.output<typeof dryRunBody>;
+/** The same as it is written. */
+export type PolicyTrial = z.input<typeof dryRunBody>;
 
 const decisionSchema = z.strictObject({
   outcome,

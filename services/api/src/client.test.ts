@@ -55,6 +55,12 @@ describe('calls', () => {
     expect((await client.reject(rejected, { reason: 'no' })).status).toBe('rejected');
     expect((await client.listPlans({ limit: 1 })).items.map(({ id }) => id)).toEqual([rejected.id]);
     expect((await client.listPlans({ status: 'cancelled' })).items.map(({ id }) => id)).toEqual([plan.id]);
+    const tried = { objective: 'Tried', steps: [{ id: 'a', tool: 'test.read' }] };
+    expect(await client.testPolicy({ plan: tried })).toMatchObject({ policy: { inForce: true }, decision: { outcome: 'approve' } });
+    const lax = { rules: [{ name: 'any', then: { auto: 'always' } }] };
+    expect(await client.testPolicy({ plans: { status: 'cancelled' }, policy: lax })).toMatchObject({
+      items: [{ planId: plan.id, now: { rule: 'any' } }],
+    });
     expect((await client.listTools()).map(({ name }) => name).sort()).toEqual(TOOLS.map(({ name }) => name).sort());
     const task = await client.submitTask({ objective: 'x' });
     expect((await client.getTask(task.id)).status).toBe('queued');

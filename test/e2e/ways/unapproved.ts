@@ -64,6 +64,6 @@ export async function unapproved(ground: Ground, ofFormerPolicy: Plan): Promise<
 /** While the former policy is in force. */
 export async function approvedByTwoOfThree(ground: Ground): Promise<Plan> {
   const plan = await ground.create(greedy());
-  await ground.vote(plan, 'bob', 'cas');
+  for (const name of ['bob', 'cas']) await ground.post(plan, 'approve', { digest: plan.digest }, { 'x-actor': name });
   return plan;
 }

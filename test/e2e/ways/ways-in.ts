@@ -1,5 +1,5 @@
 /** Ways to get a plan in that runs at once. Each gives the plans that came in. */
-import type { Plan } from '@countersign/shared';
+import type { Plan, PlanDraft } from '@countersign/shared';
 import { expect } from 'vitest';
 import { recordStep } from '../record-step.ts';
 import { planReply, written } from '../scripted-model.ts';
@@ -49,9 +49,8 @@ async function deniedByModel(ground: Ground): Promise<Plan[]> {
   return [];
 }
 
-async function afterFailure(ground: Ground, more: object = {}): Promise<Plan> {
-  return ground.approved({ objective: 'fails', steps: [FAILS], options: { ...NOBODY, ...more } }, 'failed');
-}
+const failing = (more: object = {}): PlanDraft => ({ objective: 'fails', steps: [FAILS], options: { ...NOBODY, ...more } });
+const afterFailure = (ground: Ground): Promise<Plan> => ground.approved(failing(), 'failed');
 
 export const WAYS_IN: readonly WayIn[] = [
   {
@@ -151,8 +150,9 @@ export const WAYS_IN: readonly WayIn[] = [
     name: 'a failed plan that the planner writes anew by itself',
     by: [],
     async attempt(ground) {
-      const plan = await afterFailure(ground, { replan: { maxRevisions: 1 } });
-      await ground.answered(plan);
+      const plan = await ground.create(failing({ replan: { maxRevisions: 1 } }));
+      await ground.vote(plan, 'bob', 'cas');
+      await expect.poll(async () => (await ground.fleet.plan(plan.id)).revision, { timeout: 30_000 }).toBe(2);
       return [await ground.fleet.plan(plan.id)];
     },
   },
