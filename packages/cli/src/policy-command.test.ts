@@ -6,6 +6,7 @@ import { createLogger } from '@countersign/service';
 import type { ToolContract } from '@countersign/shared';
 import { openStore, type Store } from '@countersign/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { codeBlocks, pathFromRoot, readPage, sectionOf } from '../../../test/docs/pages.ts';
 import { useTestRedis } from '../../../test/redis/test-redis.ts';
 import { policyCommand } from './policy-command.ts';
 import { openTerminal } from './terminal.ts';
@@ -99,6 +100,28 @@ describe('countersign policy test', () => {
     expect(text).toContain('2 plans: 2 auto, 0 approve, 0 deny; 2 differ\n');
     expect(await run(testing('--limit', '1'))).toContain('1 plans: 1 auto, 0 approve, 0 deny; 1 differ; there are older ones\n');
     expect(await run(testing('--status', 'completed'))).toContain('0 plans: ');
+  });
+
+  it('writes what docs/policies.md shows', async () => {
+    const section = sectionOf(readPage('docs/policies.md'), '## Trying a policy');
+    const [tried = '', command = ''] = codeBlocks(section, 'sh');
+    await store.announceTools([
+      { ...SEND, name: 'fs.list', risk: 'read' },
+      { ...SEND, name: 'fs.write' },
+    ]);
+    const { plan } = JSON.parse(/-d '([^']*)'/.exec(tried)?.[1] ?? '') as { plan: object };
+    const paths: Record<string, string> = {
+      'policies/careful.yaml': pathFromRoot('policies/careful.yaml'),
+      'plan.json': write('plan.json', JSON.stringify(plan)),
+    };
+    const [, args = ''] = command.split(' policy ');
+    const text = await run(
+      args
+        .trim()
+        .split(' ')
+        .map((word) => paths[word] ?? word),
+    );
+    expect(text).toBe(codeBlocks(section, 'text')[0]);
   });
 
   it('says where a policy or a plan is wrong', async () => {

@@ -102,8 +102,8 @@ async function bodyOf(values: Values, policy: Json): Promise<PolicyTrial> {
 
 const decisionText = ({ outcome, rule, demands, reason }: DryRun['decision'], submitters: readonly string[]): string => {
   const by = rule === null ? 'by default' : `by the rule ${rule}`;
-  if (outcome === 'approve') return `${by}: ${demandsText(demands, submitters)}`;
-  return outcome === 'deny' ? `denied ${by}: ${reason}` : `nobody is asked, ${by}: ${reason}`;
+  if (outcome === 'approve') return `people are asked, ${by}: ${demandsText(demands, submitters)}`;
+  return outcome === 'deny' ? `denied, ${by}: ${reason}` : `nobody is asked, ${by}: ${reason}`;
 };
 
 const shortText = ({ outcome, demands }: DryRun['decision']): string =>

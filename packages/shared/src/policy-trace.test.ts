@@ -36,7 +36,7 @@ test.each<[PolicyConditions, Partial<PolicyFacts>, string]>([
   [{ tools: ['shell.*', 'mail.send'] }, {}, 'no tool of it fits shell.* or mail.send'],
   [{ onlyTools: ['fs.read'] }, {}, 'its tool fs.write does not fit fs.read'],
   [{ submitter: { actors: ['bob'] } }, {}, "it is ada's, who does not fit bob"],
-  [{ submitter: { actors: ['ada'], roles: ['operator'] } }, {}, "it is ada's, who had submitter, not operator"],
+  [{ submitter: { actors: ['ada'], roles: ['operator'] } }, {}, "it is ada's, who had the role submitter, not operator"],
   [{ submitter: { roles: ['operator'] } }, { submitter: { actor: 'ada', roles: [] } }, "it is ada's, who had no role, not operator"],
   [{ steps: { min: 200 } }, {}, 'it has 4 steps, not at least 200'],
   [{ steps: { min: 5, max: 5 } }, {}, 'it has 4 steps, not exactly 5'],

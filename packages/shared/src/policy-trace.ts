@@ -37,7 +37,7 @@ const INSTEAD: Reasons = {
   submitter: ({ actors, roles = [] }, { submitter }) =>
     actors !== undefined && !fitsAny(submitter.actor, actors)
       ? `it is ${submitter.actor}'s, who does not fit ${anyOf(actors)}`
-      : `it is ${submitter.actor}'s, who had ${submitter.roles.length === 0 ? 'no role' : submitter.roles.join(', ')}, not ${anyOf(roles)}`,
+      : `it is ${submitter.actor}'s, who had ${submitter.roles.length === 0 ? 'no role' : `the role ${submitter.roles.join(', ')}`}, not ${anyOf(roles)}`,
   steps: (range, { steps }) => `it has ${steps} steps, not ${rangeText(range)}`,
   costUsd: (range, { costUsd }) =>
     costUsd === null ? 'what models took for it is not known' : `models took ${costUsd} US dollars for it, not ${rangeText(range)}`,
