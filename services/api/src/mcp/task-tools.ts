@@ -22,7 +22,8 @@ const output = z.object({
   next: z.string(),
 });
 
-function nextFor({ status, planId }: Task): string {
+function nextFor({ status, planId, planDeletedAt }: Task): string {
+  if (planDeletedAt !== null) return 'Its plan was deleted. Submit another task, or write the plan yourself with submit_plan.';
   if (planId !== null) return `get_plan with the planId ${planId} shows the plan; watch_plan waits for people and for its end.`;
   return status === 'queued' || status === 'planning'
     ? 'Call get_task again in a few seconds.'
