@@ -12,7 +12,7 @@ const { outcome, rule, reason, submitter, demands } = planPolicy.shape;
 /** What a plan that is written out does not say of itself. */
 const circumstances = {
   /** absent: whoever asks */
-  submitter: z.strictObject({ actor: z.string().min(1), roles: z.array(z.enum(ROLES)) }).optional(),
+  submitter: z.strictObject({ actor: z.string().min(1).max(500), roles: z.array(z.enum(ROLES)).max(ROLES.length) }).optional(),
   /** absent: manual */
   origin: origin.optional(),
   /** absent: false */

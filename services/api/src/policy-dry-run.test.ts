@@ -164,6 +164,41 @@ describe('a dry run over past plans', () => {
   });
 });
 
+describe('what would take long', () => {
+  const patterns = Array.from({ length: 200 }, (_, number) => `${'*a'.repeat(30)}${number}`);
+  const large = (rules: number): Json => ({
+    rules: Array.from({ length: rules }, (_, number) => ({ name: `r${number}`, when: { secrets: patterns }, then: 'auto' })),
+  });
+  const manySecrets = Array.from({ length: 2_000 }, (_, number) => ({ $secret: `A${'A'.repeat(50)}${number}` }));
+  const many: JsonObject = { objective: 'x', steps: [{ id: 'a', tool: 'test.write', input: { all: manySecrets } }] };
+
+  it('is refused: a policy of its own that is large, or has much to be held against', async () => {
+    const bytes = await test({ plan: draft, policy: large(200) });
+    expect(bytes.body.issues).toMatchObject([{ path: 'policy', code: 'limit_exceeded', message: expect.stringContaining('262144 bytes') }]);
+    const bodies: JsonObject[] = [{ plan: many }, { planId: (await createPlan(api, many)).id }, { plans: {} }];
+    for (const body of bodies) {
+      const refused = await test({ ...body, policy: large(15) });
+      expect(refused.body.issues).toMatchObject([{ path: 'policy', code: 'limit_exceeded', message: expect.stringContaining('names of') }]);
+    }
+    expect((await test({ plan: draft, policy: large(15) })).body.decision.rule).toBe(null);
+  });
+
+  it('over past plans ends a page early, and goes on where it ended', async () => {
+    const steps = [{ id: 'a', tool: 'test.write', input: { all: manySecrets.slice(0, 100) } }];
+    const ids: string[] = [];
+    for (let count = 0; count < 3; count++) ids.unshift((await createPlan(api, { steps })).id);
+    const seen: string[] = [];
+    let cursor: string | null | undefined;
+    do {
+      const { body } = await test<PastDryRun>({ plans: { ...(cursor && { cursor }) }, policy: large(1) });
+      expect(body.items.length).toBeLessThan(3);
+      seen.push(...body.items.map(({ planId }) => planId));
+      cursor = body.nextCursor;
+    } while (cursor !== null);
+    expect(seen).toEqual(ids);
+  });
+});
+
 describe('what a dry run refuses', () => {
   it.each<[Json, string, string[]]>([
     [{}, 'invalid_request', ['']],
@@ -177,6 +212,7 @@ describe('what a dry run refuses', () => {
       'invalid_request',
       ['submitter.actor', 'submitter.roles[0]', 'submitter.id'],
     ],
+    [{ plan: draft, submitter: { actor: 'x'.repeat(501), roles: [] } }, 'invalid_request', ['submitter.actor']],
     [{ plan: { objective: 'x', steps: [{ id: 'a', tool: 'no.such' }] } }, 'invalid_plan', ['plan.steps[0].tool']],
     [{ plan: { ...draft, draft: 'yes' } }, 'invalid_request', ['plan.draft']],
     [{ plan: draft, policy: 7 }, 'invalid_request', ['policy']],

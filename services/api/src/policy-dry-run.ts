@@ -1,5 +1,6 @@
 /** The dry run: what the policy in force, or one that comes along, says of a plan, or of plans that are stored. */
 import {
+  byteLength,
   type DryRun,
   type DryRunBody,
   decidePolicy,
@@ -22,6 +23,10 @@ import { checkPlan } from './plan-body.ts';
 
 /** Past plans are read whole, one after the other: a page ends with the plan that brings it to so many steps. */
 const STEPS_OF_PAGE = 20_000;
+/** Bytes of a policy that comes along, as JSON. */
+const POLICY_BYTES = 256 * 1_024;
+/** Characters of a policy times characters of the names that its patterns are held against: some tenths of a second. */
+const MOST_WORK = 100_000_000;
 
 type DryRunCall = Call<unknown, DryRunBody>;
 type Found<Value> = { ok: true; value: Value } | { ok: false; answer: ProblemAnswer };
@@ -35,6 +40,10 @@ const under = (name: string, path: string): string => (path === '' ? name : path
 
 async function findPolicy({ body: { policy }, context }: DryRunCall): Promise<Found<PolicyInForce>> {
   if (policy === undefined) return { ok: true, value: context.policy.current() };
+  if (byteLength(JSON.stringify(policy)) > POLICY_BYTES)
+    return wrong('invalid_request', [
+      { path: 'policy', code: 'limit_exceeded', message: `must have at most ${POLICY_BYTES} bytes of JSON, to be tried` },
+    ]);
   const reading = await readPolicy(policy);
   if (reading.ok) return { ok: true, value: reading.policy };
   return wrong(
@@ -70,6 +79,22 @@ async function factsOfStored({ body: { revision }, context: { store } }: DryRunC
   return { ok: true, value: factsOf(content, { submitter: { actor: createdBy, roles }, origin, rewritten, usage: plan.usage }) };
 }
 
+/** What it may take to hold the names in a plan against the patterns of a policy. */
+const workOf = ({ rules }: PolicyInForce, { tools, secrets, submitter }: PolicyFacts): number =>
+  JSON.stringify(rules).length * [...tools, ...secrets, submitter.actor].join('').length;
+
+const tooMuchWork = (planId: string) =>
+  wrong('invalid_request', [
+    {
+      path: 'policy',
+      code: 'limit_exceeded',
+      message: `is too large to be tried on ${planId === '' ? 'this plan' : `the plan ${planId}`}, with so many names of tools and secrets`,
+    },
+  ]).answer;
+
+/** The policy looks for names, and does not count them. */
+const withNamesOnce = (facts: PolicyFacts): PolicyFacts => ({ ...facts, tools: [...new Set(facts.tools)] });
+
 const decisionOf = ({ outcome, rule, demands, reason }: PolicyDecision): DryRun['decision'] => ({
   outcome,
   rule,
@@ -86,9 +111,10 @@ async function tryOne(call: DryRunCall, policy: PolicyInForce): Promise<Answer> 
   const { plan, planId = '' } = call.body;
   const found = await (plan === undefined ? factsOfStored(call, planId) : factsOfDraft(call, plan));
   if (!found.ok) return found.answer;
-  const { options, tools, ...rest } = found.value;
+  const { options, ...rest } = withNamesOnce(found.value);
   const { requireApproval, autoApprove } = options;
-  const facts = { ...rest, options: { requireApproval, autoApprove }, tools: [...new Set(tools)] };
+  const facts = { ...rest, options: { requireApproval, autoApprove } };
+  if (workOf(policy, facts) > MOST_WORK) return tooMuchWork(planId);
   const { trace, ...verdict } = decidePolicy(policy, facts);
   const answer: DryRun = {
     policy: named(policy, call),
@@ -99,9 +125,9 @@ async function tryOne(call: DryRunCall, policy: PolicyInForce): Promise<Answer> 
   return json(200, answer);
 }
 
-function compare(plan: Plan, policy: PolicyInForce): PastDryRun['items'][number] {
+function compare(plan: Plan, policy: PolicyInForce, facts: PolicyFacts): PastDryRun['items'][number] {
   const before = decisionOf(plan.policy);
-  const now = decisionOf(decidePolicy(policy, factsOfPlan(plan)));
+  const now = decisionOf(decidePolicy(policy, facts));
   const differs = JSON.stringify([before.outcome, before.demands]) !== JSON.stringify([now.outcome, now.demands]);
   return { planId: plan.id, revision: plan.revision, objective: plan.objective, then: before, now, differs };
 }
@@ -113,7 +139,7 @@ async function tryPast(call: DryRunCall, policy: PolicyInForce, asked: NonNullab
   const { items: summaries, nextCursor } = await store.listPlans(page);
   const items: PastDryRun['items'] = [];
   let next = nextCursor;
-  let steps = 0;
+  let [steps, work] = [0, 0];
   for (const { id, createdAt } of summaries) {
     if (Date.parse(createdAt) < from) {
       next = null;
@@ -122,9 +148,13 @@ async function tryPast(call: DryRunCall, policy: PolicyInForce, asked: NonNullab
     const plan = await store.getPlan(id);
     // Deleted since it was listed.
     if (plan === null) continue;
-    items.push(compare(plan, policy));
+    const facts = withNamesOnce(factsOfPlan(plan));
+    const more = workOf(policy, facts);
+    if (more > MOST_WORK) return tooMuchWork(id);
+    items.push(compare(plan, policy, facts));
     steps += plan.steps.length;
-    if (steps < STEPS_OF_PAGE) continue;
+    work += more;
+    if (steps < STEPS_OF_PAGE && work < MOST_WORK) continue;
     if (id !== summaries.at(-1)?.id) next = id;
     break;
   }
