@@ -1,6 +1,7 @@
 export { ConfigError, loadConfig } from './config.ts';
 export { type Health, type HealthOptions, type HealthSettings, healthSettings, openHealth } from './health-server.ts';
 export { jsonErrorOffset, lineAndColumn } from './json-position.ts';
+export { jsonSetting } from './json-setting.ts';
 export { type LogIds, logIds } from './log-ids.ts';
 export { createLogger, LOG_LEVELS, type Logger, type LogLevel } from './logger.ts';
 export { type Meters, type MetricDefinition, Metrics } from './metrics.ts';

@@ -106,6 +106,7 @@ const writing: readonly Operation[] = [
     id: 'deletePlan',
     tag: 'plans',
     summary: 'Delete an ended plan with all that belongs to it',
+    description: 'The task that it answered stays, and says when (`planDeletedAt`) and what models took for both.',
     access: 'operate',
     answers: { 204: { description: 'It is gone.' } },
     errors: ['not_found', 'wrong_state'],

@@ -1,5 +1,6 @@
 /** The setting QUEUES: what queues let through over the whole fleet. */
-import { pathText, type QueueLimits } from '@countersign/shared';
+import { jsonSetting } from '@countersign/service';
+import type { QueueLimits } from '@countersign/shared';
 import { stepQueueProblem } from '@countersign/tools';
 import { z } from 'zod';
 
@@ -33,20 +34,4 @@ export function undividedLimits(named: ReadonlyMap<string, QueueLimits>, shards:
 }
 
 /** JSON text like `{"mail": {"concurrency": 1, "rate": {"max": 10, "durationMs": 1000}}}`, as limits by queue. */
-export const queueLimits = z.string().transform((text, context): ReadonlyMap<string, QueueLimits> => {
-  let written: unknown;
-  try {
-    written = JSON.parse(text);
-  } catch {
-    context.addIssue({ code: 'custom', message: `must be JSON like ${EXAMPLE}` });
-    return z.NEVER;
-  }
-  const parsed = queues.safeParse(written);
-  if (parsed.success) return new Map(Object.entries(parsed.data));
-  for (const { path, message } of parsed.error.issues)
-    context.addIssue({
-      code: 'custom',
-      message: `${path.length === 0 ? '' : `${pathText(path)}: `}${message}; it is written like ${EXAMPLE}`,
-    });
-  return z.NEVER;
-});
+export const queueLimits = jsonSetting(queues, EXAMPLE);

@@ -1,5 +1,6 @@
 /** The setting SECRETS_ALLOW: which tools may be given which secrets, and to which hosts these may send them. */
-import { type Json, pathText, SECRET_NAME } from '@countersign/shared';
+import { jsonSetting } from '@countersign/service';
+import { type Json, SECRET_NAME } from '@countersign/shared';
 import type { Tool } from '@countersign/tools';
 import { z } from 'zod';
 
@@ -34,23 +35,7 @@ type SecretRule = z.output<typeof rule>;
 export type SecretRules = ReadonlyMap<string, SecretRule>;
 
 /** JSON text like `{"GITHUB_TOKEN": {"tools": ["http.request"], "hosts": ["api.github.com"]}}`, as rules by name. */
-export const secretRules = z.string().transform((text, context): SecretRules => {
-  let written: unknown;
-  try {
-    written = JSON.parse(text);
-  } catch {
-    context.addIssue({ code: 'custom', message: `must be JSON like ${EXAMPLE}` });
-    return z.NEVER;
-  }
-  const parsed = rules.safeParse(written);
-  if (parsed.success) return new Map(Object.entries(parsed.data));
-  for (const { path, message } of parsed.error.issues)
-    context.addIssue({
-      code: 'custom',
-      message: `${path.length === 0 ? '' : `${pathText(path)}: `}${message}; it is written like ${EXAMPLE}`,
-    });
-  return z.NEVER;
-});
+export const secretRules = jsonSetting(rules, EXAMPLE);
 
 const fitsTool = (pattern: string, tool: string): boolean =>
   pattern.endsWith('.*') ? tool.startsWith(pattern.slice(0, -1)) : tool === pattern;
