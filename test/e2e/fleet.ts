@@ -80,6 +80,8 @@ export class Fleet {
   async startApi(): Promise<void> {
     this.api = this.#start('api', { HOST: '127.0.0.1', PORT: '0' });
     const line = await this.api.logged(({ url }) => typeof url === 'string');
+    // It listens before it has looked at Redis; like a balancer, the fleet's callers come once it is ready.
+    await this.api.logged(({ message }) => message === 'started');
     this.url = String(line.url);
   }
 
