@@ -7,23 +7,12 @@ export {
   type ApiKeyStore,
   type AuditRecord,
   type ByHand,
-  type ClaimedStep,
-  type ClaimRefusal,
-  type ClaimReply,
   type Clock,
   type Decided,
-  type Delivery,
   type Due,
-  type Ended,
-  type EndedKind,
   type EventLog,
   type GateDecision,
-  type Halt,
-  type Hold,
   type Idempotency,
-  type KeepLimits,
-  type Leftovers,
-  type Mending,
   type NewApiKey,
   type NewPlan,
   type NewRevision,
@@ -34,20 +23,12 @@ export {
   type PlanStore,
   type PolicyNotice,
   type Readiness,
-  type Reconciler,
-  type RecordRefusal,
-  type RecordReply,
   type Refusal,
-  type Removal,
   type Replay,
   type RequestHold,
-  type Retention,
   type ReviewStore,
-  type StepOutcome,
-  type StepStore,
   StoreUnavailableError,
   StoreUnpreparedError,
-  type TaskRecord,
   type TaskStore,
   type ToolCatalogue,
   type TraceStore,
@@ -60,9 +41,22 @@ export type { RateLimit, RateLimiter, RateState } from './rate-limits.ts';
 export { checkRedis, type RedisCheck, type RedisCheckLogger, type RedisFinding } from './redis-check.ts';
 export type { RedisSentinels, RedisTarget, RedisTls } from './redis-clients.ts';
 export { checkStoreSettings, queueSettings, redisFrom, type StoreSettings, storeSettings } from './settings.ts';
+export type {
+  ClaimedStep,
+  ClaimRefusal,
+  ClaimReply,
+  Delivery,
+  Halt,
+  Hold,
+  RecordRefusal,
+  RecordReply,
+  StepOutcome,
+  StepStore,
+} from './step-contract.ts';
 export type { Completion, EarlyClaim } from './step-worker.ts';
 export type { ObservedCommand } from './store-sockets.ts';
 export type { QueueTotals, Totals, WaitingTotals } from './totals.ts';
+export type { Ended, EndedKind, KeepLimits, Leftovers, Mending, Reconciler, Removal, Retention, TaskRecord } from './upkeep-contract.ts';
 export type {
   Attempt,
   DeliveryStore,

@@ -2,10 +2,10 @@
 import { isEndedPlan } from '@countersign/shared';
 import type { Job } from 'bullmq';
 import type { StoreConnection } from './connection.ts';
-import type { Forgotten, Leftovers } from './contract.ts';
 import type { OpenQueues, ShardQueue } from './open-queues.ts';
 import { idsOfPage } from './paging.ts';
 import { parsePlanState } from './plan-state.ts';
+import type { Forgotten, Leftovers } from './upkeep-contract.ts';
 
 const PAGE = 100;
 /** Where jobs wait for a worker, as BullMQ calls it. */

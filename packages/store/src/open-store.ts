@@ -13,7 +13,7 @@ import {
   consumeWebhooks,
   type StepHandler,
 } from './consumers.ts';
-import type { ApiKeyStore, Leftovers, PolicyNotice, ToolCatalogue } from './contract.ts';
+import type { ApiKeyStore, PolicyNotice, ToolCatalogue } from './contract.ts';
 import { deliveryStore } from './delivery-store.ts';
 import { hookOutbox } from './hook-outbox.ts';
 import { DEFAULT_TAG, HOME_SHARD, prefixOf } from './keys.ts';
@@ -29,6 +29,7 @@ import { type ShardRoutes, shardRoutes } from './shard-routes.ts';
 import { type ObservedCommand, StoreSockets } from './store-sockets.ts';
 import { toolCatalogue } from './tool-catalogue.ts';
 import { readTotals, type Totals } from './totals.ts';
+import type { Leftovers } from './upkeep-contract.ts';
 import { wantedHooks } from './wanted-hooks.ts';
 import type { DeliveryStore, HookOutbox, WebhookStore } from './webhook-contract.ts';
 import { webhookStore } from './webhook-store.ts';

@@ -1,7 +1,7 @@
 /** Sweeps over plans and tasks that are under way and puts right what lost its job. What is wrong is decided in the scripts. */
 import { LIMITS } from '@countersign/shared';
 import type { StoreConnection } from './connection.ts';
-import type { Mending, Reconciler } from './contract.ts';
+import type { Mending, Reconciler } from './upkeep-contract.ts';
 
 /** ms without a change, after which it is worth a look: well within it, a plan that is well moves on by itself. */
 const REST_MS = 5_000;

@@ -4,8 +4,9 @@
  */
 import type { Event } from '@countersign/shared';
 import type { StoreConnection } from './connection.ts';
-import type { Ended, EndedKind, KeepLimits, Removal, Retention, TaskStore } from './contract.ts';
+import type { TaskStore } from './contract.ts';
 import { readEvent } from './event-log.ts';
+import type { Ended, EndedKind, KeepLimits, Removal, Retention } from './upkeep-contract.ts';
 
 /** What one index has: the first that ended, and how many there are. */
 export interface OldestEnded {

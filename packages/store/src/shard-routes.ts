@@ -10,15 +10,11 @@ import type {
   Answers,
   Clock,
   EventLog,
-  Halt,
   Idempotency,
   Outcome,
   PlanningRequests,
   PlanStore,
-  Reconciler,
-  Retention,
   ReviewStore,
-  StepStore,
   TaskStore,
   TraceStore,
 } from './contract.ts';
@@ -27,7 +23,9 @@ import type { Shard } from './one-shard.ts';
 import type { Creation } from './outcome.ts';
 import { mergePages } from './paging.ts';
 import { overLimits } from './retention.ts';
+import type { Halt, StepStore } from './step-contract.ts';
 import { together } from './together.ts';
+import type { Reconciler, Retention } from './upkeep-contract.ts';
 
 export interface ShardRoutes
   extends TaskStore,

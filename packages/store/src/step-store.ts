@@ -1,8 +1,8 @@
 /** Steps on Redis: what executors do to them. docs/engine.md says exactly what each command does. */
 import { LIMITS } from '@countersign/shared';
 import type { StoreConnection } from './connection.ts';
-import type { ClaimedStep, ClaimRefusal, Halt, Hold, RecordRefusal, RecordReply, StepOutcome, StepStore } from './contract.ts';
 import { parsePlanState } from './plan-state.ts';
+import type { ClaimedStep, ClaimRefusal, Halt, Hold, RecordRefusal, RecordReply, StepOutcome, StepStore } from './step-contract.ts';
 
 const recordReply = ([word]: readonly (string | number)[]): RecordReply =>
   word === 'ok' ? { ok: true } : { ok: false, refusal: word as RecordRefusal };

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { type BackendFactory, createRedisBackend, type RedisQueueBackend, raw2NextJobData } from 'bullmq';
 import type { StoreConnection } from './connection.ts';
-import type { ClaimReply, Hold, RecordReply, StepStore } from './contract.ts';
+import type { ClaimReply, Hold, RecordReply, StepStore } from './step-contract.ts';
 import { readClaim } from './step-store.ts';
 
 /** A result that is to be recorded along with the end of its job. */
