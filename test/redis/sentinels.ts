@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type EmbeddedRedis, type RedisTarget, startEmbeddedRedis } from '@countersign/store';
 import { Redis } from 'ioredis';
 import { expect, vi } from 'vitest';
-import { freePort } from './free-port.ts';
+import { freePort } from '../free-port.ts';
 
 const PASSWORD = 'data';
 const SENTINEL_PASSWORD = 'watch';

@@ -1,9 +1,8 @@
 /** A Redis Cluster of real servers: three masters with a third of the slots each, and a replica of the last one. */
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { type EmbeddedRedis, startEmbeddedRedis } from '@countersign/store';
 import { Redis } from 'ioredis';
 import { vi } from 'vitest';
+import { freePort } from '../free-port.ts';
 
 const SLOTS = [
   [0, 5_460],
@@ -29,17 +28,8 @@ export interface TestCluster {
   stop(): Promise<void>;
 }
 
-/** Nodes talk to each other on a port of their own; without a setting it is 10,000 above, which may be none. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 async function startNode(): Promise<ClusterNode & { busPort: number }> {
+  // Nodes talk to each other on a port of their own; without a setting it is 10,000 above, which may be none.
   const busPort = await freePort();
   const server = await startEmbeddedRedis({
     settings: {

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { type EmbeddedRedis, openStore, type RedisTarget, startEmbeddedRedis } from '@countersign/store';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../free-port.ts';
 import { type Authority, type Certificate, hasOpenssl, makeAuthority } from './certificates.ts';
-import { freePort } from './free-port.ts';
 import { runPlan } from './run-plan.ts';
 
 const text = (path: string): string => readFileSync(path, 'utf8');
