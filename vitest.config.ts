@@ -11,7 +11,10 @@ export default defineConfig({
     pool: 'forks',
     // These publish their sources under the condition `source`, too, which Node itself cannot load.
     server: { deps: { inline: [/@modelcontextprotocol/, /eventsource/] } },
-    maxWorkers: 2,
+    // A worker that is kept loads what the files share once; what a file starts or sets, it takes back itself.
+    isolate: false,
+    // On two cores: many tests wait for a lock or a clock.
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: ['default', summaryReporter()],

@@ -2,7 +2,7 @@ import type { ApprovalItem, Plan } from '@countersign/shared';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decide, gated, NOTHING_MENDED, refusal, startPlan, untilSteps } from './deciding.ts';
 import { Fleet } from './fleet.ts';
-import { startService } from './processes.ts';
+import { readyUrl, startService } from './processes.ts';
 import { recordStep, statuses, stepOf } from './record-step.ts';
 
 let fleet: Fleet;
@@ -125,7 +125,7 @@ test('with API keys an approver decides gates, and a submitter, an operator and 
     API_KEYS: roles.map((role) => `the-${role}:${role}:${secret(role)}`).join(','),
   });
   try {
-    const { url } = await api.logged((line) => typeof line.url === 'string');
+    const url = await readyUrl(api);
     const plan = await startPlan(fleet, [gated('a', { approval: { quorum: 2 } }), gated('b')], { stopOnError: false });
     await untilSteps(fleet, plan, { a: 'awaiting_approval', b: 'awaiting_approval' });
     const send = async (role: string | null, stepId: string, verb: string): Promise<unknown[]> => {

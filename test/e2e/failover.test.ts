@@ -9,7 +9,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startWatchedRedis, type WatchedRedis } from '../redis/sentinels.ts';
 import { readLedger } from './ledger.ts';
-import { type ServiceProcess, startService } from './processes.ts';
+import { readyUrl, type ServiceProcess, startService } from './processes.ts';
 import { recordStep } from './record-step.ts';
 
 const LIMIT = { timeout: 45_000, interval: 50 };
@@ -26,7 +26,7 @@ beforeAll(async () => {
   const env = { ...redis.env, WORKSPACE_ROOT: folder, TOOLS_DIR, LEDGER: ledger };
   const api = startService('api', { ...env, HOST: '127.0.0.1', PORT: '0' });
   services.push(api, startService('executor', env));
-  url = String((await api.logged((line) => typeof line.url === 'string')).url);
+  url = await readyUrl(api);
   await Promise.all(services.map((service) => service.logged(({ message }) => message === 'started')));
 });
 afterAll(async () => {

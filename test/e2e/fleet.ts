@@ -7,7 +7,7 @@ import type { Event, Plan, PlanDraft, Task } from '@countersign/shared';
 import { type EmbeddedRedis, startEmbeddedRedis } from '@countersign/store';
 import { expect } from 'vitest';
 import { type LedgerLine, readLedger } from './ledger.ts';
-import { type ServiceName, type ServiceProcess, startService } from './processes.ts';
+import { readyUrl, type ServiceName, type ServiceProcess, startService } from './processes.ts';
 
 const TOOLS_DIR = fileURLToPath(new URL('../fixtures/tools/', import.meta.url));
 
@@ -79,10 +79,7 @@ export class Fleet {
 
   async startApi(): Promise<void> {
     this.api = this.#start('api', { HOST: '127.0.0.1', PORT: '0' });
-    const line = await this.api.logged(({ url }) => typeof url === 'string');
-    // It listens before it has looked at Redis; like a balancer, the fleet's callers come once it is ready.
-    await this.api.logged(({ message }) => message === 'started');
-    this.url = String(line.url);
+    this.url = await readyUrl(this.api);
   }
 
   async startPlanner(env: Record<string, string> = {}): Promise<void> {

@@ -6,7 +6,7 @@ import type { Plan, Task } from '@countersign/shared';
 import { type EmbeddedRedis, startEmbeddedRedis } from '@countersign/store';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FORMER_TOOLS_DIR, restoreFormerLayout } from '../redis/former-layout.ts';
-import { type ServiceProcess, startService } from './processes.ts';
+import { readyUrl, type ServiceProcess, startService } from './processes.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'countersign-test-'));
 const services: ServiceProcess[] = [];
@@ -27,7 +27,7 @@ beforeAll(async () => {
   const api = startService('api', { ...env, HOST: '127.0.0.1', PORT: '0' });
   const rest = [startService('planner', env), startService('executor', env), startService('executor', env)];
   services.push(api, ...rest);
-  url = String((await api.logged((line) => typeof line.url === 'string')).url);
+  url = await readyUrl(api);
   await Promise.all(services.map((service) => service.logged(({ message }) => message === 'started')));
 });
 afterAll(async () => {

@@ -75,3 +75,9 @@ export function startService(name: ServiceName, env: Record<string, string>): Se
     },
   };
 }
+
+/** The URL of an API that is ready: it listens before it has looked at Redis, and like a balancer its callers come after. */
+export async function readyUrl(api: ServiceProcess): Promise<string> {
+  await api.logged(({ message }) => message === 'started');
+  return String((await api.logged(({ url }) => typeof url === 'string')).url);
+}
