@@ -209,6 +209,11 @@ describe('libraries', () => {
     expect(torn.map(([library, who]) => `${library}: ${[...who].sort().join(', ')}`)).toEqual([]);
   });
 
+  test('undici is loaded in one place, behind that of Node: the first one is that of every fetch in the process', () => {
+    const importers = sources.filter(({ imports, isTest }) => !isTest && imports.includes('undici')).map(({ path }) => path);
+    expect(importers).toEqual(['packages/tools/src/undici.ts']);
+  });
+
   test('what a package imports it declares', () => {
     const undeclared = (specifier: string, source: Source): boolean => {
       if (isRelative(specifier) || isBuiltin(specifier) || libraryOf(specifier) === 'vitest') return false;

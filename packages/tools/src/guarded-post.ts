@@ -1,6 +1,7 @@
 /** Sends something to an address that an operator named: once, to allowed addresses alone, and without caring for the answer. */
-import { type Dispatcher, request } from 'undici';
+
 import { type AddressCheck, guardedAgent } from './network-guard.ts';
+import { type Dispatcher, request } from './undici.ts';
 
 /** What an answer says is read up to so many bytes, so that the other side can finish, and thrown away. */
 const ANSWER_BYTES = 65_536;

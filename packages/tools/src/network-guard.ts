@@ -2,7 +2,7 @@
 import { lookup as dnsLookup, type LookupAddress, type LookupOptions } from 'node:dns';
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { Agent, buildConnector, type Dispatcher } from 'undici';
+import { Agent, buildConnector, type Dispatcher } from './undici.ts';
 import { unpausedResponses } from './unpaused-responses.ts';
 
 /** false: public addresses only; true: any; or the networks, like `10.1.0.0/16`, that are allowed besides. */

@@ -3,7 +3,7 @@
  * where its parser is paused and the other side closes the connection, an assertion fails in an event handler, which nobody
  * can catch and which ends the process (nodejs/undici#5360; mended in version 8 alone, which needs a newer Node).
  */
-import type { Dispatcher } from 'undici';
+import type { Dispatcher } from './undici.ts';
 
 /** An answer that was not taken to its end. */
 export class AnswerTooLargeError extends Error {

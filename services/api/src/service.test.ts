@@ -207,7 +207,12 @@ describe('closing', () => {
     slow.write(text.slice(0, 5));
     await once(slow, 'continue');
     const closed = close();
-    await expect(fetch(`${running.url}/healthz`)).rejects.toThrow();
+    const asked = () =>
+      fetch(`${running.url}/healthz`).then(
+        () => 'answered',
+        () => 'refused',
+      );
+    await expect.poll(asked).toBe('refused');
     slow.end(text.slice(5));
     const [response] = await answered;
     expect([response.statusCode, response.headers.connection]).toEqual([200, 'close']);

@@ -1,5 +1,4 @@
 import { isObject, type Json, type JsonObject } from '@countersign/shared';
-import { type Dispatcher, fetch, type Response } from 'undici';
 import { z } from 'zod';
 import { defineTool } from '../define-tool.ts';
 import { counted, effectsOr, isPending, named, textOf } from '../effect-words.ts';
@@ -8,6 +7,7 @@ import { type HttpCall, isRedirect, redirectedCall } from '../http-redirects.ts'
 import { type AddressCheck, AddressRefusedError, guardedAgent } from '../network-guard.ts';
 import { isSecretName, urlWords } from '../secret-words.ts';
 import { abortedError, type Tool, ToolError, throwIfAborted } from '../tool.ts';
+import { type Dispatcher, fetch, type Response } from '../undici.ts';
 import { AnswerTooLargeError } from '../unpaused-responses.ts';
 import type { Workspace } from '../workspace.ts';
 

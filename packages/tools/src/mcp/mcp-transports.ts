@@ -13,8 +13,8 @@ import {
   type Transport,
 } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
-import { Agent, fetch } from 'undici';
 import type { ToolLogger } from '../tool.ts';
+import { Agent, fetch } from '../undici.ts';
 import type { McpEndpoint } from './mcp-config.ts';
 
 export interface Line {
