@@ -1,5 +1,4 @@
 /** Sends something to an address that an operator named: once, to allowed addresses alone, and without caring for the answer. */
-
 import { type AddressCheck, guardedAgent } from './network-guard.ts';
 import { type Dispatcher, request } from './undici.ts';
 

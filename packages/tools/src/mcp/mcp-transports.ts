@@ -15,6 +15,7 @@ import {
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import type { ToolLogger } from '../tool.ts';
 import { Agent, fetch } from '../undici.ts';
+import { unpausedResponses } from '../unpaused-responses.ts';
 import type { McpEndpoint } from './mcp-config.ts';
 
 export interface Line {
@@ -63,7 +64,8 @@ export function openStdio({ command, args, env, cwd }: Stdio, { server, logger }
 
 /** fetch without limits of its own: how long an answer may take is for the step to say. */
 function patientFetch(): { fetch: FetchLike; close(): Promise<void> } {
-  const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
+  // Without a bound on bytes: a stream of answers goes on for days, and each is read at once.
+  const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 }).compose(unpausedResponses(Number.POSITIVE_INFINITY));
   return {
     fetch: ((url: string | URL, init: object = {}) => fetch(url, { ...init, dispatcher: agent })) as unknown as FetchLike,
     close: () => agent.destroy(),
