@@ -2,10 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WEBHOOK_EVENTS } from '@countersign/shared';
+import { freePort } from '@countersign/store';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { codeBlocks, pathFromRoot, readPage, sectionOf, tableRows } from './pages.ts';
@@ -24,15 +24,6 @@ let folder: string;
 let receiver: ChildProcess;
 let url: string;
 let printed = '';
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-};
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'countersign-receiver-'));

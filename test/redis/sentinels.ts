@@ -4,10 +4,9 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type EmbeddedRedis, type RedisTarget, startEmbeddedRedis } from '@countersign/store';
+import { type EmbeddedRedis, freePort, type RedisTarget, startEmbeddedRedis } from '@countersign/store';
 import { Redis } from 'ioredis';
 import { expect, vi } from 'vitest';
-import { freePort } from '../free-port.ts';
 
 const PASSWORD = 'data';
 const SENTINEL_PASSWORD = 'watch';

@@ -1,8 +1,7 @@
 /** A Redis Cluster of real servers: three masters with a third of the slots each, and a replica of the last one. */
-import { type EmbeddedRedis, startEmbeddedRedis } from '@countersign/store';
+import { type EmbeddedRedis, freePort, startEmbeddedRedis } from '@countersign/store';
 import { Redis } from 'ioredis';
 import { vi } from 'vitest';
-import { freePort } from '../free-port.ts';
 
 const SLOTS = [
   [0, 5_460],

@@ -1,8 +1,7 @@
 /** The store over TLS, on a server with certificates that were made for the test. */
 import { readFileSync } from 'node:fs';
-import { type EmbeddedRedis, openStore, type RedisTarget, startEmbeddedRedis } from '@countersign/store';
+import { type EmbeddedRedis, freePort, openStore, type RedisTarget, startEmbeddedRedis } from '@countersign/store';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { freePort } from '../free-port.ts';
 import { type Authority, type Certificate, hasOpenssl, makeAuthority } from './certificates.ts';
 import { runPlan } from './run-plan.ts';
 

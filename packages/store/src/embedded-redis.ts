@@ -5,10 +5,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Redis } from 'ioredis';
+import { freePort } from './free-port.ts';
 import { requireRedisServer } from './redis-server-binary.ts';
 
 const HOST = '127.0.0.1';
@@ -46,17 +46,6 @@ export interface EmbeddedRedis {
   stop(): Promise<void>;
   /** SIGKILL, as a crash would; the folder stays until `stop`. */
   kill(): Promise<void>;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, HOST);
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error(`no free port on ${HOST}`);
-  return address.port;
 }
 
 const isAlive = (pid: number): boolean => {

@@ -34,6 +34,7 @@ export {
   type TraceStore,
 } from './contract.ts';
 export { type EmbeddedRedis, type EmbeddedRedisOptions, startEmbeddedRedis } from './embedded-redis.ts';
+export { freePort } from './free-port.ts';
 export type { ShardQueue } from './open-queues.ts';
 export { type OpenStoreOptions, openStore, type Store } from './open-store.ts';
 export type { Preparation, PrepareLogger } from './prepare.ts';
