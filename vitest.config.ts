@@ -9,6 +9,8 @@ export default defineConfig({
     // Builds images and needs an engine: npm run test:compose.
     exclude: [...configDefaults.exclude, 'test/compose/**'],
     pool: 'forks',
+    // Libraries of tests bring an undici of their own, too, and a worker is kept for many files.
+    setupFiles: ['packages/tools/src/node-fetch-first.ts'],
     // These publish their sources under the condition `source`, too, which Node itself cannot load.
     server: { deps: { inline: [/@modelcontextprotocol/, /eventsource/] } },
     // A worker that is kept loads what the files share once; what a file starts or sets, it takes back itself.
