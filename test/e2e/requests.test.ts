@@ -22,7 +22,9 @@ const problem = (answer: Answer): unknown[] => [answer.status, answer.body.code,
 test('from an objective to a result: task, plan, approval, live events, result', async () => {
   const submitted = await post('/v1/tasks', { objective: 'list the files in .' }, { 'x-actor': 'sam' });
   expect(submitted.status).toBe(202);
-  expect(submitted.body.task).toMatchObject({ status: 'queued', planId: null, createdBy: 'sam' });
+  expect(submitted.body.task.createdBy).toBe('sam');
+  // As it is when the answer is written: a planner may have begun, or be done.
+  expect(['queued', 'planning', 'planned']).toContain(submitted.body.task.status);
   const taskId = submitted.body.task.id;
   await expect.poll(async () => (await fleet.task(taskId)).status, { timeout: 20_000 }).toBe('planned');
   const task = await fleet.task(taskId);
