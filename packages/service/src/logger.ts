@@ -22,12 +22,35 @@ export interface LoggerOptions {
   mixin?: (() => Record<string, string>) | undefined;
 }
 
-/** The destination, or stdout, behind what cleans the lines; undefined where pino's own choice will do. */
-function destinationOf({ destination, cleanLine }: LoggerOptions): DestinationStream | undefined {
-  if (cleanLine === undefined) return destination;
-  const stream = destination ?? pino.destination(1);
-  return { write: (line) => stream.write(cleanLine(line)) };
+/**
+ * stdout, written beside the work of the process. Nothing of it is flushed synchronously: where nobody reads the log any
+ * more that would be tried for ever (sonic-boom repeats every error but EAGAIN), in fatal lines and at the exit. Whoever
+ * ends the process waits for `written`. Without a least length nothing could be waited for.
+ */
+function standardOutput() {
+  const stream = pino.destination({ fd: 1, sync: false, minLength: 1 });
+  stream.flushSync = () => {};
+  return stream;
 }
+
+/** The destination, or stdout, behind what cleans the lines. */
+function destinationOf({ destination, cleanLine }: LoggerOptions): DestinationStream {
+  if (destination !== undefined) return cleanLine === undefined ? destination : { write: (line) => destination.write(cleanLine(line)) };
+  const stream = standardOutput();
+  if (cleanLine === undefined) return stream;
+  const cleaned = { write: (line: string) => void stream.write(cleanLine(line)), flush: stream.flush.bind(stream) };
+  return cleaned;
+}
+
+/** Resolves once the lines so far are written, or nobody reads them, or they have taken longer than `limitMs`. */
+export const written = (logger: Logger, limitMs: number): Promise<void> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, limitMs);
+    logger.flush(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
 
 /**
  * A logger of one service. Values under secret names (`authorization`, `apiKey`, `password`, ...) and the passwords of
@@ -58,8 +81,7 @@ export function createLogger(options: LoggerOptions): Logger {
       },
     },
   };
-  const destination = destinationOf(options);
-  const logger = destination === undefined ? pino(settings) : pino(settings, destination);
+  const logger = pino(settings, destinationOf(options));
   // pino writes a child's bindings once, past the formatter above; children inherit this.
   const child: (this: PinoLogger, bindings: object, childOptions?: object) => PinoLogger = logger.child;
   Object.assign(logger, {

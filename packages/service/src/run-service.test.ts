@@ -100,6 +100,26 @@ test.each([
   expect(service.output.out).toContain(message);
 });
 
+test('whose log nobody reads any more ends all the same', async () => {
+  const service = probe({ LATER: 'throw-when-told' });
+  await service.says('"message":"started"');
+  service.child.stdout?.destroy();
+  const exited = once(service.child, 'exit');
+  service.child.send('now');
+  expect(await exited).toEqual([1, null]);
+});
+
+test('what is logged last is written, also where the log is read slowly', async () => {
+  const service = probe({ LATER: 'throw-when-told' });
+  await service.says('"message":"started"');
+  service.child.stdout?.pause();
+  service.child.send('now');
+  await once(service.child, 'exit');
+  service.child.stdout?.resume();
+  await service.closed;
+  expect(service.output.out).toContain('nobody catches');
+});
+
 test('a configuration that cannot be used ends with 78 and names every problem, LOG_LEVEL included', async () => {
   const service = probe({ START: 'perhaps', LOG_LEVEL: 'loud' });
   expect(await service.closed).toBe(78);

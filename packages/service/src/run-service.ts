@@ -1,7 +1,7 @@
 /** The life of a service's process: configuration, start, signals, end. */
 import { z } from 'zod';
 import { ConfigError, readConfig } from './config.ts';
-import { createLogger, LOG_LEVELS, type Logger } from './logger.ts';
+import { createLogger, LOG_LEVELS, type Logger, written } from './logger.ts';
 import { maskSecrets } from './secrets.ts';
 import type { Environment } from './setting-files.ts';
 import { misspelledSettings, settingNames } from './setting-names.ts';
@@ -12,6 +12,8 @@ import { tracingSchema, wantsTraces } from './tracing/tracing-settings.ts';
 export const EXIT_CONFIG = 78;
 /** ms that a service has for its end, where it does not say otherwise */
 const CLOSE_LIMIT_MS = 30_000;
+/** ms that a log may take to be written at the end of the process */
+const LAST_WORDS_MS = 1_000;
 /** Ctrl-C under `npm run` arrives twice, from the terminal and passed on by npm: signals this close are one. */
 const SAME_SIGNAL_MS = 1_000;
 
@@ -74,23 +76,25 @@ export async function runService<Config>(service: ServiceDefinition<Config>): Pr
   for (const line of misspelled) logger.warn(line);
   // Loaded where it is used, and by nobody else: it is as large as a whole service.
   const tracing = isTraced ? (await import('./tracing/start-tracing.ts')).startTracing(traces, { service: service.name, logger }) : null;
+  /** Ends the process behind its last words. */
+  const leave = (exitCode: number): void => void written(logger, LAST_WORDS_MS).then(() => process.exit(exitCode));
   const closeLimitMs = service.closeLimitMs?.(config) ?? CLOSE_LIMIT_MS;
   const stopping = new AbortController();
   let askedAt: number | null = null;
 
   process.on('unhandledRejection', (error) => {
     logger.fatal({ err: error }, 'a rejection that nobody handled');
-    process.exit(1);
+    leave(1);
   });
   process.on('uncaughtException', (error) => {
     logger.fatal({ err: error }, 'an exception that nobody caught');
-    process.exit(1);
+    leave(1);
   });
 
   const end = async (): Promise<void> => {
     setTimeout(() => {
       logger.error({ limitMs: closeLimitMs }, 'closing took too long: ended without finishing');
-      process.exit(1);
+      leave(1);
     }, closeLimitMs);
     try {
       const running = await starting.catch((error: unknown) => {
@@ -100,10 +104,10 @@ export async function runService<Config>(service: ServiceDefinition<Config>): Pr
       await running?.close();
       await tracing?.close();
       logger.info('closed');
-      process.exit(0);
+      leave(0);
     } catch (error) {
       logger.error({ err: error }, 'could not close cleanly');
-      process.exit(1);
+      leave(1);
     }
   };
   const ask = (reason: string, exitCode: number): void => {
@@ -114,7 +118,7 @@ export async function runService<Config>(service: ServiceDefinition<Config>): Pr
       void end();
     } else if (performance.now() - askedAt > SAME_SIGNAL_MS) {
       logger.warn({ reason }, 'asked again: ended at once');
-      process.exit(exitCode);
+      leave(exitCode);
     }
   };
   process.on('SIGTERM', () => ask('SIGTERM', 143));
@@ -130,9 +134,10 @@ export async function runService<Config>(service: ServiceDefinition<Config>): Pr
     if (stopping.signal.aborted) return;
     if (error instanceof ConfigError) {
       complain(error.message);
-      process.exit(EXIT_CONFIG);
+      leave(EXIT_CONFIG);
+      return;
     }
     logger.fatal({ err: error }, 'could not start');
-    process.exit(1);
+    leave(1);
   }
 }
