@@ -41,11 +41,11 @@ interface Naming {
 const SENTINEL_TIMEOUT_MS = 1_000;
 
 /**
- * ms after which a server behind Sentinels that does not answer counts as gone, and they are asked for another one: a machine
- * that lost its power closes no connection. Where commands block it takes longer: they may do so for 10 s.
+ * ms without a byte while an answer is waited for, after which a connection counts as lost and another one is made, behind
+ * Sentinels to whom they name by then. A machine that lost its power closes no connection, nor does a firewall that forgot
+ * one; without this the system would notice after a quarter of an hour. For clients whose commands block for seconds.
  */
-const SILENCE_MS = 10_000;
-const BLOCKED_SILENCE_MS = 30_000;
+const BLOCKED_SILENCE_MS = 12_000;
 
 const retryStrategy = (times: number): number => Math.min(50 * 2 ** times, 1_000);
 
@@ -104,7 +104,6 @@ function openSingle(target: RedisTarget, redisOptions: RedisOptions): Redis {
     sentinelRetryStrategy: retryStrategy,
     sentinelCommandTimeout: SENTINEL_TIMEOUT_MS,
     // Not ioredis's failoverDetector: news of a failover that comes while a client is connecting ends that client for good.
-    socketTimeout: redisOptions.maxRetriesPerRequest === null ? BLOCKED_SILENCE_MS : SILENCE_MS,
     ...(secured && { sentinelTLS: secured, enableTLSForSentinelMode: true }),
   });
 }
@@ -114,14 +113,14 @@ function openSingle(target: RedisTarget, redisOptions: RedisOptions): Redis {
  * on a cluster, those that go to the same node.
  */
 export function openCommandClient(target: RedisTarget, { name, timeoutMs }: Naming & { timeoutMs: number }): RedisClient {
-  const options = { connectionName: name, commandTimeout: timeoutMs, maxRetriesPerRequest: 3 };
+  const options = { connectionName: name, commandTimeout: timeoutMs, socketTimeout: timeoutMs, maxRetriesPerRequest: 3 };
   if (target.cluster) return openCluster(target, { enableAutoPipelining: true, redisOptions: options });
   return openSingle(target, { enableAutoPipelining: true, ...options });
 }
 
-/** For commands that wait for as long as it takes: blocking ones, and subscriptions. */
-export function openBlockingClient(target: RedisTarget, { name }: Naming): RedisClient {
-  const options = { connectionName: name, maxRetriesPerRequest: null };
+/** For commands that wait for as long as it takes: blocking ones, and subscriptions. Each is answered within `silenceMs`, or asked for again. */
+export function openBlockingClient(target: RedisTarget, { name, silenceMs }: Naming & { silenceMs: number }): RedisClient {
+  const options = { connectionName: name, maxRetriesPerRequest: null, socketTimeout: silenceMs };
   return target.cluster ? openCluster(target, { redisOptions: options }) : openSingle(target, options);
 }
 
@@ -130,7 +129,7 @@ export function openBlockingClient(target: RedisTarget, { name }: Naming): Redis
  * a write, one that has to go to another node by now can't be sent there alone.
  */
 export function openWorkerClient(target: RedisTarget, { name }: Naming): RedisClient {
-  const options = { connectionName: name, maxRetriesPerRequest: null };
+  const options = { connectionName: name, maxRetriesPerRequest: null, socketTimeout: BLOCKED_SILENCE_MS };
   if (target.cluster) return openCluster(target, { redisOptions: options });
   return openSingle(target, { enableAutoPipelining: true, ...options });
 }

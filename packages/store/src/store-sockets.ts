@@ -64,6 +64,7 @@ export class StoreSockets {
   readonly #tails = new Map<string, StreamTail>();
   readonly #handlers = new Map<string, Set<(message: string) => void>>();
   #subscriber: RedisClient | null = null;
+  #listening: NodeJS.Timeout | undefined;
 
   constructor(options: SocketOptions) {
     this.#options = options;
@@ -179,7 +180,8 @@ export class StoreSockets {
   /** Calls `handler` for each message on the channel until the returned function is called. A lost message is not repeated. */
   async subscribe(channel: string, handler: (message: string) => void): Promise<() => void> {
     if (this.#subscriber === null) {
-      this.#subscriber = openBlockingClient(this.target, this);
+      this.#subscriber = openBlockingClient(this.target, { name: this.name, silenceMs: this.commandTimeoutMs });
+      this.#listening = listenFor(this.#subscriber, this.commandTimeoutMs / 2);
       this.#subscriber.on('error', this.#options.onError);
       this.#subscriber.on('message', (from: string, message: string) => {
         for (const each of this.#handlers.get(from) ?? []) each(message);
@@ -201,9 +203,18 @@ export class StoreSockets {
 
   async close(): Promise<void> {
     for (const tail of this.#tails.values()) tail.close();
+    clearInterval(this.#listening);
     this.#subscriber?.disconnect();
     // A goodbye to a server that is not there would be waited for until its time is up.
     if (this.redis.status !== 'ready') this.redis.disconnect();
     else await this.redis.quit().catch(() => this.redis.disconnect());
   }
+}
+
+/** A subscription waits for no answer: whether its connection is still there shows only in that of a ping. */
+function listenFor(subscriber: RedisClient, everyMs: number): NodeJS.Timeout {
+  const timer = setInterval(() => {
+    if (subscriber.status === 'ready') subscriber.ping().catch(() => {});
+  }, everyMs);
+  return timer.unref();
 }

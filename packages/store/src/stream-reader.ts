@@ -10,8 +10,8 @@ export interface StreamReader {
   interrupt(clientId: number): Promise<unknown>;
 }
 
-/** ms; a read that blocks for a second and has not come back by then never will: the node is gone */
-const LOST_AFTER_MS = 10_000;
+/** ms; a read that blocks for a second and has not come back by then never will: the server is gone */
+const LOST_AFTER_MS = 5_000;
 
 /** `command` is another client of the same Redis, and `key` a key of the streams that will be read. Throws when the cluster has no node for it. */
 export async function openStreamReader(
@@ -20,7 +20,7 @@ export async function openStreamReader(
 ): Promise<StreamReader> {
   if (!(command instanceof Cluster))
     return {
-      redis: openBlockingClient(target, { name }) as Redis,
+      redis: openBlockingClient(target, { name, silenceMs: LOST_AFTER_MS }) as Redis,
       mends: true,
       interrupt: (clientId) => command.client('UNBLOCK', clientId),
     };
