@@ -39,6 +39,10 @@ export interface RunStepScope {
  */
 const CLAIM_IS_FRESH_MS = 20;
 
+/** ms after which the answer to the last look is late, and how often it is asked for then */
+const LATE_MS = 500;
+const LOOKS = 5;
+
 /** ms that a gate waits for its tool's words before it asks without them. */
 const WORDS_WAIT_MS = 2_000;
 
@@ -203,14 +207,13 @@ async function callAndRecord(
 ): Promise<StepVerdict> {
   const { loaded, hold, log } = held;
   const { store, persistence, meters } = scope;
-  // The last look before the tool is called.
   if (toolCall.resolvedInput !== null || performance.now() - held.askedAt > CLAIM_IS_FRESH_MS) {
-    const look = await persist(() => store.beginStep(hold, toolCall.resolvedInput), persistence);
-    if (!look.ok) {
-      log('info', 'step not begun', { refusal: look.refusal });
+    const refusal = await lastLook(hold, toolCall.resolvedInput, scope);
+    if (refusal !== null) {
+      log('info', 'step not begun', { refusal });
       endsAs(held.span, 'refused');
-      if (look.refusal === 'plan_stopping') await persist(() => store.releaseStep(hold), persistence);
-      return { word: `not begun: ${look.refusal}` };
+      if (refusal === 'plan_stopping') await persist(() => store.releaseStep(hold), persistence);
+      return { word: `not begun: ${refusal}` };
     }
   }
   log('debug', 'step begun', { tool: loaded.step.tool });
@@ -222,6 +225,22 @@ async function callAndRecord(
   const released = await persist(() => store.releaseStep(hold), persistence);
   noteRecord(released, { outcome: 'handed_back', word: 'released' }, { log, meters, span: held.span });
   return { word: 'handed back' };
+}
+
+/**
+ * The last look before the tool is called: why it must not be, or null. While an answer is on its way for long, a cancel may
+ * come, and word of that is as late: then there is another look. Where every answer is late the last one has to do.
+ */
+async function lastLook(hold: Hold, resolvedInput: string | null, { store, persistence }: RunStepScope): Promise<string | null> {
+  for (let looks = 1; ; looks++) {
+    let askedAt = 0;
+    const look = await persist(() => {
+      askedAt = performance.now();
+      return store.beginStep(hold, resolvedInput);
+    }, persistence);
+    if (!look.ok) return look.refusal;
+    if (performance.now() - askedAt < LATE_MS || looks === LOOKS) return null;
+  }
 }
 
 function wordOf(outcome: CallOutcome): 'completed' | 'failed' | 'timed_out' | 'handed_back' {
