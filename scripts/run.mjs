@@ -1,7 +1,8 @@
-// npm run demo | start | countersign | build | test | test:compose | check | bench | fix: brings the checkout into order first, then runs.
+// npm run demo | start | countersign | build | test | test:compose | test:faults | check | bench | fix: brings the checkout into order first, then runs.
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { auditPart } from './audit.mjs';
+import { faultOptions } from './fault-options.mjs';
 import { findCompose } from './find-compose.mjs';
 import { installIfNeeded } from './install.mjs';
 import { run, runQuietly } from './run-quietly.mjs';
@@ -58,6 +59,15 @@ const COMMANDS = {
       cwd: ROOT,
       env: { COMPOSE_COMMAND: found.command },
     });
+  },
+  async 'test:faults'(args) {
+    const { env, problems } = faultOptions(args);
+    if (problems.length > 0) {
+      for (const problem of problems) console.error(problem);
+      return 64;
+    }
+    await build();
+    return run('vitest', ['run', '--project', 'faults', '--reporter', 'default'], { cwd: ROOT, env });
   },
   check,
   async bench(args) {

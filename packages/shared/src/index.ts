@@ -42,6 +42,7 @@ export {
   type FoldedPlan,
   foldEvents,
   PLAN_EVENT_TYPES,
+  planStatusAfter,
   STEP_EVENT_TYPES,
   stepStatusAfter,
   TASK_EVENT_TYPES,
