@@ -109,7 +109,7 @@ test('the migration is allowed, too', async () => {
     const log = (_fields: object, message: string): number => said.push(message);
     expect(await store.prepare({ info: log, warn: log, error: log }, AbortSignal.timeout(20_000))).toEqual({ ok: true });
     await store.close();
-    expect(said).toEqual([expect.stringContaining('begins'), 'migration to layout 1 is done']);
+    expect(said).toEqual([expect.stringContaining('BGREWRITEAOF'), expect.stringContaining('begins'), 'migration to layout 1 is done']);
     expect(await refusedByRedis(redis)).toEqual([]);
   } finally {
     await redis.stop();

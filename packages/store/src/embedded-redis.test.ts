@@ -1,11 +1,23 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterEach, expect, test, vi } from 'vitest';
 import { type EmbeddedRedis, type EmbeddedRedisOptions, startEmbeddedRedis } from './embedded-redis.ts';
+import { freePort } from './free-port.ts';
 import { findRedisServer, requireRedisServer } from './redis-server-binary.ts';
 
 const cleanUps: (() => unknown)[] = [];
@@ -79,6 +91,65 @@ test('kill is a crash: starting again on the same folder and port has what was a
   const second = await start({ dataDir, port: first.port });
   expect(second.port).toBe(first.port);
   expect(await connect(second).get('kept')).toBe('yes');
+});
+
+const increment = (dataDir: string): string => {
+  const files = readdirSync(join(dataDir, 'appendonlydir')).filter((name) => name.endsWith('.incr.aof'));
+  return join(dataDir, 'appendonlydir', files.at(-1) ?? '');
+};
+
+/** A server's folder after a crash, the file cut off in a script of five writes, so many bytes before its end. */
+async function cutOff(bytes: number): Promise<string> {
+  const dataDir = folder();
+  const redis = await start({ dataDir, appendfsync: 'always' });
+  const client = connect(redis);
+  await client.set('before', 'yes');
+  await client.eval("for i = 1, 5 do redis.call('SET', 'torn' .. i, 'no') end", 0);
+  await redis.kill();
+  const file = increment(dataDir);
+  truncateSync(file, readFileSync(file).lastIndexOf('*1\r\n$4\r\nEXEC') - bytes);
+  return dataDir;
+}
+
+test.each([0, 7, 35, 90])(
+  'of a transaction that was cut off, %i bytes before its end, nothing is there at any later start',
+  async (bytes) => {
+    const dataDir = await cutOff(bytes);
+    const second = await start({ dataDir, appendfsync: 'always' });
+    await connect(second).eval("for i = 1, 5 do redis.call('SET', 'whole' .. i, 'yes') end", 0);
+    await second.kill();
+    const third = await start({ dataDir });
+    expect((await connect(third).keys('*')).sort()).toEqual(['before', 'whole1', 'whole2', 'whole3', 'whole4', 'whole5']);
+  },
+);
+
+test('a server that was killed while it rewrote a file that was cut off starts again, on its port too', async () => {
+  const dataDir = await cutOff(0);
+  // What a rewrite begins with: what is written from then on goes to a new increment.
+  appendFileSync(join(dataDir, 'appendonlydir', 'appendonly.aof.manifest'), 'file appendonly.aof.2.incr.aof seq 2 type i\n');
+  writeFileSync(join(dataDir, 'appendonlydir', 'appendonly.aof.2.incr.aof'), '*3\r\n$3\r\nSET\r\n$5\r\nafter\r\n$3\r\nyes\r\n');
+  const redis = await start({ dataDir, port: await freePort() });
+  expect((await connect(redis).keys('*')).sort()).toEqual(['after', 'before']);
+});
+
+test('a file that is damaged in its middle is refused, left as it is, and the error says what helps', async () => {
+  const dataDir = await cutOff(0);
+  const damaged = readFileSync(increment(dataDir));
+  damaged.write('?', damaged.indexOf('*1\r\n$5\r\nMULTI'));
+  writeFileSync(increment(dataDir), damaged);
+  await expect(startEmbeddedRedis({ dataDir, port: await freePort() })).rejects.toThrow(
+    /Bad file format[\s\S]*Copy \S+ away first[\s\S]*redis-check-aof --fix/,
+  );
+  expect(readFileSync(increment(dataDir))).toEqual(damaged);
+});
+
+test('with aof-load-truncated no a file that was cut off is refused with what helps, and without it is read', async () => {
+  const dataDir = await cutOff(7);
+  const settings = { 'aof-load-truncated': 'no' };
+  await expect(startEmbeddedRedis({ dataDir, settings, port: await freePort() })).rejects.toThrow(
+    /Unexpected end of file[\s\S]*redis-check-aof --fix/,
+  );
+  expect(await connect(await start({ dataDir })).keys('*')).toEqual(['before']);
 });
 
 test('a folder that another server works in is refused by name', async () => {

@@ -4,11 +4,12 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Redis } from 'ioredis';
 import { freePort } from './free-port.ts';
+import { adviceOnDamage, FILES, hasBeenCutOff, rewriteLoadedFile } from './loaded-file.ts';
 import { requireRedisServer } from './redis-server-binary.ts';
 
 const HOST = '127.0.0.1';
@@ -148,10 +149,21 @@ async function launch(program: string, dataDir: string, options: LaunchOptions):
   return null;
 }
 
-const lastLines = (dataDir: string): string => {
-  const text = existsSync(join(dataDir, LOG_FILE)) ? readFileSync(join(dataDir, LOG_FILE), 'utf8') : '';
-  return text.trim().split('\n').slice(-5).join('\n');
-};
+/** What the server has said since its log had `from` bytes. */
+const wordsOf = (dataDir: string, from: number): string => readFileSync(join(dataDir, LOG_FILE)).subarray(from).toString().trim();
+
+/** A file that was loaded is written anew before anybody is served, for what loaded-file.ts says. */
+async function rewriteFile(port: number): Promise<void> {
+  const client = new Redis({ host: HOST, port, retryStrategy: () => null });
+  client.on('error', () => {});
+  try {
+    await rewriteLoadedFile(client, START_LIMIT_MS);
+  } catch {
+    // It has just answered: if it went away since, its end tells.
+  } finally {
+    client.disconnect();
+  }
+}
 
 async function exitOf(child: ChildProcess, limitMs: number): Promise<boolean> {
   if (child.exitCode !== null || child.signalCode !== null) return true;
@@ -162,6 +174,31 @@ async function exitOf(child: ChildProcess, limitMs: number): Promise<boolean> {
     return true;
   } catch {
     return false;
+  }
+}
+
+interface Launched {
+  /** null: it did not start */
+  child: ChildProcess | null;
+  port: number;
+  /** what it said when it did not start */
+  words: string;
+}
+
+/** Between finding a free port and using it somebody else may take it: then another one is tried. */
+async function launchOnFreePort(program: string, dataDir: string, options: EmbeddedRedisOptions): Promise<Launched> {
+  const { appendfsync = 'everysec', settings = {} } = options;
+  const log = join(dataDir, LOG_FILE);
+  let again = options.port === undefined ? PORT_TRIES - 1 : 0;
+  for (let hasCut = false; ; again--) {
+    const port = options.port ?? (await freePort());
+    const said = existsSync(log) ? statSync(log).size : 0;
+    const child = await launch(program, dataDir, { port, appendfsync, settings });
+    const words = child === null ? wordsOf(dataDir, said) : '';
+    if (!hasCut && hasBeenCutOff(words)) {
+      hasCut = true;
+      again++;
+    } else if (child !== null || again === 0) return { child, port, words };
   }
 }
 
@@ -177,21 +214,17 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions = {}): Pr
   mkdirSync(dataDir, { recursive: true });
   await refuseSharedFolder(dataDir);
 
-  let child: ChildProcess | null = null;
-  let port = 0;
-  // Between finding a free port and using it somebody else may take it.
-  for (let tries = 0; child === null && tries < (options.port === undefined ? PORT_TRIES : 1); tries++) {
-    port = options.port ?? (await freePort());
-    child = await launch(program, dataDir, { port, appendfsync: options.appendfsync ?? 'everysec', settings: options.settings ?? {} });
-  }
-  if (child?.pid === undefined) {
-    const reason = lastLines(dataDir);
+  const loads = FILES.some((name) => existsSync(join(dataDir, name)));
+  const launched = await launchOnFreePort(program, dataDir, options);
+  if (launched.child?.pid === undefined) {
     if (temporary) rmSync(dataDir, { recursive: true, force: true });
-    throw new Error(`${program} did not start on ${HOST}:${port} in ${dataDir}; its last words:\n${reason}`);
+    const last = launched.words.split('\n').slice(-5).join('\n');
+    const advice = adviceOnDamage(launched.words, dataDir);
+    throw new Error(`${program} did not start on ${HOST}:${launched.port} in ${dataDir}; its last words:\n${last}${advice}`);
   }
 
-  const server = child;
-  const pid = child.pid;
+  const { child: server, port } = launched;
+  const { pid } = launched.child;
   const lock = join(dataDir, LOCK_FILE);
   writeFileSync(lock, `${port} ${pid}`);
   const exited = new Promise<void>((resolved) => server.once('exit', () => resolved()));
@@ -214,5 +247,6 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions = {}): Pr
     stopped ??= end();
     return stopped;
   };
+  if (loads) await rewriteFile(port);
   return { url: `redis://${HOST}:${port}`, port, pid, dataDir, exited, stop, kill };
 }

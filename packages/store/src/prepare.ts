@@ -4,6 +4,7 @@ import { type Readiness, StoreUnavailableError } from './contract.ts';
 import { bringLayoutUp, type LayoutLogger } from './layout.ts';
 import type { RedisCheckLogger } from './redis-check.ts';
 import { waitAndCheck } from './redis-wait.ts';
+import { watchRewrites } from './rewrite-watch.ts';
 import { checkShards, rememberShards } from './shard-count.ts';
 import type { StoreSockets } from './store-sockets.ts';
 
@@ -14,8 +15,8 @@ export type Preparation = { ok: true } | { ok: false; problems: string[] };
 
 export interface Preparing {
   /**
-   * Waits until Redis answers, looks at what it is, and brings what lies in it to this release's layout, or waits until
-   * another process has. Until then every other call is refused as StoreUnavailableError. With `ok` false the service must
+   * Waits until Redis answers, looks at what it is, has it rewrite an append-only file that it has loaded (again after each
+   * restart of Redis, until the store is closed), and brings what lies in it to this release's layout, or waits until another process has. Until then every other call is refused as StoreUnavailableError. With `ok` false the service must
    * not start: also where it knows of fewer shards than plans were created in. `creates` says that the service will create
    * some. Rejects with the signal's reason when that aborts first.
    */
@@ -72,6 +73,7 @@ export function preparing(sockets: StoreSockets, connections: readonly [StoreCon
       sockets.unprepared = { ready: false, code: 'store_unavailable', reason: 'Redis has not been looked at yet' };
       const { ok, refusals } = await waitAndCheck({ sockets, logger, signal, further: () => checkShards(home, connections.length) });
       if (!ok) return { ok: false, problems: refusals };
+      await watchRewrites(sockets, logger);
       const prepared = await prepareLayout({ logger, signal, creates });
       if (prepared.ok) sockets.unprepared = null;
       return prepared;

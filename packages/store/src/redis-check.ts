@@ -30,7 +30,8 @@ export interface RedisCheckLogger {
 
 const MINIMUM_VERSION = [6, 2] as const;
 
-function parseInfo(text: string): Map<string, string> {
+/** The fields of INFO's text. */
+export function parseInfo(text: string): Map<string, string> {
   const fields = new Map<string, string>();
   for (const line of text.split(/\r?\n/)) {
     const colon = line.indexOf(':');
