@@ -10,6 +10,7 @@ export interface Trial {
   clock: Clock;
   /** to look past the store */
   redis: Redis;
+  url: string;
   close(): Promise<void>;
 }
 
@@ -22,6 +23,7 @@ export async function openTrial({ shards = 1 }: { shards?: number } = {}): Promi
     store,
     clock,
     redis,
+    url: server.url,
     async close() {
       redis.disconnect();
       await store.close();

@@ -10,10 +10,12 @@
 --- include idempotency
 --- include engine
 --- include decision
+--- include let-through
 
 local actor, reason = ARGV[6], ARGV[7]
 local refusal = checkDecision(KEYS[2], ARGV[4], { draft = true, pending_approval = true, approved = true, executing = true, paused = true })
 if refusal then return refusal end
+letThrough()
 rememberCall(KEYS[2], ARGV[4], planId, ARGV[5])
 
 local ran = plan.inflight > 0

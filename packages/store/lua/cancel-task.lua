@@ -10,12 +10,14 @@
 
 local taskKey, taskId = KEYS[1], ARGV[3]
 --- include task
+--- include let-through
 
 local replay = findReplay(KEYS[2], ARGV[4])
 if replay then return replay end
 local status = redis.call('HGET', taskKey, 'status')
 if not status then return { 'not_found' } end
 if status ~= 'queued' and status ~= 'planning' then return { 'wrong_state', status } end
+letThrough()
 rememberCall(KEYS[2], ARGV[4], taskId, ARGV[5])
 moveTask(taskKey, taskId, status, 'cancelled')
 emitForTask(taskKey, 'task.cancelled', { task = taskId, actor = ARGV[6] })

@@ -9,9 +9,11 @@
 --- include idempotency
 --- include engine
 --- include decision
+--- include let-through
 
 local refusal = checkDecision(KEYS[2], ARGV[4], { executing = true })
 if refusal then return refusal end
+letThrough()
 rememberCall(KEYS[2], ARGV[4], planId, ARGV[5])
 
 local deadline = numberField('deadline')

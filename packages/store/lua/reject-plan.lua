@@ -11,11 +11,13 @@
 --- include decision
 --- include expire
 --- include plan-vote
+--- include let-through
 
 local actor, digest, reason = ARGV[6], ARGV[7], ARGV[8]
 local refusal = checkPlanVote(digest)
 if refusal then return refusal end
 if hasVoted(actor, votesThatStand()) then return { 'already_voted' } end
+letThrough()
 rememberCall(KEYS[2], ARGV[4], planId, ARGV[5])
 
 setField('rejection', '{"actor":' .. cjson.encode(actor) .. ',"at":' .. timeText() .. ',"digest":"' .. digest .. '","reason":' .. reason .. '}')

@@ -5,11 +5,13 @@
   Replies ok | not_found
 ]]
 --- include context
+--- include let-through
 
 local keyKey = KEYS[1]
 
 if redis.call('EXISTS', keyKey) == 0 then return { 'not_found' } end
 if redis.call('HEXISTS', keyKey, 'revokedAt') == 1 then return { 'ok' } end
+letThrough()
 redis.call('HSET', keyKey, 'revokedAt', time(), 'revokedBy', ARGV[4])
 redis.call('PEXPIRE', keyKey, ARGV[5])
 return { 'ok' }

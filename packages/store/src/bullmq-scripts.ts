@@ -18,6 +18,7 @@ const PINNED = {
   },
   addDelayedJob: { file: 'addDelayedJob-6', keys: 6, sha256: 'e47c0db3c46bd84afab98fae90bba3b98cf6554e74df840801c39baccc627c4c' },
   moveToFinished: { file: 'moveToFinished-14', keys: 14, sha256: '8e744ec5d65dbe9e7ffb6e39a96c0268bba65e4f0b1d04e2d2a42ccb71b45a6d' },
+  extendLocks: { file: 'extendLocks-1', keys: 1, sha256: '14bb41f30eff2e7ff033bbcb31078fbc954a0bb16902129da8b68861c16baa5c' },
 } as const;
 
 export type BullScriptName = keyof typeof PINNED;

@@ -11,9 +11,10 @@ import {
   WEBHOOKS_QUEUE,
   type WebhookJob,
 } from '@countersign/shared';
-import { type BackendFactory, createRedisBackend, type Job, type RedisQueueBackend, Worker, type WorkerOptions } from 'bullmq';
+import { type BackendFactory, type Job, type RedisQueueBackend, Worker, type WorkerOptions } from 'bullmq';
 import { clusterWorkerCloser } from './close-worker.ts';
 import type { StoreConnection } from './connection.ts';
+import { keepingLocks } from './kept-locks.ts';
 import { openWorkerClient } from './redis-clients.ts';
 import { SeatedWorker } from './seated-worker.ts';
 import { Seats } from './seats.ts';
@@ -79,7 +80,8 @@ function consume<Data>(
   const lost = new Map<string, () => void>();
   const seats = connections.length > 1 ? new Seats(options.concurrency) : null;
   const closers = connections.map((connection) => {
-    const { process, backendFactory = createRedisBackend } = work(connection);
+    const { process, backendFactory: madeBy } = work(connection);
+    const backendFactory = keepingLocks(connection, madeBy);
     // One parameter: with three, BullMQ makes an AbortController for every job.
     const processor = async (job: Job<Data>): Promise<unknown> => {
       const id = job.id ?? '';

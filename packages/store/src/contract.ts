@@ -353,6 +353,9 @@ export class StoreUnavailableError extends Error {
   override readonly name = 'StoreUnavailableError';
 }
 
+/** Redis has reached its `maxmemory` and refused it: nothing was changed. */
+export class StoreFullError extends StoreUnavailableError {}
+
 /** The store is not to be used yet: it is still being prepared. The message says why, for the caller. */
 export class StoreUnpreparedError extends StoreUnavailableError {}
 

@@ -27,6 +27,7 @@ export {
   type Replay,
   type RequestHold,
   type ReviewStore,
+  StoreFullError,
   StoreUnavailableError,
   StoreUnpreparedError,
   type TaskStore,

@@ -1,6 +1,7 @@
 /** Counting calls over the whole fleet, in fixed windows, on the home shard. */
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { StoreConnection } from './connection.ts';
+import { StoreFullError } from './contract.ts';
 
 /** So many within so many seconds, counted from the first one. */
 export interface RateLimit {
@@ -29,8 +30,6 @@ export interface RateLimiter {
   look(who: string): Promise<RateState | null>;
 }
 
-const isFull = (error: unknown): boolean => error instanceof Error && /\bOOM /.test(error.message);
-
 export function rateLimiter(connection: StoreConnection, name: string, limit: RateLimit): RateLimiter {
   const { calls, seconds } = limit;
   const limiter = new RateLimiterRedis({
@@ -50,7 +49,7 @@ export function rateLimiter(connection: StoreConnection, name: string, limit: Ra
     try {
       return await connection.attempt(call);
     } catch (error) {
-      if (error instanceof Error && isFull(error.cause)) return null;
+      if (error instanceof StoreFullError) return null;
       throw error;
     }
   };

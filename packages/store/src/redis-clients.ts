@@ -1,5 +1,6 @@
 /** Every connection to Redis is opened here. */
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+import { sendNothingLate } from './given-up-commands.ts';
 import { nodeUrls, readRedisUrl } from './redis-url.ts';
 
 /** PEM texts. A server has to prove who it is in any case; these say whom to believe, and who we are. */
@@ -114,8 +115,11 @@ function openSingle(target: RedisTarget, redisOptions: RedisOptions): Redis {
  */
 export function openCommandClient(target: RedisTarget, { name, timeoutMs }: Naming & { timeoutMs: number }): RedisClient {
   const options = { connectionName: name, commandTimeout: timeoutMs, socketTimeout: timeoutMs, maxRetriesPerRequest: 3 };
-  if (target.cluster) return openCluster(target, { enableAutoPipelining: true, redisOptions: options });
-  return openSingle(target, { enableAutoPipelining: true, ...options });
+  return sendNothingLate(
+    target.cluster
+      ? openCluster(target, { enableAutoPipelining: true, redisOptions: options })
+      : openSingle(target, { enableAutoPipelining: true, ...options }),
+  );
 }
 
 /** For commands that wait for as long as it takes: blocking ones, and subscriptions. Each is answered within `silenceMs`, or asked for again. */

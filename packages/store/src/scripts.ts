@@ -13,7 +13,7 @@ export interface Script {
 
 const read = (name: string): string => readFileSync(new URL(name, FOLDER), 'utf8');
 
-const BULL_SCRIPTS = ['addStandardJob', 'addPrioritizedJob', 'addDelayedJob', 'moveToFinished'] as const;
+const BULL_SCRIPTS = ['addStandardJob', 'addPrioritizedJob', 'addDelayedJob', 'moveToFinished', 'extendLocks'] as const;
 
 /** What is included may include in its turn. */
 const included = (text: string): string =>

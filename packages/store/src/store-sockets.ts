@@ -1,6 +1,6 @@
 /** The sockets to Redis and the scripts that are run over them: one set for all shards. */
 import { Cluster } from 'ioredis';
-import { type Readiness, StoreUnavailableError, StoreUnpreparedError } from './contract.ts';
+import { type Readiness, StoreFullError, StoreUnavailableError, StoreUnpreparedError } from './contract.ts';
 import type { RedisCheck } from './redis-check.ts';
 import { openBlockingClient, openCommandClient, type RedisClient, type RedisTarget } from './redis-clients.ts';
 import { judgeConnection } from './redis-connection-check.ts';
@@ -29,11 +29,13 @@ export interface ObservedCommand {
   ok: boolean;
 }
 
+const isFull = (error: unknown): error is Error => error instanceof Error && /\bOOM /.test(error.message);
+
 /** Whether Redis could not do it, as opposed to our having asked wrongly. */
 function isUnavailable(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
   const text = `${error.name} ${error.message} ${(error as NodeJS.ErrnoException).code ?? ''}`;
-  return /OOM |LOADING|READONLY|UNBLOCKED|MISCONF|NOREPLICAS|CLUSTERDOWN|MASTERDOWN|Connection is closed|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|timed out|MaxRetriesPerRequest|Stream isn't writeable|maxclients|TRYAGAIN|ClusterAllFailed|startup nodes|sentinels are unreachable|Cluster (is|isn't) /i.test(
+  return /LOADING|READONLY|UNBLOCKED|MISCONF|NOREPLICAS|CLUSTERDOWN|MASTERDOWN|Connection is closed|connection close|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|timed out|MaxRetriesPerRequest|Stream isn't writeable|maxclients|TRYAGAIN|ClusterAllFailed|startup nodes|sentinels are unreachable|Cluster (is|isn't) /i.test(
     text,
   );
 }
@@ -137,6 +139,7 @@ export class StoreSockets {
       ok = true;
       return value;
     } catch (error) {
+      if (isFull(error)) throw new StoreFullError(`Redis is full: ${error.message}`, { cause: error });
       if (isUnavailable(error) || wasSentElsewhere(error))
         throw new StoreUnavailableError(`Redis could not do it: ${error.message}`, { cause: error });
       throw error;

@@ -1,5 +1,5 @@
 /** What the store refuses and what goes wrong in it, as problems. */
-import { type Refusal, StoreUnavailableError, StoreUnpreparedError } from '@countersign/store';
+import { type Refusal, StoreFullError, StoreUnavailableError, StoreUnpreparedError } from '@countersign/store';
 import { type ProblemAnswer, problem } from './answer.ts';
 
 /** `status` is the HTTP status in a problem, so the status of a task or plan is `currentStatus`. */
@@ -12,10 +12,12 @@ export function refusalAnswer({ code, message, detail }: Refusal): ProblemAnswer
 /** Whether Redis could not be reached or could not do it. */
 export const isStoreFailure = (error: unknown): boolean => error instanceof StoreUnavailableError;
 
+function whyUnavailable(error: unknown): string {
+  if (error instanceof StoreUnpreparedError) return error.message;
+  if (error instanceof StoreFullError)
+    return 'Redis is full and nothing was changed; plans can still be read, cancelled, rejected, paused and deleted';
+  return 'Redis cannot be reached, does not answer in time, or refuses to write';
+}
+
 export const storeUnavailable = (error: unknown): ProblemAnswer =>
-  problem(
-    'store_unavailable',
-    error instanceof StoreUnpreparedError
-      ? `${error.message}; try again in a moment`
-      : 'Redis cannot be reached or refuses to write; try again in a moment',
-  );
+  problem('store_unavailable', `${whyUnavailable(error)}; try again in a moment`);

