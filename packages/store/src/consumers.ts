@@ -164,12 +164,12 @@ export const consumeSteps = (
     queue,
     options,
     work: (connection) => {
-      const worker = new StepWorker({ connection, store, executor: options.executor, persist: options.persist });
+      const worker = new StepWorker({ connection, store, executor: options.executor, persist: options.persist, lockMs: LOCK_MS });
       return {
         backendFactory: worker.backendFactory,
-        process: async ({ id = '', data }, lease) => {
+        process: async ({ id = '', data, token = '' }, lease) => {
           const { word, completion } = await handler(data, lease, worker.takeClaim(id));
-          if (completion !== undefined) worker.willComplete(id, completion);
+          if (completion !== undefined) worker.willComplete(id, completion, token);
           return word;
         },
       };

@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { type BackendFactory, createRedisBackend, type RedisQueueBackend, raw2NextJobData } from 'bullmq';
 import type { StoreConnection } from './connection.ts';
+import { StoreFullError } from './contract.ts';
 import type { ClaimReply, Hold, RecordReply, StepStore } from './step-contract.ts';
 import { readClaim } from './step-store.ts';
 
@@ -32,21 +33,23 @@ export interface StepWorkerOptions {
   executor: string;
   /** how store calls that fail for now are repeated */
   persist<Value>(call: () => Promise<Value>): Promise<Value>;
+  /** of a job's lock */
+  lockMs: number;
 }
 
 /** Where the worker's processor and its backend meet: both know a job by its id. */
 export class StepWorker {
   readonly #options: StepWorkerOptions;
-  readonly #completions = new Map<string, Completion>();
+  readonly #completions = new Map<string, Completion & { lock: string }>();
   readonly #claims = new Map<string, EarlyClaim>();
 
   constructor(options: StepWorkerOptions) {
     this.#options = options;
   }
 
-  /** To be recorded when the job of that id is finished. */
-  willComplete(jobId: string, completion: Completion): void {
-    this.#completions.set(jobId, completion);
+  /** To be recorded when the job of that id is finished. `lock` is the token of its lock. */
+  willComplete(jobId: string, completion: Completion, lock: string): void {
+    this.#completions.set(jobId, { ...completion, lock });
   }
 
   /** The claim that came along with the job; null: claim it. */
@@ -65,7 +68,15 @@ export class StepWorker {
       // Taken out at once: when finishing the job fails, BullMQ comes back to fail it, and the result is recorded by then.
       this.#completions.delete(jobId);
       if (completion === undefined) return finish(jobId, args);
-      const { persist } = this.#options;
+      // BullMQ renews the lock no more. While Redis is full, the result may have to wait for longer than it lasts.
+      const persist = <Value>(call: () => Promise<Value>): Promise<Value> =>
+        this.#options.persist(() =>
+          call().catch(async (error: unknown) => {
+            if (error instanceof StoreFullError)
+              await backend.extendLocks([jobId], [completion.lock], this.#options.lockMs).catch(() => {});
+            throw error;
+          }),
+        );
       const token = randomUUID();
       let askedAt = 0;
       const [word, finished, claim] = await persist(() => {
