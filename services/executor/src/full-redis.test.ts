@@ -22,7 +22,7 @@ afterEach(async () => {
   redis.close();
 });
 
-const saidFull = () => expect.poll(() => executor.warnings.join('\n'), { timeout: 10_000 }).toMatch(/trying again.*Redis is full/);
+const saidFull = () => expect.poll(() => executor.log.join('\n'), { timeout: 10_000 }).toMatch(/trying again.*Redis is full/);
 const typesOf = async (planId: string): Promise<string[]> =>
   (await store.readEvents(planId)).map(({ type }) => type).filter((type) => type.startsWith('step.'));
 
@@ -85,7 +85,7 @@ test('an attempt that becomes due is made once there is memory', async () => {
   (await executor.called()).fail(new Error('not yet'));
   await expect.poll(() => typesOf(planId)).toContain('step.retrying');
   await redis.limitMemory(1);
-  await expect.poll(() => executor.warnings.join('\n'), { timeout: 10_000 }).toMatch(/OOM|Redis is full/);
+  await expect.poll(() => executor.log.join('\n'), { timeout: 10_000 }).toMatch(/OOM|Redis is full/);
   expect(executor.calls).toHaveLength(1);
   await redis.limitMemory(0);
   (await executor.called(1)).end('done');
@@ -98,7 +98,7 @@ test('a cancel aborts the running tool, and nothing else is recorded', async () 
   await redis.limitMemory(1);
   expect(await store.cancelPlan(planId, ada)).toMatchObject({ ok: true });
   await expect.poll(() => ctx.signal.aborted, { timeout: 10_000 }).toBe(true);
-  await expect.poll(() => executor.warnings.join('\n'), { timeout: 10_000 }).toMatch(/late result refused|plan_not_executing/);
+  await expect.poll(() => executor.log.join('\n'), { timeout: 10_000 }).toMatch(/late result refused|plan_not_executing/);
   await redis.limitMemory(0);
   expect((await store.getPlan(planId))?.status).toBe('cancelled');
   expect((await typesOf(planId)).slice(-2)).toEqual(['step.cancelled', 'step.cancelled']);

@@ -36,11 +36,9 @@ test('begun, cancelled, and only then told that it may begin: the tool is not ca
   const begun = async () => (await store.getPlan(planId))?.steps[0]?.resolvedInput ?? null;
   await expect.poll(begun, { timeout: 20_000, interval: 10 }).not.toBeNull();
   expect(await store.cancelPlan(planId, ada)).toMatchObject({ ok: true });
-  proxy.delay(0);
-  // Another plan's step comes behind it.
-  const next = await launch(store, [{ id: 'b' }]);
-  await expect.poll(() => executor.calls.map(({ ctx }) => ctx.planId), { timeout: 20_000 }).toContain(next);
-  expect(executor.calls.map(({ ctx }) => ctx.planId)).toEqual([next]);
+  const decided = () => executor.calls.length > 0 || executor.log.some((line) => line.startsWith('step not begun'));
+  await expect.poll(decided, { timeout: 20_000 }).toBe(true);
+  expect(executor.calls).toEqual([]);
 });
 
 test('where every answer is slow, steps are called all the same', async () => {

@@ -14,8 +14,8 @@ export interface HeldCall {
 
 export interface HeldExecutor {
   calls: HeldCall[];
-  /** what was logged as a warning */
-  warnings: string[];
+  /** what was logged, but for debugging: message and fields */
+  log: string[];
   /** Resolves with the call of that number, counted from 0. */
   called(number?: number): Promise<HeldCall>;
   close(): Promise<void>;
@@ -30,8 +30,8 @@ export async function startHeldExecutor({
   commandTimeoutMs?: number;
 }): Promise<HeldExecutor> {
   const calls: HeldCall[] = [];
-  const warnings: string[] = [];
-  const warn = (fields: object, message: string): number => warnings.push(`${message} ${JSON.stringify(fields)}`);
+  const log: string[] = [];
+  const say = (fields: object, message: string): number => log.push(`${message} ${JSON.stringify(fields)}`);
   const held = defineTool({
     name: 'test.held',
     description: 'Is held by the test.',
@@ -47,14 +47,14 @@ export async function startHeldExecutor({
   const executor = await startExecutor({
     store,
     toolbox: { tools: new Map([[held.contract.name, held]]), conditions: new Map() },
-    logger: { debug() {}, info() {}, warn, error: warn },
+    logger: { debug() {}, info: say, warn: say, error: say },
     name: 'held',
     concurrency: 2,
     drainMs: 0,
   });
   return {
     calls,
-    warnings,
+    log,
     async called(number = 0) {
       await expect.poll(() => calls.length, { timeout: 30_000, interval: 10 }).toBeGreaterThan(number);
       return calls[number] as HeldCall;
