@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Plan, Task } from '@countersign/shared';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ModelReply, ModelRequest } from '../model-server/model-server.ts';
+import { randomFrom } from '../random.ts';
 import type { Fleet } from './fleet.ts';
 import type { ServiceProcess } from './processes.ts';
 import { recordStep } from './record-step.ts';
@@ -171,14 +172,3 @@ test('killed again and again, during calls, after replies, while they save: one 
   }
   expect(model.requests()).toHaveLength(calls.length);
 }, 150_000);
-
-/** Numbers from 0 to 1, the same ones for the same seed (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

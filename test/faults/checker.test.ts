@@ -3,7 +3,7 @@ import { type Event, type EventType, planOptionsSchema, type StepView } from '@c
 import type { AuditRecord } from '@countersign/store';
 import { expect, test } from 'vitest';
 import { violationsIn } from './checker.ts';
-import type { Ack, LedgerLine, Observed, SeenFault } from './observed.ts';
+import type { Ack, LedgerLine, ListedPlan, Observed, SeenFault, SeenTask } from './observed.ts';
 import { markOf, type Story } from './story.ts';
 
 const PLAN = 'pln_1';
@@ -108,9 +108,14 @@ interface Run {
   acks?: Ack[];
   samples?: Observed['plans'][number]['samples'];
   followed?: Event[];
+  tasks?: SeenTask[];
+  listed?: ListedPlan[];
+  told?: Observed['told'];
 }
 
-const run = ({ audit = auditOf(), ledger, faults = [], acks = [], samples = [], followed }: Run = {}): Observed => ({
+const LISTED: ListedPlan[] = [{ id: PLAN, taskId: null, objective: NAME }];
+
+const run = ({ audit = auditOf(), ledger, faults = [], acks = [], samples = [], followed, ...more }: Run = {}): Observed => ({
   ledger: ledger ?? [...call('a', 100), ...call('b', 200)],
   plans: [
     {
@@ -122,12 +127,27 @@ const run = ({ audit = auditOf(), ledger, faults = [], acks = [], samples = [], 
       followed: followed ?? null,
     },
   ],
+  tasks: more.tasks ?? [],
+  listed: more.listed ?? LISTED,
+  told: more.told ?? null,
   faults,
   caps: { 'fault.narrow': 1 },
   recovery: { crashMs: 16_000, redisMs: 15_000 },
 });
 
 const found = (given: Run): string[] => violationsIn(run(given)).map(({ invariant, stepId, what }) => `${invariant} ${stepId}: ${what}`);
+
+const TASK = 'tsk_1';
+const task = (more: Partial<SeenTask> = {}): SeenTask => ({
+  id: TASK,
+  way: 'plain',
+  status: 'planned',
+  error: null,
+  calls: 1,
+  askedAt: START,
+  endedAt: START + 50,
+  ...more,
+});
 
 test('a run in which all was well has no violation', () => {
   expect(found({})).toEqual([]);
@@ -279,6 +299,33 @@ test.each<[string, Run, RegExp]>([
     },
     /^I9 null: kill_executor at .*: work went on after 19999 ms, it may take 16000/,
   ],
+  [
+    'a submit that made two plans',
+    { listed: [...LISTED, { id: 'pln_2', taskId: null, objective: NAME }] },
+    /^I1 null: is a second plan of what was submitted once: pln_1/,
+  ],
+  [
+    'a plan that nobody submitted',
+    { listed: [...LISTED, { id: 'pln_2', taskId: null, objective: 'other' }] },
+    /^I1 null: was told to nobody/,
+  ],
+  ['a plan that the list does not have', { listed: [] }, /^I1 null: is not in the list/],
+  ['a planned task without a plan', { tasks: [task()] }, /^I1 null: is a task that is planned and has no plan/],
+  [
+    'a failed task with a plan',
+    { tasks: [task({ way: 'down', status: 'failed' })], listed: [...LISTED, { id: 'pln_2', taskId: TASK, objective: 'other' }] },
+    /^I1 null: is the plan of the task tsk_1, which failed/,
+  ],
+  ['a task that does not end', { tasks: [task({ status: 'planning' })] }, /^I7 null: is a plain task and planning/],
+  ['a task that fails without need', { tasks: [task({ status: 'failed' })] }, /^I7 null: is a plain task and failed/],
+  ['a task that fails without a reason', { tasks: [task({ way: 'down', status: 'failed' })] }, /^I7 null: failed without a reason/],
+  ['a model that is asked too often', { tasks: [task({ calls: 2 })] }, /^I8 null: .* asked for 2 times, not 1/],
+  [
+    'an end that nobody was told of',
+    { told: { events: new Set(), forged: 0, messages: 0 } },
+    /^I7 null: nobody was told of plan.completed/,
+  ],
+  ['a forged webhook', { told: { events: new Set(), forged: 1, messages: 1 } }, /^I5 null: 1 webhooks came with a wrong signature/],
 ])('%s', (_what, given, message) => {
   expect(found(given)).toEqual(expect.arrayContaining([expect.stringMatching(message)]));
 });
@@ -311,6 +358,11 @@ test.each<[string, Run]>([
       }),
     },
   ],
+  [
+    'a call of the model that a fault cost',
+    { tasks: [task({ calls: 2 })], listed: [...LISTED, { id: 'pln_2', taskId: TASK, objective: 'other' }], faults: [fault(10, 20)] },
+  ],
+  ['an end that was told', { told: { events: new Set(eventsOf(...WELL).map(({ id }) => id)), forged: 0, messages: 1 } }],
 ])('no violation: %s', (_what, given) => {
   expect(found(given)).toEqual([]);
 });

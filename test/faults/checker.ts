@@ -5,6 +5,7 @@ import type { Observed, SeenPlan, Violation } from './observed.ts';
 import { recoveriesIn } from './recovery.ts';
 import { replayPlan } from './replay.ts';
 import { markOf } from './story.ts';
+import { onePlanEach, plannedOnce, toldOfEnds } from './submits.ts';
 
 type Check = (observed: Observed, calls: readonly Call[]) => Violation[];
 
@@ -196,7 +197,20 @@ const recoveries: Check = (observed) =>
     return [{ invariant: 'I9', planId: null, stepId: null, what } as const];
   });
 
-const CHECKS: readonly Check[] = [replays, outcomes, caps, cancels, approvals, followers, ends, repeats, recoveries];
+const CHECKS: readonly Check[] = [
+  replays,
+  outcomes,
+  caps,
+  cancels,
+  approvals,
+  followers,
+  ends,
+  repeats,
+  recoveries,
+  onePlanEach,
+  plannedOnce,
+  toldOfEnds,
+];
 
 export function violationsIn(observed: Observed): Violation[] {
   const calls = callsOf(observed.ledger);

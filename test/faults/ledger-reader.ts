@@ -8,7 +8,6 @@ export class LedgerReader {
   readonly file: string;
   readonly lines: LedgerLine[] = [];
   readonly #starts = new Map<string, number>();
-  readonly #open = new Map<string, LedgerLine>();
   #read = 0;
   #rest = '';
 
@@ -16,9 +15,9 @@ export class LedgerReader {
     this.file = file;
   }
 
-  /** Reads what has come since. */
-  refresh(): void {
-    if (!existsSync(this.file)) return;
+  /** Reads what has come since; returns all lines. */
+  refresh(): readonly LedgerLine[] {
+    if (!existsSync(this.file)) return this.lines;
     const handle = openSync(this.file, 'r');
     try {
       const buffer = Buffer.alloc(PIECE);
@@ -29,6 +28,7 @@ export class LedgerReader {
     } finally {
       closeSync(handle);
     }
+    return this.lines;
   }
 
   #take(text: string): void {
@@ -37,20 +37,12 @@ export class LedgerReader {
     for (const part of parts) {
       const line = JSON.parse(part) as LedgerLine;
       this.lines.push(line);
-      if (line.what === 'start') {
-        this.#starts.set(line.planId, (this.#starts.get(line.planId) ?? 0) + 1);
-        this.#open.set(line.call, line);
-      } else this.#open.delete(line.call);
+      if (line.what === 'start') this.#starts.set(line.planId, (this.#starts.get(line.planId) ?? 0) + 1);
     }
   }
 
   /** How many calls were made for a plan. */
   startsOf(planId: string): number {
     return this.#starts.get(planId) ?? 0;
-  }
-
-  /** The calls of a process that have not come to their end. */
-  openCallsOf(pid: number): LedgerLine[] {
-    return [...this.#open.values()].filter((line) => line.pid === pid);
   }
 }

@@ -1,6 +1,7 @@
 /** What a run saw: of the tools, of the API, and of the faults. The checker reads nothing else. */
-import type { Event } from '@countersign/shared';
+import type { Event, TaskError } from '@countersign/shared';
 import type { AuditRecord } from '@countersign/store';
+import type { Way } from './model.ts';
 import type { Story } from './story.ts';
 
 /** A line of the ledger that the tools write. `at` is in ms of the wall clock, which all processes of this machine share. */
@@ -51,6 +52,25 @@ export interface SeenPlan {
   followed: Event[] | null;
 }
 
+/** What became of something that was asked of the planners. */
+export interface SeenTask {
+  id: string;
+  way: Way;
+  status: string;
+  error: TaskError | null;
+  /** how often the model was asked */
+  calls: number;
+  askedAt: number;
+  endedAt: number;
+}
+
+/** A plan as the list of all plans has it. */
+export interface ListedPlan {
+  id: string;
+  taskId: string | null;
+  objective: string;
+}
+
 export interface SeenFault {
   kind: string;
   /** ms of the wall clock */
@@ -67,6 +87,11 @@ export interface SeenFault {
 export interface Observed {
   ledger: LedgerLine[];
   plans: SeenPlan[];
+  tasks: SeenTask[];
+  /** every plan that there is */
+  listed: ListedPlan[];
+  /** what webhooks told; null where nobody was to be told */
+  told: { events: ReadonlySet<string>; forged: number; messages: number } | null;
   faults: SeenFault[];
   /** tools that the fleet runs a bounded number of, by name */
   caps: Record<string, number>;

@@ -1,67 +1,26 @@
 /** People and programs at the API: they do what the stories say, try again what got no answer, and write down what they were told. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { canonicalJson, type Event, isEndedPlan, isEndedStep, type Plan } from '@countersign/shared';
-import type { Ack, Sample, SeenPlan } from './observed.ts';
+import { canonicalJson, type Event, isEndedPlan, isEndedStep, type Plan, type PlanDraft, type Task } from '@countersign/shared';
+import type { Way } from './model.ts';
+import type { Ack, Sample, SeenPlan, SeenTask, Violation } from './observed.ts';
+import { type Answer, persistently, type Sending } from './persistently.ts';
 import type { Stage } from './stage.ts';
 import type { Deed, Story } from './story.ts';
 
 const LOOK_MS = 250;
 const TRY_AGAIN_MS = 150;
-/** What gets no answer for so long is a violation by itself. */
-const PATIENCE_MS = 90_000;
-
-export interface Answer {
-  status: number;
-  // biome-ignore lint/suspicious/noExplicitAny: answers are looked at field by field
-  body: any;
-}
-
-/** Somebody asked again and again, and was told nothing. */
-export class NoAnswerError extends Error {
-  override readonly name = 'NoAnswerError';
-}
-
-interface Sending {
-  body?: unknown;
-  actor?: string;
-  headers?: Record<string, string>;
-}
-
-/** Sends until there is an answer of the API itself: what was cut, or met by a 503, is sent again with the same key. */
-export async function persistently(stage: Stage, method: string, path: string, { body, actor, headers }: Sending = {}): Promise<Answer> {
-  const givenUpAt = performance.now() + PATIENCE_MS;
-  let last = 'nothing';
-  do {
-    try {
-      const response = await fetch(stage.url + path, {
-        method,
-        headers: {
-          ...(body !== undefined && { 'content-type': 'application/json' }),
-          ...(actor !== undefined && { 'x-actor': actor }),
-          ...headers,
-        },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(10_000),
-      });
-      const text = await response.text();
-      if (response.status !== 503) return { status: response.status, body: text === '' ? null : JSON.parse(text) };
-      last = text;
-    } catch (error) {
-      last = String((error as Error).cause ?? error);
-    }
-    await delay(TRY_AGAIN_MS);
-  } while (performance.now() < givenUpAt);
-  throw new NoAnswerError(`${method} ${path}: ${last}`);
-}
 
 /** One plan's life, from its creation to its end. */
 export class PlanLife {
   readonly story: Story;
   readonly acks: Ack[] = [];
   readonly samples: Sample[] = [];
+  readonly problems: Violation[] = [];
   id = '';
   plan: Plan | null = null;
+  task: SeenTask | null = null;
   followed: Event[] | null = null;
+  isOver = false;
   readonly #stage: Stage;
   #revision = 1;
   #sent = 0;
@@ -69,6 +28,7 @@ export class PlanLife {
   #healed = false;
   #resumeAt = 0;
   #lastSample = '';
+  #life: Promise<void> = Promise.resolve();
 
   constructor(story: Story, stage: Stage) {
     this.story = story;
@@ -76,13 +36,27 @@ export class PlanLife {
     this.#deeds = [...story.deeds];
   }
 
-  /** Lives it to its end. Throws a NoAnswerError where the API says nothing for too long. */
-  async live(signal: AbortSignal, { follow }: { follow: boolean }): Promise<void> {
-    const { story } = this;
-    const headers = { 'idempotency-key': `create-${story.name}` };
-    const made = await persistently(this.#stage, 'POST', '/v1/plans', { body: story.drafts[0], actor: 'author', headers });
-    if (made.status !== 201) throw new Error(`${story.name} was refused: ${JSON.stringify(made.body)}`);
-    this.id = made.body.plan.id;
+  /** Lives it to its end, or until the signal. What goes wrong with that is written down. */
+  begin(signal: AbortSignal, { follow }: { follow: boolean }): this {
+    this.#life = this.#live(signal, follow)
+      .catch((error: Error) => this.#report('I7', `${this.story.name}: ${error.message}`))
+      .finally(() => {
+        this.isOver = true;
+      });
+    return this;
+  }
+
+  over(): Promise<void> {
+    return this.#life;
+  }
+
+  #report(invariant: Violation['invariant'], what: string): void {
+    this.problems.push({ invariant, planId: this.id || null, stepId: null, what });
+  }
+
+  async #live(signal: AbortSignal, follow: boolean): Promise<void> {
+    this.id = await (this.story.way === null ? this.#create() : this.#ask(this.story.way, signal));
+    if (this.id === '') return;
     const following = follow ? this.#follow(signal) : null;
     for (;;) {
       const { status, body } = await persistently(this.#stage, 'GET', `/v1/plans/${this.id}`);
@@ -96,6 +70,40 @@ export class PlanLife {
       await delay(LOOK_MS);
     }
     this.followed = (await following) ?? null;
+  }
+
+  /** Sends the same thing as often as the story says, all at once; everybody is told the same id. */
+  async #submit(path: string, body: object, idOf: (body: Answer['body']) => string): Promise<string> {
+    const { name, submits } = this.story;
+    const sending: Sending = { body, actor: 'author', headers: { 'idempotency-key': `create-${name}` } };
+    const answers = await Promise.all(Array.from({ length: submits }, () => persistently(this.#stage, 'POST', path, sending)));
+    const refused = answers.find(({ status }) => status !== 201 && status !== 202);
+    if (refused !== undefined) throw new Error(`was refused: ${refused.status} ${JSON.stringify(refused.body)}`);
+    const ids = [...new Set(answers.map((answer) => idOf(answer.body)))];
+    if (ids.length > 1) this.#report('I1', `${name} was submitted ${submits} times under one key and is ${ids.join(', ')}`);
+    return ids[0] as string;
+  }
+
+  #create(): Promise<string> {
+    return this.#submit('/v1/plans', this.story.drafts[0] as PlanDraft, ({ plan }) => plan.id);
+  }
+
+  /** Asks for a plan; resolves with its id, or with '' where there is none. */
+  async #ask(way: Way, signal: AbortSignal): Promise<string> {
+    const draft = this.story.drafts[0] as PlanDraft;
+    const { objective, input, options } = draft;
+    this.#stage.model.learn(draft, way);
+    const askedAt = Date.now();
+    const id = await this.#submit('/v1/tasks', { objective, input, options }, ({ task }) => task.id);
+    for (;;) {
+      const { status, body } = await persistently(this.#stage, 'GET', `/v1/tasks/${id}`);
+      if (status !== 200) throw new Error(`${id} cannot be read: ${status} ${JSON.stringify(body)}`);
+      const task = body.task as Task;
+      const calls = this.#stage.model.callsFor(objective);
+      this.task = { id, way, status: task.status, error: task.error, calls, askedAt, endedAt: Date.now() };
+      if (signal.aborted || !['queued', 'planning'].includes(task.status)) return task.planId ?? '';
+      await delay(LOOK_MS);
+    }
   }
 
   seen(audit: SeenPlan['audit']): SeenPlan {

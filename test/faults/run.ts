@@ -2,14 +2,17 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isEndedPlan } from '@countersign/shared';
 import { type Random, seededRandom } from '../random.ts';
 import { violationsIn } from './checker.ts';
-import { FAULTS, type FaultKind, injectFault } from './faults.ts';
-import type { Observed, SeenFault, Violation } from './observed.ts';
-import { PlanLife, persistently } from './people.ts';
+import type { FaultKind } from './faults.ts';
+import { happen } from './happen.ts';
+import type { ListedPlan, Observed, SeenPlan, Violation } from './observed.ts';
+import { PlanLife } from './people.ts';
+import { persistently } from './persistently.ts';
 import { NARROW_CAP, Stage } from './stage.ts';
-import { writeStory } from './story.ts';
+import { type Story, writeStory } from './story.ts';
+import { toldOfEnds } from './submits.ts';
+import { startTold, type Told } from './told.ts';
 
 export interface RunOptions {
   seed: number;
@@ -39,9 +42,8 @@ const SETTLE_MS = 90_000;
 /** While faults happen, something happens to some plan within this time. */
 const STANDSTILL_MS = 45_000;
 const SAY_EVERY_MS = 30_000;
-/** Every so many faults nothing else happens for a while, so that it shows how long work takes to go on. */
-const CALM_EVERY = 12;
-const CALM_MS = 14_000;
+/** Webhooks that failed come again; after the last plan they have so long. */
+const TOLD_MS = 60_000;
 
 /** A plan with a destructive step asks two people. */
 const POLICY = `version: faults
@@ -55,7 +57,13 @@ rules:
 
 export async function runWithFaults(options: RunOptions): Promise<RunResult> {
   const { executors, appendfsync } = options;
-  const stage = await Stage.start({ executors, planners: 2, appendfsync, policy: POLICY });
+  const stage = await Stage.start({
+    executors,
+    planners: 2,
+    appendfsync,
+    policy: POLICY,
+    env: { WEBHOOK_ALLOW_PRIVATE: '127.0.0.0/8', WEBHOOK_BACKOFF_MS: '200' },
+  });
   let kept: string | null = null;
   try {
     const { observed, problems } = await live(stage, options);
@@ -79,80 +87,130 @@ function keep(stage: Stage, { observed, violations }: Pick<RunResult, 'observed'
   return folder;
 }
 
-async function live(stage: Stage, options: RunOptions): Promise<{ observed: Observed; problems: Violation[] }> {
-  const random = seededRandom(options.seed);
-  const over = new AbortController();
-  const problems: Violation[] = [];
+interface Cast {
+  lives: PlanLife[];
+  /** resolves once every plan that the run may have has lived */
+  done: Promise<void>;
+  /** No more plans begin. */
+  stop(): void;
+  begin(story: Story, follow: boolean): PlanLife;
+}
+
+/** Plans live their stories, so many at once, one after the other. */
+function cast(stage: Stage, { options, random, signal }: { options: RunOptions; random: Random; signal: AbortSignal }): Cast {
   const lives: PlanLife[] = [];
   let begun = 0;
-  /** no more faults come, and no more plans */
-  let isQuiet = false;
+  let isStopped = false;
+  const begin = (story: Story, follow: boolean): PlanLife => {
+    const life = new PlanLife(story, stage).begin(signal, { follow });
+    lives.push(life);
+    return life;
+  };
   const liveOn = async (): Promise<void> => {
-    while (begun < options.plans && !isQuiet) {
+    while (begun < options.plans && !isStopped) {
       const at = begun++;
       const chance = random.fork(`story-${at}`);
-      const life = new PlanLife(writeStory(at, chance), stage);
-      lives.push(life);
-      try {
-        await life.live(over.signal, { follow: chance.chance(0.1) });
-      } catch (error) {
-        problems.push({ invariant: 'I7', planId: life.id || null, stepId: null, what: `${life.story.name}: ${(error as Error).message}` });
-      }
+      await begin(writeStory(at, chance), chance.chance(0.1)).over();
     }
   };
-  const living = Promise.all(Array.from({ length: LIVES_AT_ONCE }, liveOn));
-  let isLived = false;
-  void living.then(() => {
-    isLived = true;
-  });
-  const watch = watchProgress({ stage, lives, log: options.log });
-  const faults = await happen(stage, { options, random: random.fork('faults'), isOver: () => isLived });
-  isQuiet = true;
-  options.log(`${faults.length} faults; now ${lives.filter(isUnderWay).length} of ${lives.length} plans are to end`);
-  const settled = new AbortController();
-  await Promise.race([living, delay(SETTLE_MS, undefined, { signal: settled.signal }).catch(() => {})]);
-  settled.abort();
-  over.abort();
-  await living;
-  problems.push(...watch.stop());
-
-  stage.ledger.refresh();
-  const observed: Observed = {
-    ledger: stage.ledger.lines,
-    plans: [],
-    faults,
-    caps: { 'fault.narrow': NARROW_CAP },
-    recovery: { crashMs: 16_000, redisMs: 15_000 },
+  const done = Promise.all(Array.from({ length: LIVES_AT_ONCE }, liveOn)).then(() => {});
+  return {
+    lives,
+    done,
+    stop() {
+      isStopped = true;
+    },
+    begin,
   };
+}
+
+async function live(stage: Stage, options: RunOptions): Promise<{ observed: Observed; problems: Violation[] }> {
+  const { seed, log } = options;
+  const random = seededRandom(seed);
+  const over = new AbortController();
+  const told = await startTold(random.fork('told'));
+  try {
+    const webhook = await persistently(stage, 'POST', '/v1/webhooks', { body: { url: told.url, events: ['plan.ended'] } });
+    told.learn(webhook.body.secret);
+    const plans = cast(stage, { options, random, signal: over.signal });
+    const { lives } = plans;
+    const watch = watchProgress({ stage, lives, log });
+    let isLived = false;
+    void plans.done.then(() => {
+      isLived = true;
+    });
+    const faults = await happen({
+      options,
+      random: random.fork('faults'),
+      isOver: () => isLived,
+      scene: { stage, live: (story) => plans.begin(story, false) },
+    });
+    plans.stop();
+    log(`${faults.length} faults; now ${lives.filter(({ isOver }) => !isOver).length} of ${lives.length} plans are to end`);
+    const settled = new AbortController();
+    await Promise.race([
+      Promise.all(lives.map((life) => life.over())),
+      delay(SETTLE_MS, undefined, { signal: settled.signal }).catch(() => {}),
+    ]);
+    settled.abort();
+    over.abort();
+    await Promise.all(lives.map((life) => life.over()));
+    const standstills = watch.stop();
+    const observed: Observed = {
+      ledger: [...stage.ledger.refresh()],
+      ...(await readBack(stage, lives)),
+      tasks: lives.flatMap(({ task }) => task ?? []),
+      told: null,
+      faults,
+      caps: { 'fault.narrow': NARROW_CAP },
+      recovery: { crashMs: 16_000, redisMs: 15_000 },
+    };
+    const late = performance.now() + TOLD_MS;
+    while (toldOfEnds({ ...observed, told: toldBy(told) }).length > 0 && performance.now() < late) await delay(200);
+    return { observed: { ...observed, told: toldBy(told) }, problems: [...standstills, ...lives.flatMap(({ problems }) => problems)] };
+  } finally {
+    await told.close();
+  }
+}
+
+const toldBy = (told: Told): Observed['told'] => ({ events: told.events(), forged: told.forged(), messages: told.messages() });
+
+/** Everything that there is in the end. */
+async function readBack(stage: Stage, lives: readonly PlanLife[]): Promise<Pick<Observed, 'plans' | 'listed'>> {
+  const plans: SeenPlan[] = [];
   for (const life of lives) {
     if (life.id === '') continue;
     const { status, body } = await persistently(stage, 'GET', `/v1/plans/${life.id}/audit`);
-    if (status === 200) observed.plans.push(life.seen(body));
-    else problems.push({ invariant: 'I7', planId: life.id, stepId: null, what: `its audit cannot be read: ${status}` });
+    if (status !== 200) throw new Error(`the audit of ${life.id} cannot be read: ${status}`);
+    plans.push(life.seen(body));
   }
-  return { observed, problems };
+  const listed: ListedPlan[] = [];
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const { body } = await persistently(stage, 'GET', `/v1/plans?limit=200${cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`}`);
+    listed.push(...body.items.map(({ id, taskId, objective }: ListedPlan) => ({ id, taskId, objective })));
+    cursor = body.nextCursor;
+  }
+  return { plans, listed };
 }
-
-const isUnderWay = ({ plan }: PlanLife): boolean => plan === null || !isEndedPlan(plan.status);
 
 /** Says how far the run is, and writes down when nothing happens for too long: what is waited for, and what the processes say. */
 function watchProgress({ stage, lives, log }: { stage: Stage; lives: readonly PlanLife[]; log(line: string): void }) {
   const standstills: Violation[] = [];
   let [seen, since, saidAt] = ['', performance.now(), performance.now()];
   const look = (): void => {
-    stage.ledger.refresh();
-    const ended = lives.length - lives.filter(isUnderWay).length;
-    const now = `${stage.ledger.lines.length} ${ended}`;
+    const lines = stage.ledger.refresh().length;
+    const waiting = lives.filter(({ isOver }) => !isOver);
+    const now = `${lines} ${lives.length - waiting.length}`;
     if (performance.now() - saidAt > SAY_EVERY_MS) {
       saidAt = performance.now();
-      log(`${ended} of ${lives.length} plans have ended, ${stage.ledger.lines.length} lines in the ledger`);
+      log(`${lives.length - waiting.length} of ${lives.length} plans have ended, ${lines} lines in the ledger`);
     }
     if (now !== seen) [seen, since] = [now, performance.now()];
     if (performance.now() - since < STANDSTILL_MS) return;
     since = performance.now();
-    const waiting = lives.filter(isUnderWay).map(({ story, id, plan }) => `${story.name} ${id} ${plan?.status ?? 'not read'}`);
     standstills.push({ invariant: 'I7', planId: null, stepId: null, what: `nothing happened for ${STANDSTILL_MS} ms` });
-    log(`nothing has happened for ${STANDSTILL_MS} ms; under way:\n${waiting.join('\n')}\n${stage.lastWords(15)}`);
+    const plans = waiting.map(({ story, id, plan }) => `${story.name} ${id} ${plan?.status ?? 'not read'}`);
+    log(`nothing has happened for ${STANDSTILL_MS} ms; under way:\n${plans.join('\n')}\n${stage.lastWords(15)}`);
   };
   const timer = setInterval(look, 1_000);
   return {
@@ -161,21 +219,4 @@ function watchProgress({ stage, lives, log }: { stage: Stage; lives: readonly Pl
       return standstills;
     },
   };
-}
-
-/** Faults happen one after the other, with a little time between them. */
-async function happen(
-  stage: Stage,
-  { options, random, isOver }: { options: RunOptions; random: Random; isOver: () => boolean },
-): Promise<SeenFault[]> {
-  const seen: SeenFault[] = [];
-  const until = performance.now() + options.durationMs;
-  const choices = options.kinds.map((kind) => [FAULTS[kind].weight, kind] as const);
-  while (seen.length < options.faults && performance.now() < until && !isOver()) {
-    const kind = random.weighted(choices);
-    const fault = await injectFault(kind, stage, random.fork(`fault-${seen.length}`));
-    seen.push(fault);
-    await delay(seen.length % CALM_EVERY === 0 ? CALM_MS : random.between(100, 600));
-  }
-  return seen;
 }

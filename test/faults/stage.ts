@@ -7,11 +7,14 @@ import { type EmbeddedRedis, freePort, startEmbeddedRedis } from '@countersign/s
 import { Redis } from 'ioredis';
 import { readyUrl, type ServiceName, type ServiceProcess, startService } from '../e2e/processes.ts';
 import { LedgerReader } from './ledger-reader.ts';
+import { type StoryModel, startStoryModel } from './model.ts';
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 
 const TOOLS_DIR = fileURLToPath(new URL('tools/', import.meta.url));
 /** The fleet runs so many `fault.narrow` at once. */
 export const NARROW_CAP = 2;
+/** ms that a planner waits for its model */
+const MODEL_TIMEOUT_MS = 2_000;
 
 export interface StageOptions {
   executors: number;
@@ -23,6 +26,13 @@ export interface StageOptions {
   policy: string;
 }
 
+interface StageParts {
+  folder: string;
+  port: number;
+  options: StageOptions;
+  model: StoryModel;
+}
+
 /** A place for one process: the one that is in it may end, and another one takes its place. */
 export interface Seat {
   readonly name: string;
@@ -30,7 +40,12 @@ export interface Seat {
   readonly proxy: TcpProxy;
   /** null while nobody is in it */
   process: ServiceProcess | null;
+  /** by a fault that is under way */
+  isTaken: boolean;
 }
+
+/** A seat with somebody in it. */
+export type Filled = Seat & { process: ServiceProcess };
 
 const READY: Record<Exclude<ServiceName, 'api'>, string> = { planner: 'waiting for tasks', executor: 'executor takes steps' };
 
@@ -40,15 +55,19 @@ export class Stage {
   readonly seats: Seat[] = [];
   /** a client that goes to Redis itself; for faults */
   readonly admin: Redis;
+  readonly model: StoryModel;
   url = '';
+  /** by a fault that is under way */
+  isRedisTaken = false;
   #redis: EmbeddedRedis;
   readonly #options: StageOptions;
   readonly #port: number;
   readonly #ended: ServiceProcess[] = [];
 
-  private constructor(redis: EmbeddedRedis, { folder, port, options }: { folder: string; port: number; options: StageOptions }) {
+  private constructor(redis: EmbeddedRedis, { folder, port, options, model }: StageParts) {
     this.folder = folder;
     this.ledger = new LedgerReader(join(folder, 'ledger.jsonl'));
+    this.model = model;
     this.#redis = redis;
     this.#port = port;
     this.#options = options;
@@ -61,12 +80,13 @@ export class Stage {
     mkdirSync(join(folder, 'redis'));
     writeFileSync(join(folder, 'policy.yaml'), options.policy);
     const redis = await startEmbeddedRedis({ dataDir: join(folder, 'redis'), appendfsync: options.appendfsync });
-    const stage = new Stage(redis, { folder, port: await freePort(), options });
+    const model = await startStoryModel({ timeoutMs: MODEL_TIMEOUT_MS });
+    const stage = new Stage(redis, { folder, port: await freePort(), options, model });
     try {
       const names = (service: ServiceName, count: number) =>
         Array.from({ length: count }, (_, at) => [service, `${service}-${at + 1}`] as const);
       for (const [service, name] of [...names('api', 1), ...names('planner', options.planners), ...names('executor', options.executors)]) {
-        stage.seats.push({ name, service, proxy: await startTcpProxy(() => redis.port), process: null });
+        stage.seats.push({ name, service, proxy: await startTcpProxy(() => redis.port), process: null, isTaken: false });
       }
       await Promise.all(stage.seats.map((seat) => stage.fill(seat)));
     } catch (error) {
@@ -80,8 +100,11 @@ export class Stage {
     return this.#redis;
   }
 
-  of(service: ServiceName): Seat[] {
-    return this.seats.filter((seat) => seat.service === service);
+  /** Seats with somebody in them that no fault has taken: of one service, or of all. */
+  free(service?: ServiceName): Filled[] {
+    const fits = (seat: Seat): seat is Filled =>
+      seat.process !== null && !seat.isTaken && (service === undefined || seat.service === service);
+    return this.seats.filter(fits);
   }
 
   /** Starts a process in an empty seat; resolves once it is at work. */
@@ -95,7 +118,7 @@ export class Stage {
       QUEUES: JSON.stringify({ narrow: { concurrency: NARROW_CAP } }),
       POLICY_FILE: join(this.folder, 'policy.yaml'),
       ...(seat.service === 'api' ? { HOST: '127.0.0.1', PORT: String(this.#port) } : {}),
-      ...(seat.service === 'planner' ? { PLANNER: 'rules' } : {}),
+      ...(seat.service === 'planner' ? this.model.env(seat.name) : {}),
       ...env,
     });
     seat.process = service;
@@ -141,6 +164,7 @@ export class Stage {
     await Promise.all(this.seats.map(({ process }) => process?.end('SIGKILL')));
     this.admin.disconnect();
     await Promise.all(this.seats.map(({ proxy }) => proxy.close()));
+    await this.model.close();
     await this.#redis.stop();
     if (!keep) rmSync(this.folder, { recursive: true, force: true });
   }

@@ -1,6 +1,7 @@
 /** What becomes of one plan in a run: what is written, and what people do with it. Made from the seed before anything runs. */
 import { CONDITION_TOOL, type Json, type PlanDraft, type StepDraft } from '@countersign/shared';
 import type { Random } from '../random.ts';
+import type { Way } from './model.ts';
 
 export const SHAPES = ['chain', 'fan', 'layers', 'random', 'branches', 'gates', 'lists', 'failures', 'cleanup'] as const;
 export type Shape = (typeof SHAPES)[number];
@@ -16,6 +17,10 @@ export interface Deed {
 export interface Story {
   name: string;
   shape: Shape;
+  /** what a model writes the first draft of, and how it goes about it; null: somebody wrote it by hand */
+  way: Way | null;
+  /** how often it is submitted at once, each time under the same key */
+  submits: number;
   /** by revision: `drafts[0]` is the first one */
   drafts: PlanDraft[];
   /** what is done with the last revision */
@@ -29,6 +34,23 @@ export interface Story {
 
 /** What a step's input says of where it was written; calls are held against it. */
 export const markOf = (name: string, revision: number, stepId: string): string => `${name}/${revision}/${stepId}`;
+
+const WAYS_OF_PLANS: readonly (readonly [weight: number, way: Way | null])[] = [
+  [70, null],
+  [14, 'plain'],
+  [3, 'busy'],
+  [3, 'broken'],
+  [2, 'silent'],
+  [3, 'cut'],
+  [3, 'inventive'],
+  [1, 'refusing'],
+  [1, 'down'],
+];
+const SUBMITS: readonly (readonly [weight: number, times: number])[] = [
+  [60, 1],
+  [20, 2],
+  [1, 200],
+];
 
 interface Sketch {
   /** for each step the earlier ones that it waits for */
@@ -88,7 +110,7 @@ export function writeStory(at: number, random: Random, { scale = 1 }: { scale?: 
   ] as const);
   const hints = sketch.edges.map(() => hintsOf(shape, random, scale));
   const draftOf = (revision: number, heals: boolean): PlanDraft => ({
-    objective: `${name} of a run with faults`,
+    objective: objectiveOf(name),
     input: { list: range(hints[0]?.items ?? 2), go: hints[0]?.goes ?? true },
     options: {
       maxParallelSteps: hints[0]?.cap ?? 3,
@@ -106,6 +128,8 @@ export function writeStory(at: number, random: Random, { scale = 1 }: { scale?: 
   return {
     name,
     shape,
+    way: random.weighted(WAYS_OF_PLANS),
+    submits: random.weighted(SUBMITS),
     drafts,
     verdict: random.weighted([
       [20, 'approve'],
@@ -128,6 +152,24 @@ function deedsOf(steps: number, random: Random): Deed[] {
     [1, () => [{ afterCalls: afterCalls(), do: 'storm', forMs: 0 }]],
   ])();
 }
+
+/** ms that a tool may hold up its executor */
+export const LONGEST_BLOCK_MS = 13_000;
+let blocking = 0;
+
+/** A plan of one step whose tool holds up its executor past its lock, the first time that it is called. */
+export function blockingStory(random: Random): Story {
+  const name = `blocking-${blocking++}`;
+  const step = {
+    id: 's0',
+    tool: 'fault.block',
+    input: { mark: markOf(name, 1, 's0'), ms: random.between(9_000, LONGEST_BLOCK_MS - 1_000) },
+  };
+  const draft: PlanDraft = { objective: objectiveOf(name), options: { stepTimeoutMs: 30_000 }, steps: [step] };
+  return { name, shape: 'chain', way: null, submits: 1, drafts: [draft], verdict: 'approve', deeds: [], gates: {}, afterFailure: 'leave' };
+}
+
+const objectiveOf = (name: string): string => `${name} of a run with faults`;
 
 interface Hints {
   tool: 'fault.work' | 'fault.narrow' | 'fault.destroy';

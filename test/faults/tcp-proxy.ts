@@ -21,9 +21,10 @@ export interface TcpProxy {
   refuse(on: boolean): void;
   /**
    * Of the next connection on which a request passes that holds `marker`, the request reaches the server and the answer is
-   * lost: the connection breaks when the answer comes. Resolves once that has happened.
+   * lost: the connection breaks when the answer comes. Resolves with true once that has happened, and with false when the
+   * signal comes first: then no reply is lost any more.
    */
-  dropReply(marker: string | Buffer): Promise<void>;
+  dropReply(marker: string | Buffer, signal?: AbortSignal): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -168,9 +169,16 @@ export async function startTcpProxy(target: () => number): Promise<TcpProxy> {
         all((link) => end(link, 'reset'));
       } else void listen();
     },
-    dropReply: (marker) =>
-      new Promise((done) => {
-        drops.push({ marker: Buffer.from(marker), done });
+    dropReply: (marker, signal) =>
+      new Promise((resolve) => {
+        const drop = { marker: Buffer.from(marker), done: () => resolve(true) };
+        drops.push(drop);
+        signal?.addEventListener('abort', () => {
+          const at = drops.indexOf(drop);
+          if (at === -1) return;
+          drops.splice(at, 1);
+          resolve(false);
+        });
       }),
     async close() {
       open();

@@ -3,7 +3,7 @@
  * one when it ends: what was called is known from there, whatever became of the executor or of Redis.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const hashOf = (input) => createHash('sha256').update(JSON.stringify(input)).digest('hex').slice(0, 16);
@@ -62,14 +62,18 @@ export const narrow = { ...work, name: 'fault.narrow', queue: 'narrow' };
 /** Asks for two votes under the run's policy. */
 export const destroy = { ...work, name: 'fault.destroy', risk: 'destructive' };
 
-/** Holds up its whole process, and everything else that runs in it. */
+/** Holds up its whole process, and everything else that runs in it; only the first time that it is called for a step. */
 export const block = {
   ...work,
   name: 'fault.block',
   description: 'Writes down that it was called and blocks the event loop of its executor.',
   run(input, ctx) {
     const write = opened(ctx, input);
-    for (const until = performance.now() + (input.ms ?? 0); performance.now() < until; );
+    const mark = `${process.env.LEDGER}.${ctx.idempotencyKey}`;
+    if (!existsSync(mark)) {
+      writeFileSync(mark, '');
+      for (const until = performance.now() + (input.ms ?? 0); performance.now() < until; );
+    }
     write('end');
     return { mark: input.mark };
   },
