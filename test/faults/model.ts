@@ -1,22 +1,23 @@
 /** The model behind the planners of a run: it answers each task with the plan of its story, after the mistakes of its way. */
 import type { JsonObject, PlanDraft } from '@countersign/shared';
-import { dataIn, promptOf } from '../e2e/scripted-model.ts';
+import { dataIn } from '../e2e/scripted-model.ts';
 import { type ModelReply, type ModelRequest, startModelServer } from '../model-server/model-server.ts';
 
 /** How the model goes about a task. What is no mistake of every call is made once. */
 export const WAYS = ['plain', 'busy', 'broken', 'silent', 'cut', 'inventive', 'refusing', 'down'] as const;
 export type Way = (typeof WAYS)[number];
 
-/** How a task ends with each way, and how often the model is asked where no fault comes in between. */
-export const OUTCOMES: Readonly<Record<Way, { status: 'planned' | 'failed'; calls: number }>> = {
-  plain: { status: 'planned', calls: 1 },
-  busy: { status: 'planned', calls: 2 },
-  broken: { status: 'planned', calls: 2 },
-  silent: { status: 'planned', calls: 2 },
-  cut: { status: 'planned', calls: 2 },
-  inventive: { status: 'planned', calls: 2 },
-  refusing: { status: 'failed', calls: 1 },
-  down: { status: 'failed', calls: 3 },
+/** How a task may end with each way, and how often the model is asked where no fault comes in between. */
+export const OUTCOMES: Readonly<Record<Way, { ends: readonly ('planned' | 'failed')[]; calls: number }>> = {
+  plain: { ends: ['planned'], calls: 1 },
+  busy: { ends: ['planned'], calls: 2 },
+  broken: { ends: ['planned'], calls: 2 },
+  // Time that is up is not given again; a planner that is killed meanwhile leaves it to another one, who is answered.
+  silent: { ends: ['failed', 'planned'], calls: 1 },
+  cut: { ends: ['planned'], calls: 2 },
+  inventive: { ends: ['planned'], calls: 2 },
+  refusing: { ends: ['failed'], calls: 1 },
+  down: { ends: ['failed'], calls: 3 },
 };
 
 const status = (code: number): ModelReply => ({ status: code, headers: { 'retry-after': '0' } });
@@ -32,7 +33,11 @@ const MISTAKES: Readonly<Record<Exclude<Way, 'plain'>, ModelReply>> = {
   down: status(500),
 };
 
-const objectiveOf = (request: ModelRequest): string => dataIn(promptOf([request]), 'objective').trim();
+/** It stands in the first thing that the model was told; what it is told of its mistakes comes behind that. */
+function objectiveOf({ body }: ModelRequest): string {
+  const first = body.messages.find(({ role }) => role === 'user')?.content ?? '';
+  return dataIn(first, 'objective').trim();
+}
 
 export interface StoryModel {
   /** settings of the planner of that name */
@@ -68,8 +73,8 @@ export async function startStoryModel({ timeoutMs }: { timeoutMs: number }): Pro
     }
     const story = known.get(objective);
     if (story === undefined) return { status: 400, body: { error: { message: `no story has the objective ${objective}` } } };
-    const isMistaken = story.way !== 'plain' && (call === 1 || OUTCOMES[story.way].status === 'failed');
-    return isMistaken ? MISTAKES[story.way as Exclude<Way, 'plain'>] : story.reply;
+    if (story.way === 'plain' || (call > 1 && OUTCOMES[story.way].ends.includes('planned'))) return story.reply;
+    return MISTAKES[story.way];
   });
   return {
     env: (planner) => ({

@@ -4,7 +4,7 @@ import type { Random } from '../random.ts';
 import { TRANSITION } from './network-faults.ts';
 import type { LedgerLine } from './observed.ts';
 import type { PlanLife } from './people.ts';
-import { type Fault, hitting, killAndFill } from './scene.ts';
+import { type Fault, type Hit, hitting, killAndFill } from './scene.ts';
 import type { Filled, Stage } from './stage.ts';
 import { blockingStory, LONGEST_BLOCK_MS } from './story.ts';
 
@@ -31,14 +31,15 @@ const killUnanswered = (service: 'api' | 'planner' | 'executor'): Fault['inject'
 async function killAsking(
   seats: readonly Filled[],
   { stage, random, before }: { stage: Stage; random: Random; before: () => Promise<void> },
-) {
-  const [one] = seats;
+): Promise<Hit> {
   stage.model.hold();
   const asking = await stage.model.asked(AbortSignal.timeout(MOMENT_MS));
   await before();
-  const hit = await killAndFill(stage, [seats.find(({ name }) => name === asking) ?? one ?? random.pick(seats)]);
+  const victim = seats.find(({ name }) => name === asking) ?? random.pick(seats);
+  const pid = await stage.empty(victim, 'SIGKILL');
   stage.model.release();
-  return hit;
+  await stage.fill(victim);
+  return { pids: [pid], deadly: true };
 }
 
 /** The first call of a plan that is lived for a fault, once it and the plan have come to their ends; null where it was never called. */

@@ -24,7 +24,7 @@ function kindsOf(text: string): readonly FaultKind[] {
 
 const modes = setting('FSYNC') === 'both' ? (['always', 'everysec'] as const) : [setting('FSYNC') as 'always' | 'everysec'];
 
-test.each(modes)(
+test.concurrent.each(modes)(
   'under faults, with appendfsync %s, every invariant holds',
   async (appendfsync) => {
     const options: RunOptions = {

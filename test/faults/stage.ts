@@ -14,7 +14,7 @@ const TOOLS_DIR = fileURLToPath(new URL('tools/', import.meta.url));
 /** The fleet runs so many `fault.narrow` at once. */
 export const NARROW_CAP = 2;
 /** ms that a planner waits for its model */
-const MODEL_TIMEOUT_MS = 2_000;
+const MODEL_TIMEOUT_MS = 6_000;
 
 export interface StageOptions {
   executors: number;

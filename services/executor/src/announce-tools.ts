@@ -62,8 +62,8 @@ export async function announceTools(
     const named = contracts.flatMap(({ queue }) => (queue === null ? [] : [queue]));
     await store.renewAnnouncement({ contracts, conditions: [...toolbox.conditions.keys()], queues: [...new Set([...queues, ...named])] });
   };
-  await announce();
-  await renew();
+  await persist(announce, persistence);
+  await persist(renew, persistence);
   const renewing = setInterval(() => {
     renew().catch((error: Error) => logger.warn({ error: error.message }, 'could not say again which tools are here'));
   }, RENEW_EVERY_MS);

@@ -3,6 +3,7 @@ import { logIds } from '@countersign/service';
 import { DUTIES, type Duty } from '@countersign/shared';
 import type { Consumer, Due, Mending, Store } from '@countersign/store';
 import type { ExecutorMeters } from './metrics.ts';
+import { persist, waitMs } from './persist.ts';
 import type { RetentionRules } from './retention/remove-ended.ts';
 import { type RetentionOptions, retention } from './retention/start-retention.ts';
 import type { StepLogger } from './step-log.ts';
@@ -20,6 +21,8 @@ export interface DutyOptions {
   keep?: RetentionRules | undefined;
   /** ms between two ticks */
   everyMs: Readonly<Record<Duty, number>>;
+  /** aborts what is still being started; absent: nobody wants that */
+  signal?: AbortSignal;
 }
 
 /** A schedule can be lost with its queue: it is laid down again this often, in ms. */
@@ -86,7 +89,7 @@ function onceAtATime(duty: () => Promise<void>): () => Promise<void> {
 
 /** Lays down the schedules and takes ticks until it is closed; a tick in hand is finished first. */
 export async function startDuties(options: DutyOptions): Promise<Consumer> {
-  const { store, logger, meters, everyMs, publicUrl = '', keep: rules = null } = options;
+  const { store, logger, meters, everyMs, publicUrl = '', keep: rules = null, signal } = options;
   const closing = new AbortController();
   const duties: Record<Duty, () => Promise<void>> = {
     reconcile: () => reconcile(options),
@@ -97,7 +100,11 @@ export async function startDuties(options: DutyOptions): Promise<Consumer> {
   const schedule = async (): Promise<void> => {
     for (const duty of DUTIES) await store.scheduleDuty(duty, everyMs[duty]);
   };
-  await schedule();
+  await persist(schedule, {
+    wait: (ms) => waitMs(ms, signal),
+    givenUp: () => false,
+    onRetry: (error) => logger.warn({ error: error.message }, 'Redis is away: trying again'),
+  });
   const again = setInterval(() => {
     schedule().catch((error: Error) => logger.warn({ error: error.message }, 'could not lay down the schedule of duties'));
   }, SCHEDULE_AGAIN_MS);

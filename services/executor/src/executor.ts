@@ -29,6 +29,8 @@ export interface ExecutorOptions {
   drainMs: number;
   /** absent: there are none */
   secrets?: Secrets;
+  /** aborts what is still being started; absent: nobody wants that */
+  signal?: AbortSignal;
 }
 
 export interface Executor {
@@ -51,14 +53,14 @@ export async function startExecutor({
   queueLimits = new Map(),
   drainMs,
   secrets = NO_SECRETS,
+  signal,
 }: ExecutorOptions): Promise<Executor> {
   const { tools, conditions } = toolbox;
-  await store.announceConditions([...conditions.keys()]);
-  for (const [queue, limits] of queueLimits) await store.limitQueue(queue, limits);
   const inHand = stepsInHand();
+  let isStarting = true;
   let closed = false;
   const persistence: Persistence = {
-    wait: waitMs,
+    wait: (ms) => waitMs(ms, isStarting ? signal : undefined),
     givenUp: () => closed,
     onRetry: (error) => logger.warn({ error: error.message }, 'Redis is away: trying again'),
   };
@@ -68,6 +70,8 @@ export async function startExecutor({
     for (const [tool, { contract }] of tools) contracts.set(tool, canonicalJson(signedContract(contract)));
   };
   takeStock();
+  await persist(() => store.announceConditions([...conditions.keys()]), persistence);
+  for (const [queue, limits] of queueLimits) await persist(() => store.limitQueue(queue, limits), persistence);
   // Before anything that is waited for: a tool that changes in the meantime must not be missed.
   const stopTakingStock = toolbox.onChange?.(takeStock);
   const named = [...tools.values()].flatMap(({ contract: { queue } }) => (queue === null ? [] : [queue]));
@@ -86,7 +90,8 @@ export async function startExecutor({
     secrets,
   };
 
-  const unsubscribe = await store.onHalt(inHand.halt);
+  const unsubscribe = await persist(() => store.onHalt(inHand.halt), persistence);
+  isStarting = false;
   const look = setInterval(() => {
     const plans = inHand.plans();
     if (plans.length === 0) return;

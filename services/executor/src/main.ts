@@ -104,6 +104,7 @@ await runService({
         queueLimits: config.QUEUES,
         drainMs: config.DRAIN_MS,
         secrets,
+        signal,
       });
       const duties = await startDuties({
         store,
@@ -117,6 +118,7 @@ await runService({
         },
         keep,
         publicUrl: config.PUBLIC_URL,
+        signal,
       });
       const deliveries = startDeliveries({
         store,

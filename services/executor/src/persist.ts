@@ -28,6 +28,5 @@ export async function persist<Value>(call: () => Promise<Value>, { wait, givenUp
   }
 }
 
-export const waitMs = async (ms: number): Promise<void> => {
-  await delay(ms);
-};
+/** Rejects with an AbortError when the signal aborts first. */
+export const waitMs = (ms: number, signal?: AbortSignal): Promise<void> => delay(ms, undefined, { signal });
