@@ -48,8 +48,16 @@ export function countsUntil(call: Call, next: Call | undefined, faults: readonly
   );
 }
 
+/** ms between the last look at a step and the call of its tool, within which something may come */
+export const GRACE_MS = 250;
+
+/** Whether a process was hit when it made the call: one that was stopped between its last look and the call makes it when it goes on. */
+export const isLate = ({ pid, startedAt }: Call, faults: readonly SeenFault[], since: number): boolean =>
+  faults.some(({ pids, from, until }) => pids.includes(pid) && from <= startedAt && until + GRACE_MS >= startedAt && until >= since);
+
 /** What came between the start of a call and the next one of the same step that explains that there was a next one. */
 export const isExplained = (call: Call, next: Call, faults: readonly SeenFault[]): boolean =>
+  isLate(next, faults, call.startedAt) ||
   faults.some(
     ({ pids, from, until }) => (pids.length === 0 || pids.includes(call.pid)) && from <= next.startedAt && until >= call.startedAt,
   );

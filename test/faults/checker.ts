@@ -1,6 +1,6 @@
 /** Holds what a run saw against the invariants of docs/reliability.md. An empty list: every one of them held. */
 import { CONDITION_TOOL, canonicalJson, isEndedPlan, isEndedStep, parseChildId } from '@countersign/shared';
-import { type Call, callsOf, countsUntil, grouped, isExplained } from './calls.ts';
+import { type Call, callsOf, countsUntil, GRACE_MS, grouped, isExplained, isLate } from './calls.ts';
 import type { Observed, SeenPlan, Violation } from './observed.ts';
 import { recoveriesIn } from './recovery.ts';
 import { replayPlan } from './replay.ts';
@@ -8,9 +8,6 @@ import { markOf } from './story.ts';
 import { onePlanEach, plannedOnce, toldOfEnds } from './submits.ts';
 
 type Check = (observed: Observed, calls: readonly Call[]) => Violation[];
-
-/** ms between the last look at a plan and the call of the tool, within which a cancel may come. */
-const CANCEL_GRACE_MS = 250;
 
 const ofPlan = (plan: SeenPlan, found: readonly Omit<Violation, 'planId'>[]): Violation[] =>
   found.map((each) => ({ ...each, planId: plan.id }));
@@ -109,11 +106,7 @@ const cancels: Check = ({ plans, faults }, calls) => {
     if (status !== 'cancelled' && !isLost) found.push({ invariant: 'I4', stepId: null, what: `was cancelled, and is ${status}` });
     for (const call of byPlan.get(seen.id) ?? []) {
       const late = call.startedAt - ack.answeredAt;
-      // A process that was stopped between its last look and the call makes it when it goes on.
-      const wasStopped = faults.some(
-        ({ pids, from, until }) => pids.includes(call.pid) && from <= ack.answeredAt && until + CANCEL_GRACE_MS >= call.startedAt,
-      );
-      if (late > CANCEL_GRACE_MS && !wasStopped && !isLost)
+      if (late > GRACE_MS && !isLate(call, faults, ack.answeredAt) && !isLost)
         found.push({ invariant: 'I4', stepId: call.stepId, what: `was called ${late} ms after the cancel was acknowledged` });
     }
     return ofPlan(seen, found);

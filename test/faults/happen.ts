@@ -12,11 +12,13 @@ const ROWS = 2;
 const CALM_EVERY = 40;
 const CALM_BEFORE_MS = 1_000;
 const CALM_BEHIND_MS = 14_000;
+/** A fault that takes longer than this is told of, with what the processes say: it may never end. */
+const LONG_MS = 45_000;
 /** Those that it may be. */
 const CALM_KINDS: readonly FaultKind[] = ['kill_executor', 'kill_executor', 'kill_planner', 'kill_redis', 'black_hole'];
 
 interface Happening {
-  options: Pick<RunOptions, 'durationMs' | 'faults' | 'kinds'>;
+  options: Pick<RunOptions, 'durationMs' | 'faults' | 'kinds' | 'log'>;
   random: Random;
   isOver(): boolean;
   scene: Omit<Scene, 'random'>;
@@ -25,6 +27,7 @@ interface Happening {
 /** Resolves with what happened, in the order of the ends. */
 export async function happen({ options, random, isOver, scene }: Happening): Promise<SeenFault[]> {
   const seen: SeenFault[] = [];
+  const { log } = options;
   const until = performance.now() + options.durationMs;
   const choices = options.kinds.map((kind) => [FAULTS[kind].weight, kind] as const);
   const calmKinds = CALM_KINDS.filter((kind) => options.kinds.includes(kind));
@@ -35,8 +38,13 @@ export async function happen({ options, random, isOver, scene }: Happening): Pro
   let nextCalm = CALM_EVERY;
 
   const inject = async (kind: FaultKind, chance: Random): Promise<void> => {
-    const fault = await injectFault(kind, { ...scene, random: chance });
-    if (fault !== null) seen.push(fault);
+    const patience = setTimeout(() => log(`${kind} has been under way for ${LONG_MS} ms\n${scene.stage.lastWords(5)}`), LONG_MS);
+    try {
+      const fault = await injectFault(kind, { ...scene, random: chance });
+      if (fault !== null) seen.push(fault);
+    } finally {
+      clearTimeout(patience);
+    }
   };
   const underWayWith = async (work: Promise<void>): Promise<void> => {
     underWay.add(work);

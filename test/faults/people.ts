@@ -28,6 +28,8 @@ export class PlanLife {
   #healed = false;
   #resumeAt = 0;
   #lastSample = '';
+  /** nobody does anything with the plan any more */
+  #isLived = false;
   #life: Promise<void> = Promise.resolve();
 
   constructor(story: Story, stage: Stage) {
@@ -69,6 +71,7 @@ export class PlanLife {
       if (signal.aborted) break;
       await delay(LOOK_MS);
     }
+    this.#isLived = true;
     this.followed = (await following) ?? null;
   }
 
@@ -278,9 +281,9 @@ export class PlanLife {
         await delay(TRY_AGAIN_MS);
       }
       // The stream of a plan that has ended ends by itself; a plan that is opened again goes on behind it.
-      if (this.plan !== null && isEndedPlan(this.plan.status) && events.length > 0) {
+      if (this.#isLived && events.length > 0) {
         const { status, body } = await persistently(this.#stage, 'GET', `/v1/plans/${this.id}/audit`);
-        if (status === 200 && body.events.at(-1)?.id === events.at(-1)?.id && isEndedPlan(body.plan.status)) break;
+        if (status === 200 && body.events.at(-1)?.id === events.at(-1)?.id) break;
       }
     }
     return events;

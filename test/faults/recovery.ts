@@ -36,7 +36,7 @@ export function recoveriesIn({ ledger, plans, faults }: Pick<Observed, 'ledger' 
     } else goesOnAt = times.find((at) => at > fault.until);
     if (goesOnAt === undefined) continue;
     const end = goesOnAt;
-    const since = fault.deadly ? fault.from : fault.until;
+    const since = fault.deadly && fault.pids.length > 0 ? fault.from : fault.until;
     const isDisturbed = faults.some((other) => other !== fault && other.from < end && other.until > since);
     recoveries.push({ fault, ms: end - since, isDisturbed });
   }

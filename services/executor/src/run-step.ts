@@ -41,7 +41,7 @@ const CLAIM_IS_FRESH_MS = 20;
 
 /** ms after which the answer to the last look is late, and how often it is asked for then */
 const LATE_MS = 500;
-const LOOKS = 5;
+const MOST_LOOKS = 5;
 
 /** ms that a gate waits for its tool's words before it asks without them. */
 const WORDS_WAIT_MS = 2_000;
@@ -207,15 +207,24 @@ async function callAndRecord(
 ): Promise<StepVerdict> {
   const { loaded, hold, log } = held;
   const { store, persistence, meters } = scope;
-  if (toolCall.resolvedInput !== null || performance.now() - held.askedAt > CLAIM_IS_FRESH_MS) {
-    const refusal = await lastLook(hold, toolCall.resolvedInput, scope);
-    if (refusal !== null) {
-      log('info', 'step not begun', { refusal });
+  // The last look before the tool is called. While its answer is on its way for long, a cancel may come or somebody take the
+  // step over, and word of that is as late: then there is another look. Where every answer is late the last one has to do.
+  let isDue = toolCall.resolvedInput !== null || performance.now() - held.askedAt > CLAIM_IS_FRESH_MS;
+  for (let looks = 0; isDue && looks < MOST_LOOKS; looks++) {
+    let askedAt = 0;
+    const look = await persist(() => {
+      askedAt = performance.now();
+      return store.beginStep(hold, toolCall.resolvedInput);
+    }, persistence);
+    if (!look.ok) {
+      log('info', 'step not begun', { refusal: look.refusal });
       endsAs(held.span, 'refused');
-      if (refusal === 'plan_stopping') await persist(() => store.releaseStep(hold), persistence);
-      return { word: `not begun: ${refusal}` };
+      if (look.refusal === 'plan_stopping') await persist(() => store.releaseStep(hold), persistence);
+      return { word: `not begun: ${look.refusal}` };
     }
+    isDue = performance.now() - askedAt > LATE_MS;
   }
+  // From here to the call nothing is awaited: another step's tool that holds up this process would come in between.
   log('debug', 'step begun', { tool: loaded.step.tool });
   const startedAt = performance.now();
   const outcome = await call(toolCall, attempt, { held, scope });
@@ -225,22 +234,6 @@ async function callAndRecord(
   const released = await persist(() => store.releaseStep(hold), persistence);
   noteRecord(released, { outcome: 'handed_back', word: 'released' }, { log, meters, span: held.span });
   return { word: 'handed back' };
-}
-
-/**
- * The last look before the tool is called: why it must not be, or null. While an answer is on its way for long, a cancel may
- * come, and word of that is as late: then there is another look. Where every answer is late the last one has to do.
- */
-async function lastLook(hold: Hold, resolvedInput: string | null, { store, persistence }: RunStepScope): Promise<string | null> {
-  for (let looks = 1; ; looks++) {
-    let askedAt = 0;
-    const look = await persist(() => {
-      askedAt = performance.now();
-      return store.beginStep(hold, resolvedInput);
-    }, persistence);
-    if (!look.ok) return look.refusal;
-    if (performance.now() - askedAt < LATE_MS || looks === LOOKS) return null;
-  }
 }
 
 function wordOf(outcome: CallOutcome): 'completed' | 'failed' | 'timed_out' | 'handed_back' {
