@@ -13,10 +13,14 @@ const SHORTEST = 6;
 /** From this length on, two slips still point to one name. */
 const LONG = 10;
 
-/** How many letters must be put in, left out, changed or swapped with the next to make one name of the other. */
-function slips(a: string, b: string): number {
+/**
+ * How many letters must be put in, left out, changed or swapped with the next to make one name of the other, where that is at
+ * most `most`. Else any larger number: each start compares each variable with each name, and nearly all of them are far apart.
+ */
+function slips(a: string, b: string, most: number): number {
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, column) => column);
+  let leastOfLast = 0;
   for (let row = 1; row <= a.length; row++) {
     const next = [row];
     for (let column = 1; column <= b.length; column++) {
@@ -26,8 +30,12 @@ function slips(a: string, b: string): number {
         options.push((before[column - 2] ?? 0) + 1);
       next.push(Math.min(...options));
     }
+    const least = Math.min(...next);
+    // A swap goes on from the row before the last.
+    if (least > most && leastOfLast > most) return least;
     before = last;
     last = next;
+    leastOfLast = least;
   }
   return last[b.length] ?? 0;
 }
@@ -37,7 +45,7 @@ function meant(variable: string, names: readonly string[]): string | null {
   let least = variable.length < LONG ? 1 : 2;
   for (const name of names) {
     if (name.length < SHORTEST || Math.abs(name.length - variable.length) > least) continue;
-    const distance = slips(variable, name);
+    const distance = slips(variable, name, least);
     if (distance > least || (distance === least && nearest !== null)) continue;
     nearest = name;
     least = distance;

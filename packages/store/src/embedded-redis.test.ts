@@ -166,7 +166,7 @@ test('a port that is taken by another Redis is refused with the server’s reaso
 test.each(['SIGKILL', 'SIGTERM', 'exit'] as const)(
   'the server and its temporary folder are gone after its parent went by %s',
   async (way) => {
-    const built = new URL('../dist/embedded-redis.js', import.meta.url).href;
+    const built = new URL('../dist/index.js', import.meta.url).href;
     const script = `
     const { startEmbeddedRedis } = await import(${JSON.stringify(built)});
     const { pid, dataDir } = await startEmbeddedRedis();

@@ -15,32 +15,41 @@ const read = (name: string): string => readFileSync(new URL(name, FOLDER), 'utf8
 
 const BULL_SCRIPTS = ['addStandardJob', 'addPrioritizedJob', 'addDelayedJob', 'moveToFinished', 'extendLocks'] as const;
 
-/** What is included may include in its turn. */
-const included = (text: string): string =>
-  text.replace(/^--- include (\S+)$/gm, (_line, file: string) => included(read(`lib/${file}.lua`)));
-
-const ownText = (name: string): string =>
-  included(read(`${name}.lua`)).replace(/^--- function (\S+) (\S+)$/gm, (_line, as: string, command: string) =>
-    asFunction(as, ownText(command)),
-  );
-
 /** A whole script as a function of its keys and arguments, to be called by another one. */
 const asFunction = (name: string, text: string): string => `local function ${name}(KEYS, ARGV)\n${text}\nend\n`;
 
-/** A script's text with its includes in place, and above it the scripts of BullMQ that it calls. */
-function composeScript(name: string): string {
-  const text = ownText(name);
-  const used = BULL_SCRIPTS.filter((bull) => text.includes(`${bull}(`));
-  return used.map((bull) => asFunction(bull, bullScript(bull))).join('') + text;
+/** Makes what composes scripts. Every start composes all of them, so each file is read once. */
+function composer(): (name: string) => string {
+  const texts = new Map<string, string>();
+  /** A file with its includes in place; what is included may include in its turn. */
+  const included = (file: string): string => {
+    const known = texts.get(file);
+    if (known !== undefined) return known;
+    const text = read(file).replace(/^--- include (\S+)$/gm, (_line, name: string) => included(`lib/${name}.lua`));
+    texts.set(file, text);
+    return text;
+  };
+  const ownText = (name: string): string =>
+    included(`${name}.lua`).replace(/^--- function (\S+) (\S+)$/gm, (_line, as: string, command: string) =>
+      asFunction(as, ownText(command)),
+    );
+  const ofBull = BULL_SCRIPTS.map((bull) => ({ call: `${bull}(`, text: asFunction(bull, bullScript(bull)) }));
+  /** A script's text, and above it the scripts of BullMQ that it calls. */
+  return (name) => {
+    const own = ownText(name);
+    const used = ofBull.filter(({ call }) => own.includes(call));
+    return used.map(({ text }) => text).join('') + own;
+  };
 }
 
 /** All commands by name. Throws when BullMQ isn't the version that they were built for. */
 export function loadScripts(): ReadonlyMap<string, Script> {
   const scripts = new Map<string, Script>();
+  const textOf = composer();
   for (const file of readdirSync(FOLDER)) {
     if (!file.endsWith('.lua')) continue;
     const name = file.slice(0, -'.lua'.length);
-    const text = composeScript(name);
+    const text = textOf(name);
     scripts.set(name, { text, sha: createHash('sha1').update(text).digest('hex') });
   }
   return scripts;

@@ -1,6 +1,6 @@
 /** Sends something to an address that an operator named: once, to allowed addresses alone, and without caring for the answer. */
-import { type AddressCheck, guardedAgent } from './network-guard.ts';
-import { type Dispatcher, request } from './undici.ts';
+import type { AddressCheck } from './network-guard.ts';
+import type { Dispatcher, request } from './undici.ts';
 
 /** What an answer says is read up to so many bytes, so that the other side can finish, and thrown away. */
 const ANSWER_BYTES = 65_536;
@@ -24,9 +24,15 @@ function wordsOf(error: unknown, { timeoutMs }: PostRequest): string {
   return message || code || 'the connection failed';
 }
 
-async function post(given: PostRequest, agent: Dispatcher): Promise<PostOutcome> {
+interface Way {
+  request: typeof request;
+  agent: Dispatcher;
+}
+
+async function post(given: PostRequest, way: () => Promise<Way>): Promise<PostOutcome> {
   const { url, headers, body, timeoutMs } = given;
   try {
+    const { request, agent } = await way();
     // Redirects are answers here like any other: nothing is sent to where they point.
     const {
       statusCode,
@@ -50,6 +56,13 @@ async function post(given: PostRequest, agent: Dispatcher): Promise<PostOutcome>
 
 /** Makes what sends. The address of each connection is checked when it is made, and no connection is kept. */
 export function guardedPost(isAllowed: AddressCheck): Post {
-  const agent = guardedAgent(isAllowed, { maxBytes: ANSWER_BYTES });
-  return (given) => post(given, agent);
+  let way: Promise<Way> | undefined;
+  const opened = (): Promise<Way> => {
+    way ??= import('./guarded-http.ts').then(({ request, guardedAgent }) => ({
+      request,
+      agent: guardedAgent(isAllowed, { maxBytes: ANSWER_BYTES }),
+    }));
+    return way;
+  };
+  return (given) => post(given, opened);
 }

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type NamedCondition, toolContractSchema } from '@countersign/shared';
-import { type BuiltinSettings, builtinTools } from './builtin-tools.ts';
+import type { BuiltinSettings } from './builtin-tools.ts';
 import { type ConditionDefinition, checkCondition, namedCondition } from './define-condition.ts';
 import type { McpServerConfig } from './mcp/mcp-config.ts';
 import type { McpTools } from './mcp/mcp-tools.ts';
@@ -165,6 +165,8 @@ async function withMcpTools(
 export async function loadTools(settings: ToolSettings): Promise<Toolbox> {
   const tools = uniqueNames<Tool>('tools');
   const conditions = uniqueNames<NamedCondition>('conditions');
+  // Whoever checks schemas or addresses imports this package, too, and runs no tool.
+  const { builtinTools } = await import('./builtin-tools.ts');
   for (const tool of await builtinTools(settings)) tools.add(tool.contract.name, tool, 'a built-in tool');
   // One by one, in the order of their names, so that the first error is the same every time.
   const files = settings.toolsDir === undefined ? [] : await moduleFiles(resolve(settings.toolsDir));

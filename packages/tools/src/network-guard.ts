@@ -1,9 +1,6 @@
 /** Which addresses tools may connect to. Decided when the connection is made, on the address it goes to: a name can change. */
 import { lookup as dnsLookup, type LookupAddress, type LookupOptions } from 'node:dns';
-import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { Agent, buildConnector, type Dispatcher } from './undici.ts';
-import { unpausedResponses } from './unpaused-responses.ts';
 
 /** false: public addresses only; true: any; or the networks, like `10.1.0.0/16`, that are allowed besides. */
 export type PrivateNetworks = boolean | readonly string[];
@@ -77,19 +74,4 @@ export function guardedLookup(isAllowed: AddressCheck, lookup: typeof dnsLookup 
       return callback(null, first.address, first.family);
     });
   };
-}
-
-/** An HTTP agent that connects to allowed addresses alone. It keeps no connection: the next one is checked anew. */
-export function guardedAgent(isAllowed: AddressCheck, { maxBytes }: { maxBytes: number }): Dispatcher {
-  const connect = buildConnector({ lookup: guardedLookup(isAllowed) as never });
-  const agent = new Agent({
-    pipelining: 0,
-    connect(options, callback) {
-      const host = options.hostname.replace(/^\[|\]$/g, '');
-      // No name, so nothing is looked up.
-      if (isIP(host) !== 0 && !isAllowed(host)) callback(new AddressRefusedError(host, [host]), null);
-      else connect(options, callback);
-    },
-  });
-  return agent.compose(unpausedResponses(maxBytes));
 }

@@ -5,11 +5,12 @@ import { expect, test } from 'vitest';
 
 const BUILT = new URL('../dist/index.js', import.meta.url).href;
 
-/** A process of its own, because which undici comes first is decided once. Prints how many bytes it read of each answer. */
+/** A process of its own, because which undici comes first is decided once; the first request of a tool loads that of tools. Prints how many bytes it read of each answer. */
 const PROGRAM = `
   import { once } from 'node:events';
   import { createServer } from 'node:net';
-  await import(${JSON.stringify(BUILT)});
+  const { guardedPost } = await import(${JSON.stringify(BUILT)});
+  await guardedPost(() => false)({ url: 'http://127.0.0.1:9', headers: {}, body: '', timeoutMs: 1000 });
   const body = 'x'.repeat(900_000);
   for (const framing of ['Content-Length: 900000\\r\\n', '']) {
     const server = createServer((socket) =>

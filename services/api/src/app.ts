@@ -96,6 +96,18 @@ const failed: ErrorRequestHandler = (error: unknown, request, response, _next) =
   return send(request, response, faultAnswer(error, notesOf(response).log));
 };
 
+/** What `/openapi.json` and `/docs` show. */
+function documentation(): ApiContext['document'] {
+  let made: ReturnType<ApiContext['document']> | undefined;
+  return () => {
+    if (made === undefined) {
+      const json = openapiDocument(OPERATIONS);
+      made = { json, ...docsPage(json) };
+    }
+    return made;
+  };
+}
+
 /** Makes the application. Nothing of it touches the store before the first request. */
 export function createApp(options: AppOptions): Express {
   const {
@@ -110,7 +122,6 @@ export function createApp(options: AppOptions): Express {
   } = options;
   const { isWebhookAddress = addressCheck(false) } = options;
   const { tokens = null, limits, trustedProxies = [], corsOrigins = [], dashboardWritable = false } = options;
-  const document = openapiDocument(OPERATIONS);
   const tools = knownTools(store);
   const namedQueues = async (): Promise<string[]> => [...(await tools.byName()).values()].flatMap(({ queue }) => queue ?? []);
   const meters = apiMeters(metrics, { store, queues: namedQueues });
@@ -125,7 +136,7 @@ export function createApp(options: AppOptions): Express {
     draining,
     isWebhookAddress,
     heartbeatMs,
-    document: { json: document, ...docsPage(document) },
+    document: documentation(),
   };
   const limiter = (name: string, limit: RateLimit | null | undefined) =>
     keys === null || limit == null ? null : store.rateLimiter(name, limit);

@@ -1,4 +1,5 @@
 /** The dashboard behind the API's door: operators look, and administrators act on jobs where that is switched on. */
+import type { Actor } from '@countersign/shared';
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import type { Admit } from './admission.ts';
 import { type ProblemAnswer, problem, withHeaders } from './answer.ts';
@@ -39,18 +40,23 @@ async function admitLook(admit: Admit, request: Request, { response }: { respons
 
 /** To be mounted at DASHBOARD_PATH. */
 export function dashboardRouter({ admit, queues, writable }: DashboardOptions): Router {
-  const reading = dashboard({ writable: false });
-  const writing = writable ? dashboard({ writable: true }) : null;
+  const made = new Map<boolean, Promise<Dashboard>>();
+  /** Buttons are for those who may press them. */
+  const boardFor = ({ roles }: Actor): Promise<Dashboard> => {
+    const withButtons = writable && roles.includes('admin');
+    const board = made.get(withButtons) ?? dashboard({ writable: withButtons });
+    made.set(withButtons, board);
+    return board;
+  };
   const boardOf = (response: Response): Dashboard => response.locals.board as Dashboard;
 
   const admits: RequestHandler = async (request, response, next) => {
     notesOf(response).route = DASHBOARD_PATH;
-    const action = writing === null ? null : jobAction(request.method, request.path);
+    const action = writable ? jobAction(request.method, request.path) : null;
     const admitted =
       action === null ? await admitLook(admit, request, { response }) : await admitAction(admit, request, { response, action });
     if (!admitted.ok) return send(request, response, admitted.answer);
-    // Buttons are for those who may press them.
-    response.locals.board = admitted.actor.roles.includes('admin') && writing !== null ? writing : reading;
+    response.locals.board = await boardFor(admitted.actor);
     next();
   };
   // What the dashboard reads, it reads past the store's commands; without Redis it would answer errors of its own.

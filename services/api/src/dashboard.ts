@@ -1,7 +1,5 @@
 /** The BullMQ dashboard: queues, jobs, and from each job to its plan. */
-import { createBullBoard } from '@bull-board/api';
-import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
-import { ExpressAdapter } from '@bull-board/express';
+import type { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { PLAN_ID, TASK_ID, WEBHOOK_ID } from '@countersign/shared';
 import type { Express } from 'express';
 import { rolesFor } from './access.ts';
@@ -42,17 +40,24 @@ export interface Dashboard {
 }
 
 /** `ofShard`: the dashboard knows a queue by its name, so that those of different shards need different ones. */
-const adapterOf = (queue: Queue, { ofShard, writable }: { ofShard: boolean; writable: boolean }): BullMQAdapter =>
-  new BullMQAdapter(queue, {
-    ...(ofShard ? { prefix: `shard ${queue.shard}: ` } : {}),
-    readOnlyMode: !writable,
-    allowRetries: writable,
-    // The adapter's type wants a link for every job; its code leaves the link out where there is none.
-    externalJobUrl: (job) => jobLink(job.data) as JobLink,
-  });
+const adapterOptions = ({ shard }: Queue, { ofShard, writable }: { ofShard: boolean; writable: boolean }) => ({
+  ...(ofShard ? { prefix: `shard ${shard}: ` } : {}),
+  readOnlyMode: !writable,
+  allowRetries: writable,
+  // The adapter's type wants a link for every job; its code leaves the link out where there is none.
+  externalJobUrl: (job: { data: unknown }) => jobLink(job.data) as JobLink,
+});
 
-/** A dashboard without queues, to look at; `writable` ones have buttons for jobs, too. */
-export function dashboard({ writable }: { writable: boolean }): Dashboard {
+/**
+ * A dashboard without queues, to look at; `writable` ones have buttons for jobs, too. What it is made of is as large as the
+ * rest of the API, and loaded by the first that is asked for.
+ */
+export async function dashboard({ writable }: { writable: boolean }): Promise<Dashboard> {
+  const [{ createBullBoard }, { BullMQAdapter }, { ExpressAdapter }] = await Promise.all([
+    import('@bull-board/api'),
+    import('@bull-board/api/bullMQAdapter'),
+    import('@bull-board/express'),
+  ]);
   const serverAdapter = new ExpressAdapter();
   serverAdapter.setBasePath(DASHBOARD_PATH);
   const board = createBullBoard({
@@ -69,7 +74,7 @@ export function dashboard({ writable }: { writable: boolean }): Dashboard {
       const several = queues.some(({ shard }) => shard > 0);
       board.replaceQueues(
         queues.map((queue) => {
-          const adapter = adapters.get(queue) ?? adapterOf(queue, { ofShard: several, writable });
+          const adapter = adapters.get(queue) ?? new BullMQAdapter(queue, adapterOptions(queue, { ofShard: several, writable }));
           adapters.set(queue, adapter);
           return adapter;
         }),

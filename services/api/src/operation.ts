@@ -49,8 +49,8 @@ export interface ApiContext {
   isWebhookAddress: AddressCheck;
   /** milliseconds between two comments on a silent event stream */
   heartbeatMs: number;
-  /** the OpenAPI document and the page made from it */
-  document: { json: object; html: string; contentSecurityPolicy: string };
+  /** the OpenAPI document and the page made from it, made when first asked for: most processes never are */
+  document(): { json: object; html: string; contentSecurityPolicy: string };
 }
 
 /** One call on its way through an endpoint. `query` and `body` have been checked. */

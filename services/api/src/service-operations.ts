@@ -89,7 +89,7 @@ export const serviceOperations: readonly Operation[] = [
     access: 'open',
     answers: { 200: { description: 'OpenAPI 3.1.', content: jsonContent(z.looseObject({ openapi: z.string() }), { openapi: '3.1.0' }) } },
     errors: [],
-    handle: async ({ context }) => json(200, context.document.json),
+    handle: async ({ context }) => json(200, context.document().json),
   }),
   operation({
     method: 'get',
@@ -100,12 +100,10 @@ export const serviceOperations: readonly Operation[] = [
     access: 'open',
     answers: { 200: { description: 'HTML.', content: { 'text/html': { schema: z.string(), example: '<!doctype html>' } } } },
     errors: [],
-    handle: async ({ context }) => ({
-      kind: 'text',
-      status: 200,
-      type: 'text/html; charset=utf-8',
-      text: context.document.html,
-      headers: { 'Content-Security-Policy': context.document.contentSecurityPolicy },
-    }),
+    handle: async ({ context }) => {
+      const { html, contentSecurityPolicy } = context.document();
+      const headers = { 'Content-Security-Policy': contentSecurityPolicy };
+      return { kind: 'text', status: 200, type: 'text/html; charset=utf-8', text: html, headers };
+    },
   }),
 ];

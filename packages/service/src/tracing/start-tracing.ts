@@ -14,7 +14,8 @@ import { detectResources, envDetector, resourceFromAttributes, serviceInstanceId
 import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 import type { Logger } from '../logger.ts';
 import { keepingExporter } from './kept-attributes.ts';
-import { isInToolCall, tracingStarted } from './spans.ts';
+import { isInToolCall, recording } from './recording.ts';
+import { tracingStarted } from './spans.ts';
 import { headersOfContext, incomingTraces } from './trace-context.ts';
 import type { TracingSettings } from './tracing-settings.ts';
 
@@ -105,7 +106,7 @@ export function startTracing(settings: TracingSettings, { service, logger }: { s
   const told = settings.TRACE_HEADERS_TO ?? [];
   instrumentHttp(told);
   instrumentFetch(told);
-  tracingStarted();
+  tracingStarted(recording);
   return {
     async close() {
       let timer: NodeJS.Timeout | undefined;

@@ -4,10 +4,10 @@ import { defineTool } from '../define-tool.ts';
 import { counted, effectsOr, isPending, named, textOf } from '../effect-words.ts';
 import { fileAt, placeToWrite, refuseExisting, writeWhole } from '../file-writing.ts';
 import { type HttpCall, isRedirect, redirectedCall } from '../http-redirects.ts';
-import { type AddressCheck, AddressRefusedError, guardedAgent } from '../network-guard.ts';
+import { type AddressCheck, AddressRefusedError } from '../network-guard.ts';
 import { isSecretName, urlWords } from '../secret-words.ts';
 import { abortedError, type Tool, ToolError, throwIfAborted } from '../tool.ts';
-import { type Dispatcher, fetch, type Response } from '../undici.ts';
+import type { Dispatcher, fetch, Response } from '../undici.ts';
 import { AnswerTooLargeError } from '../unpaused-responses.ts';
 import type { Workspace } from '../workspace.ts';
 
@@ -71,12 +71,15 @@ function firstCall({ url, method, headers: given, body }: z.output<typeof input>
   return { url: target, method, headers, body: hasBody ? (typeof body === 'string' ? body : JSON.stringify(body)) : undefined };
 }
 
-async function send(
-  { url, method, headers, body }: HttpCall,
-  { agent, signal }: { agent: Dispatcher; signal: AbortSignal },
-): Promise<Response> {
+/** What requests are made with. */
+interface Way {
+  fetch: typeof fetch;
+  agent: Dispatcher;
+}
+
+async function send({ url, method, headers, body }: HttpCall, { way, signal }: { way: Way; signal: AbortSignal }): Promise<Response> {
   try {
-    return await fetch(url, { method, headers: [...headers], body: body ?? null, redirect: 'manual', dispatcher: agent, signal });
+    return await way.fetch(url, { method, headers: [...headers], body: body ?? null, redirect: 'manual', dispatcher: way.agent, signal });
   } catch (error) {
     throw requestError(error, url, signal);
   }
@@ -168,7 +171,7 @@ const effectsIn = (workspace: Workspace) =>
   });
 
 interface Sending {
-  agent: Dispatcher;
+  way: Way;
   signal: AbortSignal;
   followRedirects: boolean;
   /** its body may hold what is meant for the first origin alone */
@@ -176,13 +179,10 @@ interface Sending {
 }
 
 /** Sends the call and those that its redirects lead to. */
-async function answerTo(
-  first: HttpCall,
-  { agent, signal, followRedirects, hasSecrets }: Sending,
-): Promise<{ response: Response; url: URL }> {
+async function answerTo(first: HttpCall, { way, signal, followRedirects, hasSecrets }: Sending): Promise<{ response: Response; url: URL }> {
   let call = first;
   for (let hops = 0; ; hops++) {
-    const response = await send(call, { agent, signal });
+    const response = await send(call, { way, signal });
     const location = response.headers.get('location');
     if (!followRedirects || !isRedirect(response.status) || location === null) return { response, url: call.url };
     await response.body?.cancel();
@@ -207,7 +207,14 @@ function hostsOf(request: Json): string[] | null {
 }
 
 export function httpRequest(isAllowed: AddressCheck, workspace: Workspace): Tool {
-  const agent = guardedAgent(isAllowed, { maxBytes: MAX_FILE_BYTES });
+  let way: Promise<Way> | undefined;
+  const opened = (): Promise<Way> => {
+    way ??= import('../guarded-http.ts').then(({ fetch, guardedAgent }) => ({
+      fetch,
+      agent: guardedAgent(isAllowed, { maxBytes: MAX_FILE_BYTES }),
+    }));
+    return way;
+  };
   return defineTool({
     name: 'http.request',
     description:
@@ -251,7 +258,7 @@ export function httpRequest(isAllowed: AddressCheck, workspace: Workspace): Tool
       // What was changed on the other side can't be asked for again because its answer could not be kept.
       if (place !== null && !overwrite && !READING_METHODS.includes(request.method)) await refuseExisting(place);
       const { response, url } = await answerTo(firstCall(request, idempotencyKey), {
-        ...{ agent, signal, followRedirects },
+        ...{ way: await opened(), signal, followRedirects },
         hasSecrets: secrets.length > 0,
       });
       const answer = { status: response.status, headers: Object.fromEntries(response.headers), url: url.href };

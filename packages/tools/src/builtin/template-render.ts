@@ -17,25 +17,30 @@ const asText = (written: unknown): string => {
   return typeof value === 'string' ? value : JSON.stringify(value);
 };
 
-/** Liquid's own `{{ }}` would be taken for references before the template gets here. */
-const liquid = new Liquid({
-  outputDelimiterLeft: '[=',
-  outputDelimiterRight: '=]',
-  tagDelimiterLeft: '[%',
-  tagDelimiterRight: '%]',
-  outputEscape: asText,
-  strictFilters: true,
-  ownPropertyOnly: true,
-  // Partials come from here and not from the file system: there are none.
-  templates: {},
-  parseLimit: 1_000_000,
-  renderLimit: TIME_LIMIT_MS,
-  memoryLimit: MEMORY_LIMIT,
-});
+let engine: Liquid | undefined;
+
+/** Made for the first template: it takes as long as many a start. Liquid's own `{{ }}` would be taken for references before. */
+function liquid(): Liquid {
+  engine ??= new Liquid({
+    outputDelimiterLeft: '[=',
+    outputDelimiterRight: '=]',
+    tagDelimiterLeft: '[%',
+    tagDelimiterRight: '%]',
+    outputEscape: asText,
+    strictFilters: true,
+    ownPropertyOnly: true,
+    // Partials come from here and not from the file system: there are none.
+    templates: {},
+    parseLimit: 1_000_000,
+    renderLimit: TIME_LIMIT_MS,
+    memoryLimit: MEMORY_LIMIT,
+  });
+  return engine;
+}
 
 async function rendered(template: string, data: Record<string, unknown>): Promise<string> {
   try {
-    return String(await liquid.render(liquid.parse(template), data));
+    return String(await liquid().render(liquid().parse(template), data));
   } catch (cause) {
     const message = (cause as LiquidError).message;
     if (/limit exceeded/.test(message))

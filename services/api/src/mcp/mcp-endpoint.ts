@@ -1,7 +1,6 @@
 /** Countersign as an MCP server: the protocol's one endpoint, behind the same doors as the rest of the API. */
 import type { IncomingMessage } from 'node:http';
 import { LIMITS } from '@countersign/shared';
-import { createMcpHandler } from '@modelcontextprotocol/server';
 import type { RequestHandler } from 'express';
 import { rolesFor } from '../access.ts';
 import type { Admit } from '../admission.ts';
@@ -10,7 +9,6 @@ import { readBody } from '../body.ts';
 import type { ApiContext } from '../operation.ts';
 import { notesOf, takesRoute } from '../request-notes.ts';
 import { send } from '../send.ts';
-import { mcpServer } from './server.ts';
 import { sendWeb, webRequest } from './web-exchange.ts';
 
 export const MCP_PATH = '/mcp';
@@ -55,6 +53,9 @@ function baseUrl({ headers }: IncomingMessage): string {
   return `${scheme}://${headers.host ?? 'localhost'}`;
 }
 
+/** The protocol and the tools are loaded by the first call: most processes get none. */
+const loaded = () => Promise.all([import('@modelcontextprotocol/server'), import('./server.ts')]);
+
 /** Serves POST. The protocol's GET and DELETE are for sessions, which there are none of. */
 export function mcpEndpoint(context: ApiContext, admit: Admit): RequestHandler {
   return async (request, response) => {
@@ -70,6 +71,7 @@ export function mcpEndpoint(context: ApiContext, admit: Admit): RequestHandler {
       notes.tools = [...(notes.tools ?? []), tool];
       notes.log.debug({ tool }, 'an MCP tool is called');
     };
+    const [{ createMcpHandler }, { mcpServer }] = await loaded();
     const handler = createMcpHandler(() => mcpServer({ context, actor, log: notes.log, request, response, planUrl }, called), {
       keepAliveMs: context.heartbeatMs,
       onerror: (error) => notes.log.debug({ err: error }, 'an MCP request was refused or broke off'),
