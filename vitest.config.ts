@@ -39,6 +39,8 @@ export default defineConfig({
     // On two cores: many tests wait for a lock or a clock.
     maxWorkers: 3,
     testTimeout: 60_000,
+    // A deadline, not a wait: what is polled for is mostly there at once, and late on a machine that is busy.
+    expect: { poll: { timeout: 30_000 } },
     hookTimeout: 60_000,
     reporters: ['default', summaryReporter()],
   },

@@ -15,7 +15,10 @@ const ENTRIES = existsSync('src/bin.ts') ? ['index', 'bin'] : ['index', 'main'];
  */
 const KEPT_MS = 86_400_000;
 
-/** What stays where it is installed, and why. */
+/**
+ * What our own sources import from where it is installed, and why. What a library imports comes with the library, in the version
+ * that it wants.
+ */
 const LEFT_WHERE_IT_IS = [
   // There is one of each of ours in a process, which tools of one's own import too.
   /^@countersign\//,
@@ -33,7 +36,7 @@ const input = Object.fromEntries(ENTRIES.map((name) => [name, `src/${name}.ts`])
 const bundle = await rolldown({
   input,
   platform: 'node',
-  external: LEFT_WHERE_IT_IS,
+  external: (id, importer = '') => !/[\\/]node_modules[\\/]/.test(importer) && LEFT_WHERE_IT_IS.some((left) => left.test(id)),
   onLog(level, log) {
     if (level !== 'info' && level !== 'debug') throw new Error(`${log.code}: ${log.message}`);
   },

@@ -1,4 +1,4 @@
-/** What the facade of spans.ts comes to where something is traced. Only a process that traces imports this. */
+/** What is done with what services say to traces (spans.ts), in a process that traces. Only such a process imports this. */
 import { type Context, context, createContextKey, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { Recording, TracedSpan } from './spans.ts';
 import { contextOfText, textOfContext } from './trace-context.ts';
