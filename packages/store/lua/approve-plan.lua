@@ -2,9 +2,9 @@
   One actor's vote on exactly one digest, under exactly one version of the policy. The vote with which all demands are met
   approves the plan and starts it.
   KEYS[1] the plan's hash   KEYS[2] the idempotency record
-  ARGV    4 fingerprint   5 seconds the record lives   6 actor   7 digest   8 comment, JSON text
+  ARGV    4 fingerprint and sending   5 seconds the record lives   6 actor   7 digest   8 comment, JSON text
           9 the actor's roles, JSON list   10 the version of the policy
-  Replies ok | replay id answer | idempotency_conflict | not_found | wrong_state status | stale_digest current |
+  Replies ok | repeat id | replay id answer | idempotency_conflict | not_found | wrong_state status | stale_digest current |
           policy_changed | policy_denied | already_voted | cannot_count
   Events  plan.voted, plan.approved, plan.started, step.ready, step.queued, step.awaiting_approval; too late: plan.expired
 ]]

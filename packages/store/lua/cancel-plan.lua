@@ -2,8 +2,8 @@
   draft, pending_approval, approved, executing, paused -> cancelled, with every step that has not ended. After this reply
   no claim succeeds and nothing that an executor still says of a step is taken.
   KEYS[1] the plan's hash   KEYS[2] the idempotency record
-  ARGV    4 fingerprint   5 seconds the record lives   6 actor   7 reason, JSON text
-  Replies ok | replay id answer | idempotency_conflict | not_found | wrong_state status
+  ARGV    4 fingerprint and sending   5 seconds the record lives   6 actor   7 reason, JSON text
+  Replies ok | repeat id | replay id answer | idempotency_conflict | not_found | wrong_state status
   Events  step.cancelled, plan.cancelled
 ]]
 --- include context

@@ -1,8 +1,8 @@
 --[[
   queued, planning -> cancelled. The planner that works on it finds out, and what it records is refused.
   KEYS[1] the task's hash   KEYS[2] the idempotency record
-  ARGV    1 prefix   2 now   3 the task's id   4 fingerprint   5 seconds the record lives   6 actor
-  Replies ok | replay id answer | idempotency_conflict | not_found | wrong_state status
+  ARGV    1 prefix   2 now   3 the task's id   4 fingerprint and sending   5 seconds the record lives   6 actor
+  Replies ok | repeat id | replay id answer | idempotency_conflict | not_found | wrong_state status
   Events  task.cancelled
 ]]
 --- include context

@@ -26,6 +26,9 @@ for i = 1, #job, 2 do
     local planId, stepId, generation, delivery =
       string.match(job[i + 1], '^{"planId":"([^"]+)","stepId":"([^"]+)","revision":%d+,"generation":(%d+),"delivery":(%d+)}$')
     if not planId then break end
+    -- Somebody's own job for the step, not the engine's: it is not claimed.
+    local jobId = planId .. '-' .. stepId .. '-' .. generation .. (delivery == '1' and '' or '.' .. delivery)
+    if finished[2] ~= jobId then break end
     return { 'ok', finished, claimStep({ ARGV[1] .. ':plan:' .. planId }, { ARGV[1], ARGV[2], planId, stepId, generation, delivery, ARGV[16], ARGV[17] }) }
   end
 end

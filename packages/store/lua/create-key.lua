@@ -1,9 +1,9 @@
 --[[
   Stores an API key: its name, roles and the digest of its secret.
   KEYS[1] the key's hash   KEYS[2] the idempotency record
-  ARGV    1 prefix   2 now   3 the key's id   4 fingerprint   5 seconds the record lives
+  ARGV    1 prefix   2 now   3 the key's id   4 fingerprint and sending   5 seconds the record lives
           6 the key's fields, JSON list of names and values   7 when it is forgotten, ms, '' for never
-  Replies ok | replay id answer | idempotency_conflict
+  Replies ok | repeat id | replay id answer | idempotency_conflict
 ]]
 --- include context
 --- include idempotency

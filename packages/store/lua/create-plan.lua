@@ -3,11 +3,11 @@
   denies can be a draft.
   With a task, that task becomes planned in the same step.
   KEYS[1] the plan's hash   KEYS[2] the task's hash (any key of the slot without a task)   KEYS[3] the idempotency record
-  ARGV    4 fingerprint   5 seconds the idempotency record lives   6 the planner's token on the task, '' without a task
+  ARGV    4 fingerprint and sending   5 seconds the idempotency record lives   6 the planner's token on the task, '' without a task
           7 the plan's fields, JSON list of names and values   8 the revision's fields, likewise
           9 the graph, likewise   10 how many dependencies each step waits for, likewise
           11 '1' for a draft   12 the decision of policy, JSON text   13 the plan's state
-  Replies ok | replay id answer | elsewhere shard | idempotency_conflict | task_not_found | task_<status> | stale_token |
+  Replies ok | repeat id | replay id answer | elsewhere shard | idempotency_conflict | task_not_found | task_<status> | stale_token |
           policy_denied
   A plan that people have yet to look at gets a job of the queue `reviews`.
   Events  plan.created, plan.submitted, plan.approved, plan.started, step.ready, step.queued; task.planned

@@ -1,9 +1,9 @@
 --[[
   Stores a task and queues its planning job.
   KEYS[1] the task's hash   KEYS[2] the idempotency record
-  ARGV    1 prefix   2 now   3 the task's id   4 fingerprint   5 seconds the record lives   6 actor
+  ARGV    1 prefix   2 now   3 the task's id   4 fingerprint and sending   5 seconds the record lives   6 actor
           7 the task's fields, JSON list of names and values
-  Replies ok | replay id answer | elsewhere shard | idempotency_conflict
+  Replies ok | repeat id | replay id answer | elsewhere shard | idempotency_conflict
   Events  task.queued
 ]]
 --- include context

@@ -1,9 +1,9 @@
 --[[
   Stores an endpoint.
   KEYS[1] the endpoint's hash   KEYS[2] the idempotency record
-  ARGV    1 prefix   2 now   3 the endpoint's id   4 fingerprint   5 seconds the record lives   6 endpoints that there may be
+  ARGV    1 prefix   2 now   3 the endpoint's id   4 fingerprint and sending   5 seconds the record lives   6 endpoints that there may be
           7 its fields, JSON list of names and values
-  Replies ok | replay id answer | idempotency_conflict | too_many
+  Replies ok | repeat id | replay id answer | idempotency_conflict | too_many
 ]]
 --- include context
 --- include idempotency

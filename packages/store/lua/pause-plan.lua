@@ -1,8 +1,8 @@
 --[[
   executing -> paused: nothing more is started, what runs goes on. What is left of the plan's time stands still.
   KEYS[1] the plan's hash   KEYS[2] the idempotency record
-  ARGV    4 fingerprint   5 seconds the record lives   6 actor
-  Replies ok | replay id answer | idempotency_conflict | not_found | wrong_state status
+  ARGV    4 fingerprint and sending   5 seconds the record lives   6 actor
+  Replies ok | repeat id | replay id answer | idempotency_conflict | not_found | wrong_state status
   Events  plan.paused
 ]]
 --- include context

@@ -14,6 +14,8 @@
 if not loadPlan() then return { 'not_found' } end
 local refusal = checkRequest(ARGV[4], ARGV[5])
 if refusal then return refusal end
+-- The reply was lost, and the connection sent it again: what it cost is counted once.
+if redis.call('LINDEX', planKey .. ':rounds', -1) == ARGV[6] then return { 'ok' } end
 redis.call('RPUSH', planKey .. ':rounds', ARGV[6])
 addUsage(planKey, ARGV[7], ARGV[8], ARGV[9], ARGV[10])
 return { 'ok' }

@@ -13,6 +13,8 @@ local taskKey = KEYS[1]
 
 local refusal = checkPlanner(taskKey, ARGV[4])
 if refusal then return { refusal } end
+-- The reply was lost, and the connection sent it again: what it cost is counted once.
+if redis.call('LINDEX', taskKey .. ':rounds', -1) == ARGV[5] then return { 'ok' } end
 redis.call('RPUSH', taskKey .. ':rounds', ARGV[5])
 addUsage(taskKey, ARGV[6], ARGV[7], ARGV[8], ARGV[9])
 redis.call('HSET', taskKey, 'updatedAt', time())

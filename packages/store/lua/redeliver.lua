@@ -1,8 +1,8 @@
 --[[
   Has a delivery that has ended made again, under its id, with all attempts that a new one has.
   KEYS[1] the endpoint's hash   KEYS[2] the idempotency record
-  ARGV    1 prefix   2 now   3 the endpoint's id   4 fingerprint   5 seconds the record lives   6 the delivery's id
-  Replies ok | replay id answer | idempotency_conflict | not_found | wrong_state status: of the delivery, or disabled
+  ARGV    1 prefix   2 now   3 the endpoint's id   4 fingerprint and sending   5 seconds the record lives   6 the delivery's id
+  Replies ok | repeat id | replay id answer | idempotency_conflict | not_found | wrong_state status: of the delivery, or disabled
 ]]
 --- include context
 --- include idempotency

@@ -1,8 +1,8 @@
 --[[
   pending_approval -> rejected. The steps stay pending: none of them will ever run.
   KEYS[1] the plan's hash   KEYS[2] the idempotency record
-  ARGV    4 fingerprint   5 seconds the record lives   6 actor   7 digest   8 reason, JSON text
-  Replies ok | replay id answer | idempotency_conflict | not_found | wrong_state status | stale_digest current | already_voted
+  ARGV    4 fingerprint and sending   5 seconds the record lives   6 actor   7 digest   8 reason, JSON text
+  Replies ok | repeat id | replay id answer | idempotency_conflict | not_found | wrong_state status | stale_digest current | already_voted
   Events  plan.rejected; too late: plan.expired
 ]]
 --- include context

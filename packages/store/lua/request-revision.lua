@@ -1,8 +1,8 @@
 --[[
   A person asks the planner for a new revision. The plan's status stays until there is one.
   KEYS[1] the plan's hash   KEYS[2] the idempotency record
-  ARGV    4 fingerprint   5 seconds the record lives   6 actor   7 feedback, JSON text   8 the actor's roles, JSON list
-  Replies ok | replay id answer | idempotency_conflict | not_found | wrong_state status | asked_already
+  ARGV    4 fingerprint and sending   5 seconds the record lives   6 actor   7 feedback, JSON text   8 the actor's roles, JSON list
+  Replies ok | repeat id | replay id answer | idempotency_conflict | not_found | wrong_state status | asked_already
 ]]
 --- include context
 --- include idempotency

@@ -1,8 +1,8 @@
 --[[
   paused -> executing. Jobs that were delivered during the pause are gone: what they stood for is delivered anew.
   KEYS[1] the plan's hash   KEYS[2] the idempotency record
-  ARGV    4 fingerprint   5 seconds the record lives   6 actor
-  Replies ok | replay id answer | idempotency_conflict | not_found | wrong_state status
+  ARGV    4 fingerprint and sending   5 seconds the record lives   6 actor
+  Replies ok | repeat id | replay id answer | idempotency_conflict | not_found | wrong_state status
   Events  plan.resumed, step.queued
 ]]
 --- include context

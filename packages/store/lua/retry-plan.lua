@@ -1,9 +1,9 @@
 --[[
   failed, partial -> executing: steps run again, under the digest that was approved.
   KEYS[1] the plan's hash   KEYS[2] the idempotency record
-  ARGV    4 fingerprint   5 seconds the record lives   6 actor   7 the steps to run again with all behind them, JSON list; '' for
+  ARGV    4 fingerprint and sending   5 seconds the record lives   6 actor   7 the steps to run again with all behind them, JSON list; '' for
           every failed, cancelled and skipped-behind-failure step
-  Replies ok | replay id answer | idempotency_conflict | not_found | wrong_state status | unknown_step id | not_approved
+  Replies ok | repeat id | replay id answer | idempotency_conflict | not_found | wrong_state status | unknown_step id | not_approved
   Events  plan.retried, step.ready, step.skipped, step.queued, step.awaiting_approval; plan.completed | partial | failed
 ]]
 --- include context

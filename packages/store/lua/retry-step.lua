@@ -2,8 +2,8 @@
   failed, skipped, cancelled -> pending, with what was not done behind the step because of that. A failed or partial plan
   becomes executing.
   KEYS[1] the plan's hash   KEYS[2] the idempotency record
-  ARGV    4 fingerprint   5 seconds the record lives   6 step   7 actor
-  Replies ok | replay id answer | idempotency_conflict | not_found | step_not_found | wrong_state status | wrong_step_state status |
+  ARGV    4 fingerprint and sending   5 seconds the record lives   6 step   7 actor
+  Replies ok | repeat id | replay id answer | idempotency_conflict | not_found | step_not_found | wrong_state status | wrong_step_state status |
           not_approved
   Events  plan.retried, step.ready, step.skipped, step.queued, step.awaiting_approval; plan.completed | partial | failed
 ]]

@@ -2,12 +2,12 @@
   draft, pending_approval, failed, partial -> pending_approval with a new revision, and on when policy asks nobody. Steps
   that are pinned stay completed; the votes are gone.
   KEYS[1] the plan's hash   KEYS[2] the idempotency record
-  ARGV    4 fingerprint   5 seconds the record lives   6 actor   7 the digest that it was made from   8 its own digest
+  ARGV    4 fingerprint and sending   5 seconds the record lives   6 actor   7 the digest that it was made from   8 its own digest
           9 the plan's fields, JSON list of names and values   10 the revision's fields, likewise   11 the graph, likewise
           12 the ids of the pinned steps, JSON list   13 the decision of policy, JSON text   14 cap   15 steps
           16 weight   17 the request that it answers, its number, or ''   18 the planner's token
   A revision that people have yet to look at gets a job of the queue `reviews`.
-  Replies ok | unchanged | replay id answer | idempotency_conflict | not_found | wrong_state status | stale_digest current |
+  Replies ok | unchanged | repeat id | replay id answer | idempotency_conflict | not_found | wrong_state status | stale_digest current |
           stale_token | policy_denied | moved: a pinned step has not completed any more
   Events  plan.revised, plan.approved, plan.started, step.ready, step.queued, step.awaiting_approval, step.skipped
 ]]

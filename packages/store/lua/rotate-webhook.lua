@@ -1,9 +1,9 @@
 --[[
   Gives an endpoint another secret. The one before, and those before it whose time is not up, sign along for a while.
   KEYS[1] the endpoint's hash   KEYS[2] the idempotency record
-  ARGV    1 prefix   2 now   3 the endpoint's id   4 fingerprint   5 seconds the record lives   6 the new secret
+  ARGV    1 prefix   2 now   3 the endpoint's id   4 fingerprint and sending   5 seconds the record lives   6 the new secret
           7 ms that the old one signs along   8 old secrets that may sign along
-  Replies ok | replay id answer | idempotency_conflict | not_found
+  Replies ok | repeat id | replay id answer | idempotency_conflict | not_found
 ]]
 --- include context
 --- include idempotency

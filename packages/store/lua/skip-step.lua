@@ -1,8 +1,8 @@
 --[[
   pending, awaiting_approval, failed -> skipped, by hand. What followed from a failure stays.
   KEYS[1] the plan's hash   KEYS[2] the idempotency record
-  ARGV    4 fingerprint   5 seconds the record lives   6 step   7 actor
-  Replies ok | replay id answer | idempotency_conflict | not_found | step_not_found | wrong_state status | wrong_step_state status
+  ARGV    4 fingerprint and sending   5 seconds the record lives   6 step   7 actor
+  Replies ok | repeat id | replay id answer | idempotency_conflict | not_found | step_not_found | wrong_state status | wrong_step_state status
   Events  step.skipped and what follows from it
 ]]
 --- include context

@@ -1,9 +1,9 @@
 --[[
   draft -> pending_approval, decided by the policy of now, and on to executing where that asks nobody.
   KEYS[1] the plan's hash   KEYS[2] the idempotency record
-  ARGV    4 fingerprint   5 seconds the record lives   6 actor   7 the digest that was decided about
+  ARGV    4 fingerprint and sending   5 seconds the record lives   6 actor   7 the digest that was decided about
           8 the decision, JSON text   9 quorum
-  Replies ok | replay id answer | idempotency_conflict | not_found | wrong_state status | stale_digest current | policy_denied
+  Replies ok | repeat id | replay id answer | idempotency_conflict | not_found | wrong_state status | stale_digest current | policy_denied
   Events  plan.submitted, plan.approved, plan.started, step.ready, step.queued
 ]]
 --- include context

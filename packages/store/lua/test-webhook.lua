@@ -1,9 +1,9 @@
 --[[
   Sends an endpoint something to try it with, also while it is disabled.
   KEYS[1] the endpoint's hash   KEYS[2] the idempotency record
-  ARGV    1 prefix   2 now   3 the endpoint's id   4 fingerprint   5 seconds the record lives   6 the delivery's id
+  ARGV    1 prefix   2 now   3 the endpoint's id   4 fingerprint and sending   5 seconds the record lives   6 the delivery's id
           7 its fields, JSON list of names and values
-  Replies ok | replay id answer | idempotency_conflict | not_found
+  Replies ok | repeat id | replay id answer | idempotency_conflict | not_found
 ]]
 --- include context
 --- include idempotency

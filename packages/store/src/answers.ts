@@ -5,7 +5,7 @@ import { callRecord, IDEMPOTENCY_CONFLICT, refused } from './outcome.ts';
 
 /** What one shard knows of the calls that were carried out in it. */
 export interface AnswersOfShard {
-  saveAnswer(idempotency: Idempotency, answer: Parameters<Answers['saveAnswer']>[1]): Promise<void>;
+  saveAnswer(idempotency: Idempotency, answer: Parameters<Answers['saveAnswer']>[1]): ReturnType<Answers['saveAnswer']>;
   /** The home shard may know, instead, in which one the call was carried out. */
   findAnswer(idempotency: Idempotency): Promise<{ outcome: Outcome<Replay | null> } | { elsewhere: number }>;
   /** Asked of the home shard: the one that a creating call of this name is carried out in, now and when it is repeated; `shard` where it is new. */
@@ -17,7 +17,8 @@ export function answersOfShard(connection: StoreConnection): AnswersOfShard {
   return {
     async saveAnswer(idempotency, answer) {
       const key = keys.idempotency(callRecord(idempotency).hash);
-      await connection.run('save-answer', { keys: [key], id: '', args: [JSON.stringify(answer)] });
+      const [, stands] = await connection.run('save-answer', { keys: [key], id: '', args: [JSON.stringify(answer)] });
+      return stands === undefined ? answer : (JSON.parse(String(stands)) as typeof answer);
     },
     async findAnswer(idempotency) {
       const key = keys.idempotency(callRecord(idempotency).hash);
@@ -31,7 +32,7 @@ export function answersOfShard(connection: StoreConnection): AnswersOfShard {
     },
     async claimCall(idempotency, shard) {
       const call = callRecord(idempotency);
-      const [claimed] = await connection.run('claim-call', { keys: [keys.idempotency(call.hash)], id: '', args: [shard, call.seconds] });
+      const [claimed] = await connection.run('claim-call', { keys: [keys.idempotency(call.hash)], id: '', args: [shard, call.args[1]] });
       return Number(claimed);
     },
   };

@@ -40,9 +40,9 @@ export function apiKeyStore(connection: StoreConnection): ApiKeyStore {
       const reply = await connection.run('create-key', {
         keys: [keys.apiKey(id), keys.idempotency(call.hash)],
         id,
-        args: [call.fingerprint, call.seconds, JSON.stringify(fields), ends === null ? '' : ends + REMEMBERED_MS],
+        args: [...call.args, JSON.stringify(fields), ends === null ? '' : ends + REMEMBERED_MS],
       });
-      return outcomeOf(reply, { id, what: 'API key', verb: 'create', named: idempotency !== undefined });
+      return outcomeOf(reply, { id, what: 'API key', verb: 'create' });
     },
     getKey,
     async findKey(id) {

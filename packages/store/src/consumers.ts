@@ -8,10 +8,11 @@ import {
   type ReviewJob,
   STEPS_QUEUE,
   type StepJob,
+  stepJobId,
   WEBHOOKS_QUEUE,
   type WebhookJob,
 } from '@countersign/shared';
-import { type BackendFactory, type Job, type RedisQueueBackend, Worker, type WorkerOptions } from 'bullmq';
+import { type BackendFactory, type Job, type RedisQueueBackend, UnrecoverableError, Worker, type WorkerOptions } from 'bullmq';
 import { clusterWorkerCloser } from './close-worker.ts';
 import type { StoreConnection } from './connection.ts';
 import { keepingLocks } from './kept-locks.ts';
@@ -168,6 +169,9 @@ export const consumeSteps = (
       return {
         backendFactory: worker.backendFactory,
         process: async ({ id = '', data, token = '' }, lease) => {
+          // Each delivery of a step has one job. With a second one, added by hand, its tool would be called beside itself.
+          const own = stepJobId(data.planId, data.stepId, data.generation, data.delivery);
+          if (id !== own) throw new UnrecoverableError(`not the job of step ${data.stepId} of plan ${data.planId}: that one is ${own}`);
           const { word, completion } = await handler(data, lease, worker.takeClaim(id));
           if (completion !== undefined) worker.willComplete(id, completion, token);
           return word;

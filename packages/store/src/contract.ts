@@ -60,7 +60,7 @@ export interface Idempotency {
   fingerprint: string;
 }
 
-/** An answer given before. `body` is null while the first call is still on its way to its answer. */
+/** An answer given before. `answer` is null while nobody has come to an answer yet. */
 export interface Replay {
   resourceId: string;
   answer: { status: number; body: Json } | null;
@@ -316,8 +316,11 @@ export interface PolicyNotice {
 }
 
 export interface Answers {
-  /** Keeps the answer of a call that named itself, so that repeating it gives the same one. `resourceId` is what it created or changed. */
-  saveAnswer(idempotency: Idempotency, answer: { status: number; body: Json }, resourceId: string): Promise<void>;
+  /**
+   * Keeps the answer of a call that named itself, so that repeating it gives the same one, and gives the one that stands:
+   * the first that was kept. `resourceId` is what the call created or changed.
+   */
+  saveAnswer(idempotency: Idempotency, answer: { status: number; body: Json }, resourceId: string): Promise<{ status: number; body: Json }>;
   /**
    * What a call of that name has led to before; null when there was none. Refused when its body was another one.
    * `resourceId` is the task or plan that the call is on; absent, it creates one.

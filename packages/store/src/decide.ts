@@ -24,8 +24,8 @@ export function decider(connection: StoreConnection): Decide {
     const reply = await connection.run(script, {
       keys: [keys.plan(planId), keys.idempotency(call.hash)],
       id: planId,
-      args: [call.fingerprint, call.seconds, ...args],
+      args: [...call.args, ...args],
     });
-    return outcomeOf(reply, { id: planId, what: 'plan', verb, named: idempotency !== undefined, stepId, decision });
+    return outcomeOf(reply, { id: planId, what: 'plan', verb, stepId, decision });
   };
 }

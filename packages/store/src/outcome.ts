@@ -9,8 +9,8 @@ const MINUTE_SECONDS = 60;
 
 export interface CallRecord {
   hash: string;
-  fingerprint: string;
-  seconds: number;
+  /** what every script that keeps such a record takes first: fingerprint and sending, and how many seconds the record lives */
+  args: [string, number];
 }
 
 /**
@@ -18,8 +18,10 @@ export interface CallRecord {
  * lost and the connection sends the command again, it is still carried out once.
  */
 export function callRecord(idempotency: Idempotency | undefined): CallRecord {
-  if (idempotency === undefined) return { hash: randomUUID(), fingerprint: '-', seconds: MINUTE_SECONDS };
-  return { hash: createHash('sha256').update(idempotency.key).digest('hex'), fingerprint: idempotency.fingerprint, seconds: DAY_SECONDS };
+  const sending = randomUUID();
+  if (idempotency === undefined) return { hash: sending, args: [`-|${sending}`, MINUTE_SECONDS] };
+  const hash = createHash('sha256').update(idempotency.key).digest('hex');
+  return { hash, args: [`${idempotency.fingerprint}|${sending}`, DAY_SECONDS] };
 }
 
 export const refused = (code: Refusal['code'], message: string, detail: Record<string, string> = {}): { ok: false; refusal: Refusal } => ({
@@ -37,7 +39,6 @@ interface Subject {
   id: string;
   what: string;
   verb: string;
-  named: boolean;
   stepId?: string | undefined;
   /** what policy decided, where the call brought it along */
   decision?: PolicyDecision | undefined;
@@ -46,15 +47,15 @@ interface Subject {
 export const creationOf = (reply: ScriptReply, subject: Subject): Creation =>
   reply[0] === 'elsewhere' ? { elsewhere: Number(reply[1]) } : { outcome: outcomeOf(reply, subject) };
 
-/** `named` says whether the caller gave an Idempotency-Key: only then is a repeated call told that it is one. */
-export function outcomeOf(reply: ScriptReply, { id, what, verb, named, stepId, decision }: Subject): Outcome<Accepted> {
+export function outcomeOf(reply: ScriptReply, { id, what, verb, stepId, decision }: Subject): Outcome<Accepted> {
   const [word, first, second] = reply.map(String);
   const status = word?.startsWith('wrong_state:') ? word.slice('wrong_state:'.length) : first;
   switch (word?.split(':')[0]) {
     case 'ok':
       return { ok: true, value: { id, replay: null } };
+    case 'repeat':
+      return { ok: true, value: { id: first ?? id, replay: null } };
     case 'replay':
-      if (!named) return { ok: true, value: { id: first ?? id, replay: null } };
       return { ok: true, value: { id: first ?? id, replay: { resourceId: first ?? id, answer: second ? JSON.parse(second) : null } } };
     case 'idempotency_conflict':
       return refused('idempotency_conflict', IDEMPOTENCY_CONFLICT);

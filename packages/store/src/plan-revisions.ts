@@ -45,7 +45,7 @@ export function planRevisions(connection: StoreConnection, getPlan: PlanStore['g
       keys: [keys.plan(planId), keys.idempotency(call.hash)],
       id: planId,
       args: [
-        ...[call.fingerprint, call.seconds, actor.id, basedOn, digest],
+        ...[...call.args, actor.id, basedOn, digest],
         ...[planFields(written), revisionFields(written), planGraph(content).fields, pinned].map((list) => JSON.stringify(list)),
         ...[decisionTexts(decision)[0], capOf(options), steps.length, weightOf(options.priority)],
         ...[request === undefined ? '' : String(request.number), request?.token ?? ''],
@@ -55,14 +55,13 @@ export function planRevisions(connection: StoreConnection, getPlan: PlanStore['g
 
   return {
     async revisePlan(planId, input) {
-      const named = input.idempotency !== undefined;
       for (let turn = 0; turn < READ_AGAIN; turn++) {
         const plan = await getPlan(planId);
         const before: RevisionContent | null = plan === null ? null : await getRevision(planId, plan.revision);
         const pinned = plan === null || before === null ? [] : pinnedSteps(before.content, input.content, completedIn(plan));
         const reply = await revise(planId, { ...input, pinned });
         if (reply[0] === 'unchanged') return { ok: true, value: { id: planId, replay: null } };
-        if (reply[0] !== 'moved') return outcomeOf(reply, { id: planId, what: 'plan', verb: 'revise', named, decision: input.decision });
+        if (reply[0] !== 'moved') return outcomeOf(reply, { id: planId, what: 'plan', verb: 'revise', decision: input.decision });
       }
       return refused('wrong_state', 'the plan is being retried again and again; revise it when it has ended', { status: 'executing' });
     },

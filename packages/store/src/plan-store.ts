@@ -22,7 +22,7 @@ const newPlanFields = (id: string, plan: NewPlan): string[] => [
 ];
 
 /** Replies to create-plan that say nothing of its task. */
-const CREATED: ReadonlySet<string> = new Set(['ok', 'replay', 'idempotency_conflict', 'elsewhere', 'policy_denied']);
+const CREATED: ReadonlySet<string> = new Set(['ok', 'repeat', 'replay', 'idempotency_conflict', 'elsewhere', 'policy_denied']);
 
 /** The plans of one shard. */
 export interface PlansOfShard extends Omit<PlanStore, 'createPlan' | 'listPlans' | 'listApprovals'> {
@@ -81,8 +81,7 @@ export function planStore(connection: StoreConnection, events: EventLog): PlansO
         keys: [keys.plan(id), input.task === undefined ? keys.plan(id) : keys.task(input.task.id), keys.idempotency(call.hash)],
         id,
         args: [
-          call.fingerprint,
-          call.seconds,
+          ...call.args,
           input.task?.token ?? '',
           JSON.stringify(newPlanFields(id, input)),
           JSON.stringify(revision),
@@ -94,9 +93,9 @@ export function planStore(connection: StoreConnection, events: EventLog): PlansO
         ],
       });
       if (input.task !== undefined && !CREATED.has(String(reply[0]))) {
-        return { outcome: outcomeOf(reply, { id: input.task.id, what: 'task', verb: 'plan', named: false }) };
+        return { outcome: outcomeOf(reply, { id: input.task.id, what: 'task', verb: 'plan' }) };
       }
-      return creationOf(reply, { id, what: 'plan', verb: 'create', named: input.idempotency !== undefined, decision: input.decision });
+      return creationOf(reply, { id, what: 'plan', verb: 'create', decision: input.decision });
     },
     getPlan,
     planIds: ({ status, limit, cursor }) => idsOfPage(connection, keys.plans(status), { limit, cursor }),
@@ -115,7 +114,7 @@ export function planStore(connection: StoreConnection, events: EventLog): PlansO
         args: [digest, ...decisionTexts(decision)],
       });
       if (reply[0] === 'unchanged') return { ok: true, value: null };
-      const outcome = outcomeOf(reply, { id: planId, what: 'plan', verb: 'decide', named: false });
+      const outcome = outcomeOf(reply, { id: planId, what: 'plan', verb: 'decide' });
       return outcome.ok ? { ok: true, value: null } : outcome;
     },
     rejectPlan: (planId, { actor, digest, reason, idempotency }) =>
@@ -124,7 +123,7 @@ export function planStore(connection: StoreConnection, events: EventLog): PlansO
       decide('cancel-plan', planId, { verb: 'cancel', idempotency, args: [actor.id, JSON.stringify(reason ?? null)] }),
     async deletePlan(planId) {
       const reply = await connection.run('delete-plan', { keys: [keys.plan(planId)], id: planId, args: ['', ''] });
-      const outcome = outcomeOf(reply, { id: planId, what: 'plan', verb: 'delete', named: false });
+      const outcome = outcomeOf(reply, { id: planId, what: 'plan', verb: 'delete' });
       return outcome.ok ? { ok: true, value: null } : outcome;
     },
     ...revisions,

@@ -27,7 +27,7 @@ export function planningRequests(connection: StoreConnection, getPlan: PlanStore
 
   const record = async (script: string, { planId, number, token }: RequestHold, args: (string | number)[] = []): Promise<Outcome<null>> => {
     const reply = await connection.run(script, { keys: [keys.plan(planId)], id: planId, args: [number, token, ...args] });
-    const outcome = outcomeOf(reply, { id: planId, what: 'request', verb: 'answer', named: false });
+    const outcome = outcomeOf(reply, { id: planId, what: 'request', verb: 'answer' });
     return outcome.ok ? { ok: true, value: null } : outcome;
   };
   const text = (value: PlanningRound | TaskError): string => JSON.stringify(value as unknown as Json);

@@ -78,7 +78,7 @@ export interface StepStore {
   /** The step stopped without a result: cancelled while its plan is stopping, else handed back to the queue. */
   releaseStep(hold: Hold): Promise<RecordReply>;
   /** Not an event in the log of states: how far a running tool is. */
-  reportProgress(hold: Hold, progress: { fraction: number | null; message: string | null }): Promise<void>;
+  reportProgress(hold: Hold, progress: { fraction: number | null; message: string | null }): Promise<RecordReply>;
   /** Calls `handler` for each plan whose running steps are to abort. It can be lost: see haltedPlans. */
   onHalt(handler: (halt: Halt) => void): Promise<() => void>;
   /** Which of these plans have running steps that are to abort: stopping; or cancelled, or gone. */

@@ -86,13 +86,7 @@ export function stepStore(connection: StoreConnection): StepStore {
     },
     failStep: (hold, { error, delayMs }) => record('fail-step', hold, [JSON.stringify(error), error.retryable ? '1' : '0', delayMs]),
     releaseStep: (hold) => record('release-step', hold),
-    async reportProgress(hold, progress) {
-      await connection.run('report-progress', {
-        keys: [keys.plan(hold.planId)],
-        id: hold.planId,
-        args: [hold.stepId, hold.token, JSON.stringify(progress)],
-      });
-    },
+    reportProgress: (hold, progress) => record('report-progress', hold, [JSON.stringify(progress)]),
     async onHalt(handler) {
       return connection.subscribe(keys.haltChannel, (message) => {
         const [kind, planId = ''] = message.split(':');

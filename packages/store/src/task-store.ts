@@ -72,7 +72,7 @@ export function taskStore(connection: StoreConnection): TasksOfShard {
     { args, verb }: { args: string[]; verb: string },
   ): Promise<Outcome<null>> => {
     const reply = await connection.run(script, { keys: [keys.task(taskId)], id: taskId, args });
-    return toNull(outcomeOf(reply, { id: taskId, what: 'task', verb, named: false }));
+    return toNull(outcomeOf(reply, { id: taskId, what: 'task', verb }));
   };
 
   return {
@@ -92,9 +92,9 @@ export function taskStore(connection: StoreConnection): TasksOfShard {
       const reply = await connection.run('create-task', {
         keys: [keys.task(id), keys.idempotency(call.hash)],
         id,
-        args: [call.fingerprint, call.seconds, actor.id, JSON.stringify(fields)],
+        args: [...call.args, actor.id, JSON.stringify(fields)],
       });
-      return creationOf(reply, { id, what: 'task', verb: 'create', named: idempotency !== undefined });
+      return creationOf(reply, { id, what: 'task', verb: 'create' });
     },
     getTask,
     async getTaskDraft(taskId) {
@@ -107,9 +107,9 @@ export function taskStore(connection: StoreConnection): TasksOfShard {
       const reply = await connection.run('cancel-task', {
         keys: [keys.task(taskId), keys.idempotency(call.hash)],
         id: taskId,
-        args: [call.fingerprint, call.seconds, actor.id],
+        args: [...call.args, actor.id],
       });
-      return outcomeOf(reply, { id: taskId, what: 'task', verb: 'cancel', named: idempotency !== undefined });
+      return outcomeOf(reply, { id: taskId, what: 'task', verb: 'cancel' });
     },
     async startPlanning(taskId, token) {
       const started = await recordForPlanner('start-planning', taskId, { args: [token, String(LIMITS.planningTakeovers)], verb: 'plan' });

@@ -32,11 +32,11 @@ export function webhookStore(connection: StoreConnection, wants: WantedHooks): W
     const reply = await connection.run(script, {
       keys: [keys.webhook(webhookId), keys.idempotency(call.hash)],
       id: webhookId,
-      args: [call.fingerprint, call.seconds, ...args],
+      args: [...call.args, ...args],
     });
     if (reply[0] === 'too_many')
       return refused('wrong_state', `there are ${LIMITS.webhooks} webhooks, which is the most there may be; delete one`);
-    return outcomeOf(reply, { id, what: 'webhook', verb: 'change', named: idempotency !== undefined });
+    return outcomeOf(reply, { id, what: 'webhook', verb: 'change' });
   };
 
   const withSecret = (outcome: Outcome<Accepted>, secret: string): Outcome<Accepted & { secret: string | null }> =>

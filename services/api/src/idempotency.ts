@@ -53,15 +53,15 @@ export async function answerOnce(
   if (replay?.answer) return repeated(replay.answer);
   const answer = await give(id);
   if (answer.kind !== 'json') return answer;
-  // The first call has not come to its answer: it may still be on its way, so its answer is not ours to keep.
-  if (replay !== null) return { ...answer, headers: { ...answer.headers, 'Idempotent-Replayed': 'true' } };
-  if (idempotency !== undefined) {
-    try {
-      await context.store.saveAnswer(idempotency, { status: answer.status, body: answer.body as Json }, id);
-    } catch (error) {
-      // What was asked for is done; a repetition will find the resource instead of this answer.
-      log.warn({ err: error }, 'could not keep the answer for its Idempotency-Key');
-    }
+  const replayed: Record<string, string> = replay === null ? {} : { 'Idempotent-Replayed': 'true' };
+  if (idempotency === undefined) return answer;
+  try {
+    // Of callers at once one comes first to an answer, and all give that one: what the others have read may be newer.
+    const stands = await context.store.saveAnswer(idempotency, { status: answer.status, body: answer.body as Json }, id);
+    return resource(stands.status, stands.body as Resource, replayed);
+  } catch (error) {
+    // What was asked for is done; a repetition will find the resource instead of this answer.
+    log.warn({ err: error }, 'could not keep the answer for its Idempotency-Key');
+    return { ...answer, headers: { ...answer.headers, ...replayed } };
   }
-  return answer;
 }

@@ -1,4 +1,5 @@
 /** Passes a tool's progress on, at most twice a second: what is in between is of no use to anybody. */
+import type { RecordReply } from '@countersign/store';
 import type { StepLog } from './step-log.ts';
 
 const INTERVAL_MS = 500;
@@ -13,7 +14,7 @@ export interface ProgressReporter {
   stop(): void;
 }
 
-export function progressReporter(send: (report: Report) => Promise<void>, log: StepLog): ProgressReporter {
+export function progressReporter(send: (report: Report) => Promise<RecordReply>, log: StepLog): ProgressReporter {
   let latest: Report | null = null;
   let timer: NodeJS.Timeout | null = null;
   const flush = (): void => {
@@ -23,7 +24,10 @@ export function progressReporter(send: (report: Report) => Promise<void>, log: S
     latest = null;
     timer = setTimeout(flush, INTERVAL_MS);
     // Progress is a courtesy: a step never fails because its report did not arrive.
-    send(report).catch((error: Error) => log('debug', 'progress not reported', { error: error.message }));
+    send(report).then(
+      (reply) => reply.ok || log('debug', 'progress refused', { refusal: reply.refusal }),
+      (error: Error) => log('debug', 'progress not reported', { error: error.message }),
+    );
   };
   return {
     report(fraction, message) {

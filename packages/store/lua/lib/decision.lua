@@ -1,9 +1,9 @@
 --[[
   The checks that every decision of a person on a plan goes through, before anything is written.
-  `allowed` is a set of statuses. Returns the reply that refuses or repeats, or nil.
+  `allowed` is a set of statuses; `call` as in idempotency.lua. Returns the reply that refuses or repeats, or nil.
 ]]
-local function checkDecision(recordKey, fingerprint, allowed)
-  local replay = findReplay(recordKey, fingerprint)
+local function checkDecision(recordKey, call, allowed)
+  local replay = findReplay(recordKey, call)
   if replay then return replay end
   if not loadPlan() then return { 'not_found' } end
   if not allowed[plan.status] then return { 'wrong_state', plan.status } end
@@ -12,8 +12,8 @@ local function checkDecision(recordKey, fingerprint, allowed)
 end
 
 -- The same for a step; `allowed` has its statuses, `plans` those of the plan, nil for any.
-local function checkStepDecision(recordKey, fingerprint, id, plans, allowed)
-  local replay = findReplay(recordKey, fingerprint)
+local function checkStepDecision(recordKey, call, id, plans, allowed)
+  local replay = findReplay(recordKey, call)
   if replay then return replay end
   if not loadPlan() then return { 'not_found' } end
   if parentOf(id) or not graphOf(id) then return { 'step_not_found' } end
