@@ -96,6 +96,14 @@ interface Word {
   repeated: unknown;
 }
 
+/** What stands for its like where the caller has to ask again, which takes a second each time. */
+const ASKED_AGAIN = new Set([
+  ...['claim of a queued step', 'begin', 'complete in the middle', 'complete at the end', 'fail for now', 'fail for good'],
+  ...['a new plan that starts at once', 'a new task', 'approve', 'cancel of a running plan', 'retry', 'skip of a step'],
+]);
+const casesOf = <Case>(cases: Record<string, Case>, way: string): [string, Case][] =>
+  Object.entries(cases).filter(([name]) => way === WAYS[0] || ASKED_AGAIN.has(name));
+
 const DONE = { ok: true };
 /** The step has moved on: docs/engine.md, complete. */
 const MOVED_ON = { ok: false, refusal: 'stale_token' };
@@ -179,7 +187,7 @@ async function rehearsed({ prepare, say }: Word): Promise<string> {
 }
 
 describe.concurrent.each(WAYS)('the reply to an executor is lost, the connection is %s', (way) => {
-  test.each(Object.entries(WORDS))('%s: it was done once', async (_name, word) => {
+  test.each(casesOf(WORDS, way))('%s: it was done once', async (_name, word) => {
     const without = await rehearsed(word);
     const token = crypto.randomUUID();
     const job = await word.prepare(token);
@@ -275,7 +283,7 @@ async function behindApi(
 
 const idOf = ({ body }: Answer): string => (body.plan ?? body.task).id;
 describe.concurrent.each(WAYS)('the reply to the API is lost, the connection is %s', (way) => {
-  test.each(Object.entries(CLICKS))('%s: it was done once, and each repetition gets the one answer', async (_name, { prepare, status }) => {
+  test.each(casesOf(CLICKS, way))('%s: it was done once, and each repetition gets the one answer', async (_name, { prepare, status }) => {
     await behindApi(async (call, proxy) => {
       const { planId: without, path: firstPath, body: firstBody } = await prepare();
       const usual = await call(firstPath, firstBody, crypto.randomUUID());
@@ -332,7 +340,7 @@ test.concurrent.each(['/v1/keys', '/v1/webhooks'])(
   },
 );
 
-test.concurrent('an executor whose replies are lost, each kind once: every tool is called once for each attempt, and the plan completes', async () => {
+test.concurrent('an executor whose replies are lost, each kind once, and Redis with one of them: every tool is called once for each attempt, and the plan completes', async () => {
   const probe = new Probe();
   probe.behaviour.set('completes', () => 'mark of completes');
   probe.behaviour.set('fails', (_call, number) => {
@@ -360,11 +368,16 @@ test.concurrent('an executor whose replies are lost, each kind once: every tool 
     );
     // Of the requests of an executor that starts, only the claim has the plan's id right before its step's.
     const claim = `${plan.id}\r\n$6\r\nclaims\r\n`;
-    const lost = [claim, 'mark of begins', 'mark of completes', 'mark of fails'].map((marker) => proxy.dropReply(marker));
+    const lost = [claim, 'mark of begins', 'mark of fails'].map((marker) => loseReply(proxy, marker, WAYS[0]));
+    const away = loseReply(proxy, 'mark of completes', WAYS[1]);
     const close = await probe.startExecutor(store, 'one');
     try {
       const vote = { actor: ADA, digest: plan.digest, policyVersion: plan.policy.version };
       expect(await direct.approvePlan(plan.id, vote)).toMatchObject({ ok: true });
+      await away;
+      const isTold = ({ message }: { message: string }): boolean => message === 'Redis is away: trying again';
+      await vi.waitFor(() => expect(probe.log.some(isTold)).toBe(true), PATIENT);
+      proxy.refuse(false);
       await Promise.all(lost);
       const done = await untilPlan(direct, plan.id, 'completed');
       expect(probe.calls.map(({ stepId, attempt }) => `${stepId} ${attempt}`).toSorted()).toEqual([
