@@ -16,7 +16,7 @@ import type { Store } from '@countersign/store';
 import type { Tool, ToolContext } from '@countersign/tools';
 import { expect, vi } from 'vitest';
 
-export const PROBE = 'test.probe';
+const PROBE = 'test.probe';
 
 const CONTRACT: ToolContract = {
   name: PROBE,
