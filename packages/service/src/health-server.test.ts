@@ -17,7 +17,7 @@ let health: Health | null;
 beforeEach(() => {
   lines = [];
   draining = new AbortController();
-  store = { readiness: async () => ({ ready: true }) };
+  store = { readiness: async () => ({ ready: true }), findings: () => [] };
   health = null;
 });
 afterEach(() => health?.close());
@@ -30,9 +30,10 @@ async function open(settings: HealthSettings = { HEALTH_PORT: 0, HEALTH_HOST: '1
     },
   });
   const metrics = new Metrics();
-  storeMeters(metrics).watch({ readiness: () => store.readiness() });
+  const watched: WatchedStore = { readiness: () => store.readiness(), findings: () => store.findings() };
+  storeMeters(metrics).watch(watched);
   const logger = createLogger({ service: 'probe', destination });
-  health = await openHealth(settings, { metrics, logger, draining: draining.signal, store: { readiness: () => store.readiness() } });
+  health = await openHealth(settings, { metrics, logger, draining: draining.signal, store: watched });
   return String(lines.find(({ message }) => message === 'can be watched')?.health);
 }
 
@@ -68,12 +69,20 @@ describe('the port for those who watch', () => {
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
   });
 
-  test('shows the metrics, also while Redis is away or silent', async () => {
+  test('shows the metrics, also while Redis is away, silent or unfit', async () => {
     const url = await open();
-    const up = async () =>
-      (await (await fetch(`${url}/metrics`)).text()).split('\n').find((line) => line.startsWith('countersign_store_up'));
+    const linesOf = async (name: string) =>
+      (await (await fetch(`${url}/metrics`)).text()).split('\n').filter((line) => line.startsWith(name));
+    const up = async () => (await linesOf('countersign_store_up'))[0];
+    const unfit = async () => (await linesOf('countersign_store_unfit')).filter((line) => line.endsWith(' 1'));
     expect((await fetch(`${url}/metrics`)).headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
     expect(await up()).toBe('countersign_store_up 1');
+    expect(await unfit()).toEqual([]);
+    expect(await linesOf('countersign_store_unfit')).toContain('countersign_store_unfit{finding="replaced"} 0');
+    store.findings = () => [{ code: 'eviction' }];
+    expect(await unfit()).toEqual(['countersign_store_unfit{finding="eviction"} 1']);
+    store.findings = () => [{ code: 'replaced' }];
+    expect(await unfit()).toEqual(['countersign_store_unfit{finding="replaced"} 1']);
     store.readiness = async () => AWAY;
     expect(await up()).toBe('countersign_store_up 0');
     store.readiness = () => new Promise(() => {});

@@ -1,4 +1,5 @@
 /** What every service shows of its store. */
+import { STORE_FINDINGS } from '@countersign/shared';
 import type { MetricDefinition, Metrics } from './metrics.ts';
 import { noteStoreCommand } from './tracing/spans.ts';
 
@@ -6,8 +7,14 @@ export const STORE_METRICS = {
   up: {
     kind: 'gauge',
     name: 'countersign_store_up',
-    help: 'Whether this process can use its store: Redis answers in time and holds the layout of this release. 1 or 0.',
+    help: 'Whether this process can use its store: Redis answers in time, takes writes, and holds the store and the layout that it should. 1 or 0.',
     labels: [],
+  },
+  unfit: {
+    kind: 'gauge',
+    name: 'countersign_store_unfit',
+    help: 'What is wrong with Redis, as this process last saw it: 1 for what is, 0 for what is not.',
+    labels: ['finding'],
   },
   commands: {
     kind: 'histogram',
@@ -24,6 +31,7 @@ const ANSWER_LIMIT_MS = 2_000;
 /** What those who watch a process ask its store; never rejects. */
 export interface WatchedStore {
   readiness(): Promise<{ ready: true } | { ready: false; reason: string }>;
+  findings(): readonly { code: string }[];
 }
 
 export interface StoreMeters {
@@ -44,7 +52,7 @@ async function isReadyInTime(store: WatchedStore): Promise<boolean> {
 }
 
 export function storeMeters(metrics: Metrics): StoreMeters {
-  const { up, commands } = metrics.add(STORE_METRICS);
+  const { up, unfit, commands } = metrics.add(STORE_METRICS);
   return {
     onCommand(command) {
       const { name, durationMs, ok } = command;
@@ -54,6 +62,9 @@ export function storeMeters(metrics: Metrics): StoreMeters {
     watch: (store) =>
       metrics.onScrape(async () => {
         up.set({}, (await isReadyInTime(store)) ? 1 : 0);
+        unfit.clear();
+        for (const finding of STORE_FINDINGS) unfit.set({ finding }, 0);
+        for (const { code: finding } of store.findings()) unfit.set({ finding }, 1);
       }),
   };
 }

@@ -61,6 +61,11 @@ export const ERRORS = {
   internal: { status: 500, retryable: false, meaning: 'A fault in Countersign; the request id finds it in the log.' },
   store_unavailable: { status: 503, retryable: true, meaning: 'Redis cannot be reached or refuses to write; nothing was changed.' },
   migrating: { status: 503, retryable: true, meaning: "What lies in Redis is being brought to this release's layout." },
+  store_replaced: {
+    status: 503,
+    retryable: false,
+    meaning: 'Redis was emptied, or another one answers in its place: what is not there may have been; nothing was read or changed.',
+  },
   identity_unavailable: {
     status: 503,
     retryable: true,

@@ -193,6 +193,7 @@ export {
 } from './secrets.ts';
 export { shorten } from './shorten.ts';
 export { asksAtOnce, CONDITION_TOOL, callsCode, HUMAN_INPUT_TOOL, inputReferences, stepReferences } from './step-references.ts';
+export { STORE_FINDINGS, type StoreFindingCode } from './store-findings.ts';
 export { tagEscaper } from './tag-escaper.ts';
 export {
   MODEL_FORMATS,

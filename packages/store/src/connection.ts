@@ -3,6 +3,7 @@ import { type Keys, keysOf, prefixOf } from './keys.ts';
 import type { RedisClient, RedisTarget } from './redis-clients.ts';
 import type { ScriptReply } from './scripts.ts';
 import type { ScriptInput, StoreSockets } from './store-sockets.ts';
+import type { ReplacedHandler } from './store-state.ts';
 import type { StreamTail } from './stream-tail.ts';
 
 export interface StoreConnection {
@@ -14,7 +15,7 @@ export interface StoreConnection {
   readonly name: string;
   /** wakes readers of streams */
   readonly tail: StreamTail;
-  /** A call of Redis; connection and capacity faults come as StoreUnavailableError, and so does a store that is not prepared. `name` is for those who watch. */
+  /** A call of Redis; connection and capacity faults come as StoreUnavailableError, and so does a store that is not to be used. `name` is for those who watch. */
   attempt<Value>(call: () => Promise<Value>, name?: string): Promise<Value>;
   /** A call of Redis by what prepares the store. */
   reach<Value>(call: () => Promise<Value>): Promise<Value>;
@@ -26,6 +27,8 @@ export interface StoreConnection {
   now(): number;
   /** Calls `handler` for each message on the channel until the returned function is called. A lost message is not repeated. */
   subscribe(channel: string, handler: (message: string) => void): Promise<() => void>;
+  /** Tells when the store turns out to be another one than this process began with, and when it is the right one again. */
+  onReplaced(handler: ReplacedHandler): () => void;
 }
 
 /** The sockets, seen from one shard. `tag` is the word before the shard's number in its hash tag. */
@@ -38,11 +41,12 @@ export function shardConnection(sockets: StoreSockets, { tag, shard }: { tag: st
     target: sockets.target,
     name: sockets.name,
     tail: sockets.tailOf(prefix),
-    attempt: (call, name) => sockets.attempt(call, name),
+    attempt: (call, name) => sockets.ask(prefix, call, name),
     reach: (call) => sockets.reach(call),
     run: (name, input) => sockets.attempt(() => sockets.run(name, { ...input, prefix }), name),
     reachScript: (name, input) => sockets.reach(() => sockets.run(name, { ...input, prefix }), name),
     now: () => sockets.now(),
     subscribe: (channel, handler) => sockets.subscribe(channel, handler),
+    onReplaced: (handler) => sockets.state.onReplaced(handler),
   };
 }

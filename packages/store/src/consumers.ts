@@ -15,6 +15,7 @@ import {
 import { type BackendFactory, type Job, type RedisQueueBackend, UnrecoverableError, Worker, type WorkerOptions } from 'bullmq';
 import { clusterWorkerCloser } from './close-worker.ts';
 import type { StoreConnection } from './connection.ts';
+import { consumerGuard } from './consumer-guard.ts';
 import { keepingLocks } from './kept-locks.ts';
 import { openWorkerClient } from './redis-clients.ts';
 import { SeatedWorker } from './seated-worker.ts';
@@ -75,14 +76,16 @@ function consume<Data>(
   connections: readonly StoreConnection[],
   { queue, work, options, crashes = NEVER_GIVE_UP }: Consumption<Data>,
 ): Consumer {
-  const [{ target, name }] = connections as [StoreConnection];
+  const [home] = connections as [StoreConnection];
+  const { target, name } = home;
   const redis = openWorkerClient(target, { name });
   redis.on('error', options.onError);
   const lost = new Map<string, () => void>();
   const seats = connections.length > 1 ? new Seats(options.concurrency) : null;
+  const guard = consumerGuard(home, options.onError);
   const closers = connections.map((connection) => {
     const { process, backendFactory: madeBy } = work(connection);
-    const backendFactory = keepingLocks(connection, madeBy);
+    const backendFactory = guard.guarded(keepingLocks(connection, madeBy));
     // One parameter: with three, BullMQ makes an AbortController for every job.
     const processor = async (job: Job<Data>): Promise<unknown> => {
       const id = job.id ?? '';
@@ -108,6 +111,7 @@ function consume<Data>(
       seats === null
         ? new Worker<Data>(queue, processor, settings, backendFactory)
         : new SeatedWorker<Data>(queue, processor, { options: settings, backendFactory, seat: seats.taker() });
+    guard.watch(worker);
     worker.on('error', options.onError);
     worker.on('lockRenewalFailed', (jobIds: string[]) => {
       for (const id of jobIds) lost.get(id)?.();
@@ -117,6 +121,7 @@ function consume<Data>(
   });
   return {
     async close() {
+      guard.close();
       seats?.close();
       await Promise.all(closers.map((close) => close()));
       redis.disconnect();

@@ -353,14 +353,26 @@ export interface ApiKeyStore {
 
 /** Redis could not do it: nothing was changed, or the reply was lost. Trying again is safe. */
 export class StoreUnavailableError extends Error {
-  override readonly name = 'StoreUnavailableError';
+  override readonly name: string = 'StoreUnavailableError';
 }
 
 /** Redis has reached its `maxmemory` and refused it: nothing was changed. */
 export class StoreFullError extends StoreUnavailableError {}
 
 /** The store is not to be used yet: it is still being prepared. The message says why, for the caller. */
-export class StoreUnpreparedError extends StoreUnavailableError {}
+export class StoreUnpreparedError extends StoreUnavailableError {
+  override readonly name = 'StoreUnpreparedError';
+}
+
+/**
+ * Redis does not hold the store that this process began with: it was emptied, or another one answers in its place. What is
+ * not there may be in the right one, so nothing is answered and nothing is written. The message says what people can do.
+ */
+export class StoreReplacedError extends StoreUnavailableError {
+  override readonly name = 'StoreReplacedError';
+}
 
 /** Whether the store can be used, and if not, why, in a word and for a person. */
-export type Readiness = { ready: true } | { ready: false; code: Extract<ErrorCode, 'store_unavailable' | 'migrating'>; reason: string };
+export type Readiness =
+  | { ready: true }
+  | { ready: false; code: Extract<ErrorCode, 'store_unavailable' | 'migrating' | 'store_replaced'>; reason: string };

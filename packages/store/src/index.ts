@@ -28,6 +28,7 @@ export {
   type RequestHold,
   type ReviewStore,
   StoreFullError,
+  StoreReplacedError,
   StoreUnavailableError,
   StoreUnpreparedError,
   type TaskStore,
@@ -38,7 +39,7 @@ export { type EmbeddedRedis, type EmbeddedRedisOptions, startEmbeddedRedis } fro
 export { freePort } from './free-port.ts';
 export type { ShardQueue } from './open-queues.ts';
 export { type OpenStoreOptions, openStore, type Store } from './open-store.ts';
-export type { Preparation, PrepareLogger } from './prepare.ts';
+export type { Preparation, PrepareLogger, PrepareOptions, StoreFinding } from './prepare.ts';
 export type { RateLimit, RateLimiter, RateState } from './rate-limits.ts';
 export { checkRedis, type RedisCheck, type RedisCheckLogger, type RedisFinding } from './redis-check.ts';
 export type { RedisSentinels, RedisTarget, RedisTls } from './redis-clients.ts';

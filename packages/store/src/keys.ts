@@ -8,6 +8,8 @@
  *   layout                 hash    w: prepare, migrations      for good: the number of the layout, and who brought it there; how far
  *                                                           a migration under way is
  *   layout:lock            string  w: whoever migrates         while it does; 15 s after it was killed
+ *   store                  string  w: prepare                  for good, nobody deletes it: a random text by which processes know that this is the store
+ *                                                           they began with, and not an emptied or another Redis
  *   task:<id>:rounds       list    w: record-round             with its task
  *   task:<id>:events       stream  w: task commands            with its task
  *   tasks, tasks:<status>  zset    w: task commands            entries go with their task
@@ -66,6 +68,8 @@ export interface Keys {
   bullPrefix: string;
   layout: string;
   layoutLock: string;
+  /** the identity of what lies in this shard */
+  store: string;
   task(id: string): string;
   tasks(status?: string): string;
   plan(id: string): string;
@@ -126,6 +130,7 @@ export function keysOf(prefix: string): Keys {
     plans: (status) => (status === undefined ? `${prefix}:plans` : `${prefix}:plans:${status}`),
     layout: `${prefix}:layout`,
     layoutLock: `${prefix}:layout:lock`,
+    store: `${prefix}:store`,
     plansEnded: `${prefix}:plans:ended`,
     tasksEnded: `${prefix}:tasks:ended`,
     plansAsking: `${prefix}:plans:asking`,

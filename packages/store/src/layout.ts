@@ -171,7 +171,10 @@ export async function bringLayoutUp(options: LayoutOptions): Promise<LayoutReadi
     }
     if (found.number === null) {
       const written = await connection.reach(() => redis.hsetnx(keys.layout, 'number', current));
-      if (written === 1) await connection.reach(() => redis.hset(keys.layout, 'build', BUILD, 'at', Date.now()));
+      if (written === 1) {
+        await connection.reach(() => redis.hset(keys.layout, 'build', BUILD, 'at', Date.now()));
+        logger.info({}, 'no store was here: a new one begins');
+      }
     } else if (await connection.reach(() => lock.take())) {
       try {
         await connection.reach(migrateAll);

@@ -110,7 +110,7 @@ export function openStore({
   const home = shardAt(HOME_SHARD).connection;
   const routes = shardRoutes(shards, shardAt);
   const queues = new OpenQueues(connections);
-  const prepared = preparing(sockets, [home, ...connections.slice(1)]);
+  const { stopWatching, ...prepared } = preparing(sockets, [home, ...connections.slice(1)]);
   const wants = wantedHooks(home, connections);
   return {
     ...routes,
@@ -130,9 +130,16 @@ export function openStore({
     },
     ping: () => ping(connections),
     queues: (named) => queues.list(named),
-    readTotals: (named) => readTotals(connections, { queues: queues.list(named), now: sockets.now() }),
+    async readTotals(named) {
+      // A queue that is opened leaves a key: not in a store that is another one.
+      await ping(connections);
+      return readTotals(connections, { queues: queues.list(named), now: sockets.now() });
+    },
     limitQueue: (queue, limits) => home.attempt(() => queues.limit(queue, limits)),
-    scheduleDuty: (duty, everyMs) => home.attempt(() => queues.scheduleDuty(duty, everyMs)),
+    async scheduleDuty(duty, everyMs) {
+      await ping([home]);
+      return home.attempt(() => queues.scheduleDuty(duty, everyMs));
+    },
     consumeDuties: (handler, options) => consumeMaintenance(home, handler, { ...options, finishedJobs }),
     consumePlanning: (handler, options) => consumePlanning(connections, handler, { ...options, finishedJobs }),
     consumeReviews: (handler, options) => consumeReviews(connections, handler, { ...options, finishedJobs }),
@@ -140,6 +147,7 @@ export function openStore({
     consumeWebhooks: (handler, options) => consumeWebhooks(home, handler, { ...options, finishedJobs }),
     rateLimiter: (name, limit) => rateLimiter(home, name, limit),
     async close() {
+      stopWatching();
       await queues.close();
       await sockets.close();
     },

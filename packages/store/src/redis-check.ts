@@ -1,12 +1,16 @@
 /** Looks at a Redis before anything is entrusted to it: what it would lose or refuse later is said at the start. */
+import type { StoreFindingCode } from '@countersign/shared';
 import type { Redis } from 'ioredis';
 
-/** How severe: `refuse` means that plans would be lost or scripts fail; `warn` that they may be. */
+/**
+ * How severe: `refuse` means that plans would be lost or scripts fail; `warn` that they may be; `wait` that nothing can be
+ * written for now, and that it may come right without anybody changing how Redis is set up.
+ */
 export interface RedisFinding {
-  severity: 'refuse' | 'warn';
+  severity: 'refuse' | 'wait' | 'warn';
   /** the setting that has to be changed, where it is another one than REDIS_URL */
   setting?: 'REDIS_CLUSTER' | 'SHARDS';
-  code: 'version' | 'eviction' | 'persistence' | 'replica' | 'credentials' | 'encryption' | 'unreadable' | 'cluster' | 'shards';
+  code: Exclude<StoreFindingCode, 'replaced'> | 'credentials' | 'encryption' | 'cluster' | 'shards';
   /** what was found and what would be right, for a person */
   message: string;
 }
@@ -29,6 +33,8 @@ export interface RedisCheckLogger {
 }
 
 const MINIMUM_VERSION = [6, 2] as const;
+/** the part of its maxmemory from which on it is said that Redis is nearly full */
+const NEARLY_FULL = 0.9;
 
 /** The fields of INFO's text. */
 export function parseInfo(text: string): Map<string, string> {
@@ -97,6 +103,22 @@ export function judgeRedis(info: string): RedisCheck {
       message: 'Redis has appendonly no: PLANS AND APPROVALS ARE LOST when it restarts; set appendonly yes and appendfsync everysec',
     });
 
+  if (persistent === '1' && (fields.get('aof_last_write_status') ?? 'ok') !== 'ok')
+    findings.push({
+      severity: 'wait',
+      code: 'write_errors',
+      message:
+        'Redis cannot write its append-only file and refuses every change until it can; its log says why, mostly the disk is full: make room',
+    });
+
+  const limit = Number(fields.get('maxmemory') ?? 0);
+  if (limit > 0 && Number(fields.get('used_memory') ?? 0) >= NEARLY_FULL * limit)
+    findings.push({
+      severity: 'warn',
+      code: 'memory',
+      message: `Redis uses more than ${NEARLY_FULL * 100} % of its maxmemory (${limit} bytes), and refuses changes when all is used: raise maxmemory, or have retention keep less`,
+    });
+
   if (fields.get('role') === 'slave')
     findings.push({
       severity: 'refuse',
@@ -107,12 +129,14 @@ export function judgeRedis(info: string): RedisCheck {
   return judged(findings, { version, cluster: fields.get('cluster_enabled') === '1' });
 }
 
+export function sayFinding({ severity, code, message }: RedisFinding, logger: RedisCheckLogger): void {
+  if (severity === 'warn') logger.warn({ code }, message);
+  else logger.error({ code }, message);
+}
+
 /** Logs each finding. */
 export function sayFindings({ findings }: RedisCheck, logger: RedisCheckLogger): void {
-  for (const { severity, code, message } of findings) {
-    if (severity === 'refuse') logger.error({ code }, message);
-    else logger.warn({ code }, message);
-  }
+  for (const finding of findings) sayFinding(finding, logger);
 }
 
 /** What one server says of itself. Throws what ioredis throws when it can't be reached. */
@@ -127,7 +151,7 @@ export async function lookAtServer(redis: Redis): Promise<RedisCheck> {
 }
 
 /**
- * Checks version (6.2 or newer), eviction (noeviction), persistence (append-only file) and role, and logs each finding.
+ * Checks version (6.2 or newer), eviction (noeviction), persistence (append-only file), memory and role, and logs each finding.
  * All of it stands in INFO, so it works where CONFIG is forbidden. Throws what ioredis throws when Redis can't be reached.
  */
 export async function checkRedis(redis: Redis, logger: RedisCheckLogger): Promise<RedisCheck> {

@@ -34,11 +34,12 @@ function composer(): (name: string) => string {
       asFunction(as, ownText(command)),
     );
   const ofBull = BULL_SCRIPTS.map((bull) => ({ call: `${bull}(`, text: asFunction(bull, bullScript(bull)) }));
-  /** A script's text, and above it the scripts of BullMQ that it calls. */
+  const sameStore = included('lib/same-store.lua');
+  /** A script's text, above it the scripts of BullMQ that it calls, and first of all the look at which store it is. */
   return (name) => {
     const own = ownText(name);
     const used = ofBull.filter(({ call }) => own.includes(call));
-    return used.map(({ text }) => text).join('') + own;
+    return [sameStore, ...used.map(({ text }) => text), own].join('');
   };
 }
 

@@ -1,10 +1,12 @@
 /** The sockets to Redis and the scripts that are run over them: one set for all shards. */
 import { Cluster } from 'ioredis';
-import { type Readiness, StoreFullError, StoreUnavailableError, StoreUnpreparedError } from './contract.ts';
+import { StoreFullError, StoreUnavailableError } from './contract.ts';
+import { keysOf } from './keys.ts';
 import type { RedisCheck } from './redis-check.ts';
 import { openBlockingClient, openCommandClient, type RedisClient, type RedisTarget } from './redis-clients.ts';
 import { judgeConnection } from './redis-connection-check.ts';
 import { loadScripts, runScript, type Script, type ScriptReply } from './scripts.ts';
+import { StoreState } from './store-state.ts';
 import { openStreamReader } from './stream-reader.ts';
 import { StreamTail } from './stream-tail.ts';
 
@@ -59,8 +61,7 @@ export class StoreSockets {
   lastError: Error | null = null;
   /** Resolves with why it will never be made, once an error says so: the next error may be a mere reset. */
   readonly refused: Promise<RedisCheck>;
-  /** why nothing may be asked of the store yet; null: it may */
-  unprepared: Extract<Readiness, { ready: false }> | null = null;
+  readonly state = new StoreState();
   readonly #options: SocketOptions;
   readonly #scripts: ReadonlyMap<string, Script>;
   readonly #tails = new Map<string, StreamTail>();
@@ -90,6 +91,11 @@ export class StoreSockets {
     this.redis.on('sentinelError', note);
     this.redis.on('ready', () => {
       this.lastError = null;
+      this.state.inDoubt = true;
+    });
+    // Nothing will be appended any more: whoever waits for it is to find out why.
+    this.state.onReplaced(() => {
+      for (const tail of this.#tails.values()) tail.wake();
     });
   }
 
@@ -124,10 +130,22 @@ export class StoreSockets {
     return tail;
   }
 
-  /** A call of Redis; connection and capacity faults come as StoreUnavailableError, and so does a store that is not prepared. */
+  /** A call of Redis; connection and capacity faults come as StoreUnavailableError, and so does a store that is not to be used. */
   async attempt<Value>(call: () => Promise<Value>, name?: string): Promise<Value> {
-    if (this.unprepared !== null) throw new StoreUnpreparedError(this.unprepared.reason);
+    this.state.demandUsable();
     return this.reach(call, name);
+  }
+
+  /**
+   * The same for what is asked with plain commands of the shard with that prefix. Its identity is read along, behind what was
+   * asked: a store that was right by then was right before.
+   */
+  async ask<Value>(prefix: string, call: () => Promise<Value>, name?: string): Promise<Value> {
+    const known = this.state.identity(prefix);
+    if (known === undefined) return this.attempt(call, name);
+    const [value, there] = await this.attempt(() => Promise.all([call(), this.redis.get(keysOf(prefix).store)]), name);
+    this.state.demandIdentity(prefix, there);
+    return value;
   }
 
   /** A call of Redis by what prepares the store. */
@@ -139,6 +157,7 @@ export class StoreSockets {
       ok = true;
       return value;
     } catch (error) {
+      this.state.inDoubt = true;
       if (isFull(error)) throw new StoreFullError(`Redis is full: ${error.message}`, { cause: error });
       if (isUnavailable(error) || wasSentElsewhere(error))
         throw new StoreUnavailableError(`Redis could not do it: ${error.message}`, { cause: error });
@@ -173,11 +192,14 @@ export class StoreSockets {
   }
 
   /** Runs the Lua command of that name with the arguments that every command takes before its own. */
-  run(name: string, { prefix, keys, id, args = [] }: ScriptInput & { prefix: string }): Promise<ScriptReply> {
+  async run(name: string, { prefix, keys, id, args = [] }: ScriptInput & { prefix: string }): Promise<ScriptReply> {
     const script = this.#scripts.get(name);
     if (script === undefined) throw new Error(`there is no script ${name}`);
     const now = this.#options.clock === undefined ? '' : this.#options.clock();
-    return runScript(this.redis, script, { keys, args: [prefix, now, id, ...args] });
+    const known = this.state.identity(prefix) ?? '';
+    const reply = await runScript(this.redis, script, { keys, args: [prefix, now, id, ...args, known] });
+    if (reply[0] === 'store_replaced') this.state.demandIdentity(prefix, String(reply[1]));
+    return reply;
   }
 
   /** Calls `handler` for each message on the channel until the returned function is called. A lost message is not repeated. */

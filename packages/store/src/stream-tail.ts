@@ -59,10 +59,15 @@ export class StreamTail {
     });
   }
 
+  /** Has everybody who waits look again. */
+  wake(): void {
+    for (const watch of [...this.#watches]) watch.wake();
+  }
+
   close(): void {
     this.#closed = true;
     this.#reader?.redis.disconnect();
-    for (const watch of this.#watches) watch.wake();
+    this.wake();
   }
 
   async #look(): Promise<void> {
@@ -82,7 +87,7 @@ export class StreamTail {
           this.#reader = null;
         }
         if (!this.#closed) await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
-        for (const watch of [...this.#watches]) watch.wake();
+        this.wake();
       }
     }
     this.#looking = false;

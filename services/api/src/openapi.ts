@@ -149,7 +149,7 @@ function answerObject({ description, content = {}, headers = {} }: DocumentedAns
 
 /** The errors that an operation can answer with: its own, and those that any call can meet. */
 export function errorsOf({ access, errors, tag }: Operation): ErrorCode[] {
-  const store: ErrorCode[] = tag === 'service' && access === 'open' ? [] : ['store_unavailable'];
+  const store: ErrorCode[] = tag === 'service' && access === 'open' ? [] : ['store_unavailable', 'store_replaced'];
   const guarded: ErrorCode[] =
     access === 'open' ? ['forbidden'] : ['unauthenticated', 'forbidden', 'invalid_request', 'rate_limited', 'identity_unavailable'];
   return [...new Set<ErrorCode>(['malformed_request', ...errors, ...guarded, ...store, 'internal'])];

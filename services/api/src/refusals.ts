@@ -1,5 +1,5 @@
 /** What the store refuses and what goes wrong in it, as problems. */
-import { type Refusal, StoreFullError, StoreUnavailableError, StoreUnpreparedError } from '@countersign/store';
+import { type Refusal, StoreFullError, StoreReplacedError, StoreUnavailableError, StoreUnpreparedError } from '@countersign/store';
 import { type ProblemAnswer, problem } from './answer.ts';
 
 /** `status` is the HTTP status in a problem, so the status of a task or plan is `currentStatus`. */
@@ -20,4 +20,6 @@ function whyUnavailable(error: unknown): string {
 }
 
 export const storeUnavailable = (error: unknown): ProblemAnswer =>
-  problem('store_unavailable', `${whyUnavailable(error)}; try again in a moment`);
+  error instanceof StoreReplacedError
+    ? problem('store_replaced', error.message)
+    : problem('store_unavailable', `${whyUnavailable(error)}; try again in a moment`);

@@ -51,12 +51,13 @@ export const serviceOperations: readonly Operation[] = [
     path: '/readyz',
     id: 'readiness',
     tag: 'service',
-    summary: 'Whether calls can be answered: Redis answers, is fit, holds the layout of this release, and the process is not shutting down',
+    summary:
+      'Whether calls can be answered: Redis answers, takes writes, holds the store and the layout that it should, and the process is not shutting down',
     access: 'open',
     answers: {
       200: { description: 'They can.', content: jsonContent(z.strictObject({ status: z.literal('ready') }), { status: 'ready' }) },
     },
-    errors: ['store_unavailable', 'migrating', 'shutting_down'],
+    errors: ['store_unavailable', 'migrating', 'store_replaced', 'shutting_down'],
     handle: async ({ context }) => {
       if (context.draining.aborted) return problem('shutting_down', 'this process is shutting down; another one answers');
       const readiness = await context.store.readiness();
