@@ -70,9 +70,10 @@ const COMMANDS = {
     return run('vitest', ['run', '--project', 'faults', '--reporter', 'default'], { cwd: ROOT, env });
   },
   check,
-  async bench(args) {
+  async bench([what, ...args]) {
     await build();
-    return run('node', ['test/load/bench.mjs', ...args], { cwd: ROOT });
+    if (what === 'locks') return run('node', ['test/locks/measure.mjs', ...args], { cwd: ROOT });
+    return run('node', ['test/load/bench.mjs'], { cwd: ROOT });
   },
   fix: (args) => run('biome', ['check', '--write', ...args], { cwd: ROOT }),
 };

@@ -96,7 +96,7 @@ export const PROCESS_FAULTS = {
     weight: 2,
     inject: hitting('executor', async ([seat], { random }) => {
       const { process } = seat as Filled;
-      await stopped(process, random.between(9_000, 14_000));
+      await stopped(process, random.between(11_000, 15_000));
       return { pids: [process.pid] };
     }),
   },

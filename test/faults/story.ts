@@ -163,7 +163,7 @@ export function blockingStory(random: Random): Story {
   const step = {
     id: 's0',
     tool: 'fault.block',
-    input: { mark: markOf(name, 1, 's0'), ms: random.between(9_000, LONGEST_BLOCK_MS - 1_000) },
+    input: { mark: markOf(name, 1, 's0'), ms: random.between(11_000, LONGEST_BLOCK_MS - 1_000) },
   };
   const draft: PlanDraft = { objective: objectiveOf(name), options: { stepTimeoutMs: 30_000 }, steps: [step] };
   return { name, shape: 'chain', way: null, submits: 1, drafts: [draft], verdict: 'approve', deeds: [], gates: {}, afterFailure: 'leave' };

@@ -39,12 +39,13 @@ export interface Consumer {
 }
 
 /**
- * The lease of a job, in ms. A worker that went away is noticed after at most lock + check; a worker may block its event
- * loop for lock - renew.
+ * The lease of a job, in ms, chosen by measurement (docs/reliability.md has the figures, `npm run bench -- locks` measures
+ * again). A worker may block its event loop for lock - renew. One that went away is noticed within lock + 2 * check: BullMQ
+ * lets a check be for as long as the interval after the last one, and a timer may come back a moment too early for that.
  */
-const LOCK_MS = 8_000;
-const RENEW_LOCK_MS = 2_000;
-const STALLED_CHECK_MS = 4_000;
+const LOCK_MS = 10_000;
+const RENEW_LOCK_MS = 1_000;
+const STALLED_CHECK_MS = 1_000;
 /** Crashes are counted in the plan's own state; BullMQ must never give a job up by itself. */
 const NEVER_GIVE_UP = 1_000_000;
 /** A review that takes its executor down with it is given up after so many: it is advice, and must not end a whole fleet. */

@@ -2,6 +2,7 @@ import { defineTool, type ToolContext } from '@countersign/tools';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { type CallOutcome, callTool } from './call-tool.ts';
+import { callTurns } from './call-turns.ts';
 import { NO_REDACTION } from './secrets/redaction.ts';
 import { stepsInHand } from './steps-in-hand.ts';
 
@@ -25,7 +26,7 @@ async function callAfter(prepare: (inHand: ReturnType<typeof stepsInHand>) => vo
     evaluate,
   };
   const call = { tool, input: {}, resolvedInput: null, evaluate, approvalData: undefined, secrets: [] };
-  return { outcome: await callTool(call, context, { inHand, timeoutMs: 10_000, redaction: NO_REDACTION }), calls };
+  return { outcome: await callTool(call, context, { inHand, turns: callTurns(), timeoutMs: 10_000, redaction: NO_REDACTION }), calls };
 }
 
 test('a step that was told to abort while it was prepared never calls its tool', async () => {

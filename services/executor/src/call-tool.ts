@@ -2,6 +2,7 @@
 import { inToolCall } from '@countersign/service';
 import { byteLength, type Json, LIMITS, STEP_ERROR_CODES, type StepError } from '@countersign/shared';
 import { type ToolContext, ToolError } from '@countersign/tools';
+import type { CallTurns } from './call-turns.ts';
 import type { ToolCall } from './next-move.ts';
 import type { Redaction } from './secrets/redaction.ts';
 import type { StepInHand } from './steps-in-hand.ts';
@@ -71,14 +72,14 @@ function settle(call: Promise<Json>, inHand: StepInHand): Promise<Settled | null
 export async function callTool(
   { tool, input }: ToolCall,
   context: ToolContext,
-  { inHand, timeoutMs, redaction }: { inHand: StepInHand; timeoutMs: number; redaction: Redaction },
+  { inHand, turns, timeoutMs, redaction }: { inHand: StepInHand; turns: CallTurns; timeoutMs: number; redaction: Redaction },
 ): Promise<CallOutcome> {
   // It was told to abort while it was being prepared: nothing has happened yet, and nothing should.
   if (inHand.cause !== null) return { kind: 'released' };
   const timer = setTimeout(() => inHand.abort('timeout'), timeoutMs);
   // An async function, so that a tool that throws at once is treated like one that rejects.
   const settled = await settle(
-    inToolCall(async () => tool.run(input, context)),
+    turns.take(() => inToolCall(async () => tool.run(input, context))),
     inHand,
   );
   clearTimeout(timer);

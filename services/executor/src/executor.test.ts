@@ -325,3 +325,34 @@ test('a queue lets through what it may, whatever plan and executor allow', async
   await whenPlanIs(planId, 'completed');
   expect(most).toBe(1);
 });
+
+test('tools that hold the process up are called one at a time, and between them it catches up; a cancel in between counts', async () => {
+  let turns = 0;
+  const counting = setInterval(() => turns++, 1);
+  cleanUps.push(async () => clearInterval(counting));
+  const seen: number[] = [];
+  const holdUp = (): void => {
+    seen.push(turns);
+    for (const end = performance.now() + 150; performance.now() < end; );
+  };
+  const ids = ['a', 'b', 'c', 'd', 'e'];
+  behaviour = Object.fromEntries(ids.map((id) => [id, holdUp]));
+  const steps: StepDraft[] = [
+    { id: 'first', tool: 'test.probe', input: { value: 1 } },
+    ...ids.map((id) => ({ id, tool: 'test.probe', input: { value: '{{first.output.value}}' } })),
+  ];
+  const planId = await startPlan(steps, { options: { maxParallelSteps: 5 } });
+  await whenPlanIs(planId, 'completed');
+  expect(stepsCalled().sort()).toEqual([...ids, 'first']);
+  expect(new Set(seen).size).toBe(5);
+
+  calls = [];
+  const holdUpAndCancel = ({ planId: held }: ToolContext): void => {
+    void store.cancelPlan(held, ann);
+    holdUp();
+  };
+  behaviour = Object.fromEntries(ids.map((id) => [id, holdUpAndCancel]));
+  const cancelled = await startPlan(steps, { options: { maxParallelSteps: 5 } });
+  await whenPlanIs(cancelled, 'cancelled');
+  expect(stepsCalled()).toHaveLength(2);
+});

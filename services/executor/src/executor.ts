@@ -4,6 +4,7 @@ import { canonicalJson, type QueueLimits, STEPS_QUEUE, signedContract } from '@c
 import type { Consumer, Store } from '@countersign/store';
 import type { Toolbox } from '@countersign/tools';
 import { announceTools } from './announce-tools.ts';
+import { callTurns } from './call-turns.ts';
 import { type ExecutorMeters, executorMeters } from './metrics.ts';
 import { type Persistence, persist, waitMs } from './persist.ts';
 import { revisionCache } from './revision-cache.ts';
@@ -83,6 +84,7 @@ export async function startExecutor({
     reachTool: (tool, signal) => toolbox.reach?.(tool, signal) ?? null,
     loadRevision: revisionCache(store),
     inHand,
+    turns: callTurns(),
     logger,
     meters,
     executor: name,

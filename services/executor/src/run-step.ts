@@ -4,6 +4,7 @@ import { parseChildId, retryDelay, type StepError, type StepJob, stepIdempotency
 import type { ClaimedStep, EarlyClaim, Hold, Lease, RecordReply, StepOutcome, StepStore, StepVerdict } from '@countersign/store';
 import type { ToolContext } from '@countersign/tools';
 import { type CallOutcome, callTool } from './call-tool.ts';
+import type { CallTurns } from './call-turns.ts';
 import { claimStep } from './claim-step.ts';
 import { effectsWords, withSecretsSaid } from './foresee.ts';
 import type { ExecutorMeters } from './metrics.ts';
@@ -24,6 +25,7 @@ export interface RunStepScope {
   reachTool?(tool: string, signal: AbortSignal): Promise<string | null> | null;
   loadRevision(planId: string, revision: number): Promise<LoadedRevision | null>;
   inHand: StepsInHand;
+  turns: CallTurns;
   logger: StepLogger;
   meters: ExecutorMeters;
   /** this process's name on events */
@@ -206,11 +208,14 @@ async function callAndRecord(
   { held, scope }: { held: Held; scope: RunStepScope },
 ): Promise<StepVerdict> {
   const { loaded, hold, log } = held;
-  const { store, persistence, meters } = scope;
+  const { store, persistence, meters, turns } = scope;
   // The last look before the tool is called. While its answer is on its way for long, a cancel may come or somebody take the
   // step over, and word of that is as late: then there is another look. Where every answer is late the last one has to do.
+  // Several answers may come at once, and the first one's tool hold this process up: the others rest, and look again.
   let isDue = toolCall.resolvedInput !== null || performance.now() - held.askedAt > CLAIM_IS_FRESH_MS;
-  for (let looks = 0; isDue && looks < MOST_LOOKS; looks++) {
+  let looks = 0;
+  while (isDue || turns.rest !== null) {
+    if (turns.rest !== null) await turns.rest;
     let askedAt = 0;
     const look = await persist(() => {
       askedAt = performance.now();
@@ -222,7 +227,7 @@ async function callAndRecord(
       if (look.refusal === 'plan_stopping') await persist(() => store.releaseStep(hold), persistence);
       return { word: `not begun: ${look.refusal}` };
     }
-    isDue = performance.now() - askedAt > LATE_MS;
+    isDue = performance.now() - askedAt > LATE_MS && ++looks < MOST_LOOKS;
   }
   // From here to the call nothing is awaited: another step's tool that holds up this process would come in between.
   log('debug', 'step begun', { tool: loaded.step.tool });
@@ -260,7 +265,7 @@ async function call(toolCall: ToolCall, attempt: number, { held, scope }: { held
     ...(toolCall.secrets.length === 0 ? {} : { secrets: toolCall.secrets }),
   };
   try {
-    return await callTool(toolCall, context, { inHand, timeoutMs: loaded.step.timeoutMs, redaction });
+    return await callTool(toolCall, context, { inHand, turns: scope.turns, timeoutMs: loaded.step.timeoutMs, redaction });
   } finally {
     progress.stop();
   }
