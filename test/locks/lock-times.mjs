@@ -1,16 +1,11 @@
 /**
- * Loaded into an executor before everything else, gives its workers other times than those of the store: LOCK_TIMES is
- * `lock/renew/check`, in ms. For measuring alone: what a fleet is to run with is written in the store.
+ * Loaded into an executor before everything else, gives its store other times than those that are written there: LOCK_TIMES is
+ * `lock/renew/check`, in ms. For measuring alone.
  */
-import { Worker } from 'bullmq';
+import { register } from 'node:module';
 
-const [lockDuration, lockRenewTime, stalledInterval] = (process.env.LOCK_TIMES ?? '').split('/').map(Number);
-if (!(lockDuration > 0 && lockRenewTime > 0 && stalledInterval > 0))
+const [lock, renew, check] = (process.env.LOCK_TIMES ?? '').split('/').map(Number);
+if (!(lock > 0 && renew > 0 && check > 0))
   throw new Error(`LOCK_TIMES is ${process.env.LOCK_TIMES}; it must be lock/renew/check in ms, like 8000/2000/4000`);
 
-const { run } = Worker.prototype;
-Worker.prototype.run = function runWithLockTimes() {
-  Object.assign(this.opts, { lockDuration, lockRenewTime, stalledInterval });
-  this.createLockManager();
-  return run.call(this);
-};
+register('./rewrite-times.mjs', import.meta.url, { data: { LEASE_MS: lock, RENEW_LEASE_MS: renew, STALLED_CHECK_MS: check } });

@@ -43,8 +43,8 @@ export interface Consumer {
  * again). A worker may block its event loop for lock - renew. One that went away is noticed within lock + 2 * check: BullMQ
  * lets a check be for as long as the interval after the last one, and a timer may come back a moment too early for that.
  */
-const LOCK_MS = 10_000;
-const RENEW_LOCK_MS = 1_000;
+const LEASE_MS = 10_000;
+const RENEW_LEASE_MS = 1_000;
 const STALLED_CHECK_MS = 1_000;
 /** Crashes are counted in the plan's own state; BullMQ must never give a job up by itself. */
 const NEVER_GIVE_UP = 1_000_000;
@@ -100,8 +100,8 @@ function consume<Data>(
       connection: redis,
       prefix: connection.keys.bullPrefix,
       concurrency: options.concurrency,
-      lockDuration: LOCK_MS,
-      lockRenewTime: RENEW_LOCK_MS,
+      lockDuration: LEASE_MS,
+      lockRenewTime: RENEW_LEASE_MS,
       stalledInterval: STALLED_CHECK_MS,
       maxStalledCount: crashes - 1,
       runRetryDelay: 1_000,
@@ -171,7 +171,7 @@ export const consumeSteps = (
     queue,
     options,
     work: (connection) => {
-      const worker = new StepWorker({ connection, store, executor: options.executor, persist: options.persist, lockMs: LOCK_MS });
+      const worker = new StepWorker({ connection, store, executor: options.executor, persist: options.persist, lockMs: LEASE_MS });
       return {
         backendFactory: worker.backendFactory,
         process: async ({ id = '', data, token = '' }, lease) => {
