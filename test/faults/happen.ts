@@ -62,7 +62,11 @@ export async function happen({ options, random, isOver, scene }: Happening): Pro
   };
   const row = async (chance: Random): Promise<void> => {
     for (let at = 0; goesOn(); at++) {
-      await alone;
+      // Another row may have asked to be alone in the same moment.
+      for (let waitedFor: Promise<void> | null = null; waitedFor !== alone; ) {
+        waitedFor = alone;
+        await alone;
+      }
       const own = chance.fork(`fault-${at}`);
       const kind = own.weighted(choices);
       if (seen.length >= nextCalm && calmKinds.length > 0) {

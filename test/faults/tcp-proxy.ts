@@ -66,6 +66,8 @@ export async function startTcpProxy(target: () => number): Promise<TcpProxy> {
 
   const end = (link: Link, how: 'end' | 'reset'): void => {
     if (!links.delete(link)) return;
+    // It broke before the answer came, which is lost all the same.
+    link.drop?.done();
     for (const socket of [link.client, link.server]) {
       if (how === 'reset') socket.resetAndDestroy();
       else socket.destroy();
@@ -175,8 +177,7 @@ export async function startTcpProxy(target: () => number): Promise<TcpProxy> {
         drops.push(drop);
         signal?.addEventListener('abort', () => {
           const at = drops.indexOf(drop);
-          if (at === -1) return;
-          drops.splice(at, 1);
+          if (at !== -1) drops.splice(at, 1);
           resolve(false);
         });
       }),
