@@ -1,9 +1,9 @@
 --[[
   An executor takes a step that the queue delivered to it, whatever state it is in. docs/engine.md, claim.
-  KEYS[1] the plan's hash
-  ARGV    4 step   5 generation   6 delivery   7 token   8 executor, JSON text   9 crashes that are too many
+  KEYS[1] the plan's hash   KEYS[2] the lock of the job; none: there is no job
+  ARGV    4 step   5 generation   6 delivery   7 token   8 executor, JSON text   9 crashes that are too many   10 what the lock must hold
   Replies claimed revision attempt taskId |
-          not_due at in | parked | not_found | plan_not_executing | not_approved | stale_delivery | not_queued | plan_stopping | too_many_crashes
+          not_due at in | parked | not_found | plan_not_executing | not_approved | stale_delivery | lock_lost | not_queued | plan_stopping | too_many_crashes
   Events  step.queued, step.started; step.cancelled, step.failed and what follows from them
 ]]
 --- include context
@@ -19,6 +19,8 @@ local step = loadStep(id)
 if plan.status ~= 'executing' and not (plan.status == 'paused' and step[STATUS] == 'running') then return { 'plan_not_executing' } end
 if not hasApproval() then return { 'not_approved' } end
 if step[GENERATION] ~= generation or step[DELIVERY] ~= delivery then return { 'stale_delivery' } end
+-- Somebody else has the job by now, or will be given it: two who claim with it would take the step from each other.
+if KEYS[2] and redis.call('GET', KEYS[2]) ~= ARGV[10] then return { 'lock_lost' } end
 
 local function claimed()
   return { 'claimed', plan.revision, step[ATTEMPT], plan.taskId }

@@ -1,14 +1,15 @@
 --[[
   An executor takes a step that the queue delivered to it: the usual case, and quick. Anything but a queued step of an
   executing plan whose revision was approved is left to claim-step-anyhow, and so are the children of forEach steps, which the plan does not count.
-  KEYS[1] the plan's hash
-  ARGV    1 prefix   2 now   3 the plan's id   4 step   5 generation   6 delivery   7 token   8 executor, JSON text
+  KEYS[1] the plan's hash   KEYS[2] the lock of the job; none: it was taken in this same script, or there is no job
+  ARGV    1 prefix   2 now   3 the plan's id   4 step   5 generation   6 delivery   7 token   8 executor, JSON text   10 what the lock must hold
   Replies claimed revision attempt taskId | unusual
   Events  step.started
 ]]
 local planKey, prefix, planId, id = KEYS[1], ARGV[1], ARGV[3], ARGV[4]
 --- include hooks
 local stepsKey = planKey .. ':steps'
+if KEYS[2] and redis.call('GET', KEYS[2]) ~= ARGV[10] then return { 'unusual' } end
 local states = redis.call('HMGET', stepsKey, '@', id, '=')
 -- executing and not stopping: the part up to the count of running steps, that count, the part up to the time, the weight, the task.
 local head, revision, places, running, tail, weight, taskId =

@@ -20,6 +20,7 @@ import { keepingLocks } from './kept-locks.ts';
 import { openWorkerClient } from './redis-clients.ts';
 import { SeatedWorker } from './seated-worker.ts';
 import { Seats } from './seats.ts';
+import type { JobLock } from './step-contract.ts';
 import { type Completion, type EarlyClaim, StepWorker, type StepWorkerOptions } from './step-worker.ts';
 
 export interface ConsumeOptions {
@@ -53,6 +54,7 @@ const REVIEW_CRASHES = 3;
 
 /** A worker's hold on a job. When its lock could not be renewed, another worker may have the job by now. */
 export interface Lease {
+  readonly lock: JobLock;
   whenLost(callback: () => void): void;
 }
 
@@ -91,7 +93,7 @@ function consume<Data>(
     const processor = async (job: Job<Data>): Promise<unknown> => {
       const id = job.id ?? '';
       try {
-        return await process(job, { whenLost: (callback) => lost.set(id, callback) });
+        return await process(job, { lock: { queue, token: job.token ?? '' }, whenLost: (callback) => lost.set(id, callback) });
       } finally {
         lost.delete(id);
       }

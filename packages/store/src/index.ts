@@ -51,6 +51,7 @@ export type {
   Delivery,
   Halt,
   Hold,
+  JobLock,
   RecordRefusal,
   RecordReply,
   StepOutcome,

@@ -9,6 +9,14 @@ export interface Delivery {
   delivery: number;
 }
 
+/** The lock of the job that brought a delivery. */
+export interface JobLock {
+  /** of the job */
+  queue: string;
+  /** what its worker keeps in it */
+  token: string;
+}
+
 /** A claim on a step: everything recorded for it names this token. */
 export interface Hold {
   planId: string;
@@ -21,6 +29,7 @@ export type ClaimRefusal =
   | 'plan_not_executing'
   | 'not_approved'
   | 'stale_delivery'
+  | 'lock_lost'
   | 'not_queued'
   | 'plan_stopping'
   | 'too_many_crashes'
@@ -57,7 +66,8 @@ export type RecordReply = { ok: true } | { ok: false; refusal: RecordRefusal };
 
 /** What executors do to steps; docs/engine.md says exactly what each does. */
 export interface StepStore {
-  claimStep(delivery: Delivery, input: { token: string; executor: string }): Promise<ClaimReply>;
+  /** `lock`: that of the job, which must be held still; absent: the delivery came without a job. */
+  claimStep(delivery: Delivery, input: { token: string; executor: string; lock?: JobLock }): Promise<ClaimReply>;
   /** The outcomes of steps that the claimed step's references name: they have ended, so they don't change any more. */
   readOutcomes(planId: string, stepIds: readonly string[]): Promise<ReadonlyMap<string, StepOutcome>>;
   /** The last look before a tool is called. `resolvedInput` is JSON text, or null when the input had no references. */

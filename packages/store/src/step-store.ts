@@ -1,5 +1,5 @@
 /** Steps on Redis: what executors do to them. docs/engine.md says exactly what each command does. */
-import { LIMITS } from '@countersign/shared';
+import { LIMITS, stepJobId } from '@countersign/shared';
 import type { StoreConnection } from './connection.ts';
 import { parsePlanState } from './plan-state.ts';
 import type { ClaimedStep, ClaimRefusal, Halt, Hold, RecordRefusal, RecordReply, StepOutcome, StepStore } from './step-contract.ts';
@@ -48,11 +48,12 @@ export function stepStore(connection: StoreConnection): StepStore {
   };
 
   return {
-    async claimStep({ planId, stepId, generation, delivery }, { token, executor }) {
+    async claimStep({ planId, stepId, generation, delivery }, { token, executor, lock }) {
+      const jobId = stepJobId(planId, stepId, generation, delivery);
       const call = {
-        keys: [keys.plan(planId)],
+        keys: [keys.plan(planId), ...(lock === undefined ? [] : [`${keys.bullPrefix}:${lock.queue}:${jobId}:lock`])],
         id: planId,
-        args: [stepId, generation, delivery, token, JSON.stringify(executor), LIMITS.crashes],
+        args: [stepId, generation, delivery, token, JSON.stringify(executor), LIMITS.crashes, lock?.token ?? ''],
       };
       let reply = await connection.run('claim-step', call);
       if (reply[0] === 'unusual') reply = await connection.run('claim-step-anyhow', call);

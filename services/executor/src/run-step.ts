@@ -65,7 +65,7 @@ export async function runStep({ job, queue, lease, early }: StepDelivery, scope:
     scope.logger.info({ ...logIds({ planId, stepId, generation }), refusal }, 'step not taken');
     return { word: `not taken: ${refusal}` };
   };
-  const { token, askedAt, reply } = early ?? (await claimStep(job, scope));
+  const { token, askedAt, reply } = early ?? (await claimStep(job, lease.lock, scope));
   if (!reply.ok) return notTaken(reply.refusal);
   const inHand = scope.inHand.take(planId);
   const letGo = scope.meters.taken();
