@@ -167,7 +167,7 @@ export function createApp(options: AppOptions): Express {
     await store.ping();
     return store.queues(await namedQueues());
   };
-  app.use(DASHBOARD_PATH, dashboardRouter({ admit, queues, writable: dashboardWritable }));
+  app.use(DASHBOARD_PATH, dashboardRouter({ admit, queues, writable: dashboardWritable, logger }));
 
   app.use(notFound);
   app.use(failed);

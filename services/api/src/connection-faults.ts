@@ -1,8 +1,9 @@
 /** Answers what never becomes a request: what is no HTTP, has a head that is too large, or comes too slowly. */
+import { randomUUID } from 'node:crypto';
 import { IncomingMessage, type Server, ServerResponse, STATUS_CODES } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Logger } from '@countersign/service';
+import { type Logger, logIds } from '@countersign/service';
 import { type ProblemAnswer, problemDocument, statusOf } from './answer.ts';
 import { malformed } from './request-shape.ts';
 import { apiHeaders } from './security-headers.ts';
@@ -36,11 +37,14 @@ export function answerConnectionFaults(server: Server, logger: Logger): void {
     }
     const fault = faultOf(error.code);
     const status = statusOf(fault);
-    logger.info({ status, why: error.code }, 'a request could not be read');
+    // Whatever id it came with could not be read either.
+    const requestId = randomUUID();
+    logger.info({ status, why: error.code, ...logIds({ requestId }) }, 'a request could not be read');
     const text = JSON.stringify(problemDocument(fault, '/'));
     const head = [
       `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
       ...always,
+      `x-request-id: ${requestId}`,
       'cache-control: no-store',
       'content-type: application/problem+json; charset=utf-8',
       `content-length: ${Buffer.byteLength(text)}`,

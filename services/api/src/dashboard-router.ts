@@ -1,9 +1,11 @@
 /** The dashboard behind the API's door: operators look, and administrators act on jobs where that is switched on. */
+import type { Logger } from '@countersign/service';
 import type { Actor } from '@countersign/shared';
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import type { Admit } from './admission.ts';
 import { type ProblemAnswer, problem, withHeaders } from './answer.ts';
 import { DASHBOARD_PATH, type Dashboard, dashboard, type Queue } from './dashboard.ts';
+import { refuseLook } from './dashboard-query.ts';
 import { type JobAction, jobAction } from './job-action.ts';
 import { notesOf } from './request-notes.ts';
 import { isFromOwnPage } from './same-origin.ts';
@@ -16,6 +18,7 @@ export interface DashboardOptions {
   queues(): Promise<readonly Queue[]>;
   /** whether administrators may act on jobs */
   writable: boolean;
+  logger: Logger;
 }
 
 const refuse = (answer: ProblemAnswer): { ok: false; answer: ProblemAnswer } => ({ ok: false, answer });
@@ -39,12 +42,12 @@ async function admitLook(admit: Admit, request: Request, { response }: { respons
 }
 
 /** To be mounted at DASHBOARD_PATH. */
-export function dashboardRouter({ admit, queues, writable }: DashboardOptions): Router {
+export function dashboardRouter({ admit, queues, writable, logger }: DashboardOptions): Router {
   const made = new Map<boolean, Promise<Dashboard>>();
   /** Buttons are for those who may press them. */
   const boardFor = ({ roles }: Actor): Promise<Dashboard> => {
     const withButtons = writable && roles.includes('admin');
-    const board = made.get(withButtons) ?? dashboard({ writable: withButtons });
+    const board = made.get(withButtons) ?? dashboard({ writable: withButtons, logger });
     made.set(withButtons, board);
     return board;
   };
@@ -60,7 +63,9 @@ export function dashboardRouter({ admit, queues, writable }: DashboardOptions): 
     next();
   };
   // What the dashboard reads, it reads past the store's commands; without Redis it would answer errors of its own.
-  const showQueues: RequestHandler = async (_request, response, next) => {
+  const showQueues: RequestHandler = async (request, response, next) => {
+    const refusal = refuseLook(request.query);
+    if (refusal !== null) return send(request, response, refusal);
     boardOf(response).show(await queues());
     next();
   };

@@ -88,6 +88,38 @@ describe('the dashboard', () => {
   });
 });
 
+describe('what the dashboard cannot show', () => {
+  const api = useApi({ keys: KEYS });
+  const look = (query: string) => call(api, `/api/queues?activeQueue=steps&${query}`, { headers: bearer('bob') });
+
+  it.each([
+    ['a page so far away that it broke the script that reads jobs', 'status=waiting-children&page=1e9&jobsPerPage=200', 'page'],
+    ['more jobs at once than anybody reads', 'jobsPerPage=1000000', 'jobsPerPage'],
+    ['a page that is no number', 'page=x', 'page'],
+    ['a queue whose name cannot be decoded', 'activeQueue=%25zz', 'activeQueue'],
+  ])('%s is refused', async (_what, query, path) => {
+    const { status, body } = await look(query);
+    expect([status, body.code, body.issues[0].path]).toEqual([422, 'invalid_request', path]);
+  });
+
+  it('because of a fault is in the log, and nothing of it in the answer', async () => {
+    const { queues } = api.store;
+    api.store.queues = (named) => {
+      const [first, ...others] = queues.call(api.store, named);
+      if (first === undefined) throw new Error('there are no queues');
+      const broken = new Proxy(first, {
+        get: (queue, name) =>
+          name === 'getJobCounts' ? () => Promise.reject(new Error('wires crossed in /srv/x.js')) : Reflect.get(queue, name),
+      });
+      return [broken, ...others];
+    };
+    const { status, text } = await look('');
+    api.store.queues = queues;
+    expect([status, text]).toEqual([500, expect.not.stringMatching(/wires|srv/)]);
+    expect(api.log.find(({ level }) => level === 'error')).toMatchObject({ err: { message: expect.stringContaining('wires crossed') } });
+  });
+});
+
 describe('the dashboard with DASHBOARD_WRITABLE', () => {
   const api = useApi({ keys: KEYS, dashboardWritable: true });
   const clean = (headers: Record<string, string>, id: string) => call(api, `/api/queues/steps/${id}/clean`, { method: 'PUT', headers });

@@ -1,5 +1,6 @@
 /** The BullMQ dashboard: queues, jobs, and from each job to its plan. */
 import type { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
+import type { Logger } from '@countersign/service';
 import { PLAN_ID, TASK_ID, WEBHOOK_ID } from '@countersign/shared';
 import type { Express } from 'express';
 import { rolesFor } from './access.ts';
@@ -48,11 +49,22 @@ const adapterOptions = ({ shard }: Queue, { ofShard, writable }: { ofShard: bool
   externalJobUrl: (job: { data: unknown }) => jobLink(job.data) as JobLink,
 });
 
+/** A fault in the form that its pages read. Its own handler would say what the fault said. */
+function failed(error: unknown, logger: Logger): { status: 400 | 500; body: object } {
+  const { statusCode = 500 } = error as { statusCode?: number };
+  if (statusCode < 500) return { status: 400, body: { error: { key: 'ERRORS.INVALID_REQUEST_BODY' } } };
+  logger.error({ err: error }, 'the dashboard failed unexpectedly');
+  return {
+    status: 500,
+    body: { error: { key: 'ERRORS.INTERNAL_SERVER_ERROR' }, message: 'something went wrong here; the log of the API says what' },
+  };
+}
+
 /**
  * A dashboard without queues, to look at; `writable` ones have buttons for jobs, too. What it is made of is as large as the
  * rest of the API, and loaded by the first that is asked for.
  */
-export async function dashboard({ writable }: { writable: boolean }): Promise<Dashboard> {
+export async function dashboard({ writable, logger }: { writable: boolean; logger: Logger }): Promise<Dashboard> {
   const [{ createBullBoard }, { BullMQAdapter }, { ExpressAdapter }] = await Promise.all([
     import('@bull-board/api'),
     import('@bull-board/api/bullMQAdapter'),
@@ -65,6 +77,7 @@ export async function dashboard({ writable }: { writable: boolean }): Promise<Da
     serverAdapter,
     options: { uiConfig: { boardTitle: 'Countersign', hideDocsLink: true, miscLinks: [{ text: 'API', url: '/docs' }] } },
   });
+  serverAdapter.setErrorHandler((error) => failed(error, logger));
   const adapters = new Map<Queue, BullMQAdapter>();
   const router = serverAdapter.getRouter() as Express;
   router.disable('x-powered-by');

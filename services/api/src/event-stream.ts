@@ -32,6 +32,8 @@ async function pump({ context, params, response }: Call, after: string, signal: 
 
 async function stream(call: Call, after: string): Promise<Answer> {
   const { context, log, request, response } = call;
+  // Who went away while the plan was looked up has been closed already: nothing would ever end their stream.
+  if (response.destroyed) return { kind: 'written' };
   response.writeHead(200, {
     'Content-Type': 'text/event-stream; charset=utf-8',
     'Cache-Control': 'no-store',

@@ -1,8 +1,8 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { eventSchema, foldEvents, type Plan, type Problem } from '@countersign/shared';
 import type { Store } from '@countersign/store';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type EventReader, readEventStream } from '../test/event-reader.ts';
 import { collectingLogger, completeSteps, createPlan, useApi } from '../test/running-api.ts';
 import { startApi } from './server.ts';
@@ -29,6 +29,46 @@ describe('a stream of events', () => {
     const rest = await stream.rest();
     expect(rest.at(-1)?.type).toBe('plan.cancelled');
     for (const event of rest) eventSchema.parse(event);
+  });
+
+  it('may have more than ten readers, of whom Node warned as of a leak', async () => {
+    const warnings: string[] = [];
+    const note = ({ message }: Error): void => void warnings.push(message);
+    process.on('warning', note);
+    const plan = await createPlan(api);
+    const streams = await Promise.all(Array.from({ length: 12 }, () => streamOf(plan)));
+    await Promise.all(streams.map(nextEvent));
+    await cancel(plan);
+    for (const stream of streams) expect((await stream.rest()).at(-1)?.type).toBe('plan.cancelled');
+    process.off('warning', note);
+    expect(warnings).toEqual([]);
+  });
+
+  it('whose reader went away while the plan was looked up is not opened: it would never have ended', async () => {
+    const plan = await createPlan(api);
+    const { getPlan } = api.store;
+    const lookUp = new EventEmitter();
+    const asked = once(lookUp, 'asked');
+    api.store.getPlan = async (id) => {
+      const goOn = once(lookUp, 'go on');
+      lookUp.emit('asked');
+      await goOn;
+      return getPlan.call(api.store, id);
+    };
+    const reader = request(`${api.url}/v1/plans/${plan.id}/events`);
+    reader.on('error', () => {});
+    reader.end();
+    await asked;
+    reader.destroy();
+    await expect.poll(() => api.log.some(({ aborted }) => aborted === true)).toBe(true);
+    api.store.getPlan = getPlan;
+    const seen = vi.spyOn(api.store, 'tailEvents');
+    lookUp.emit('go on');
+    // Whatever it does with the plan it does before the next plan has been read.
+    await api.call(`/v1/plans/${plan.id}`);
+    const { text } = await api.call('/metrics');
+    expect([seen.mock.calls, /^countersign_http_event_streams (\d+)$/m.exec(text)?.[1] ?? '0']).toEqual([[], '0']);
+    seen.mockRestore();
   });
 
   it('tells a run so that folding it gives the plan', async () => {

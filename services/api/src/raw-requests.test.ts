@@ -58,6 +58,9 @@ describe('a request that is not HTTP as it must be', () => {
       expect(answer.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
       expect(JSON.parse(answer.body) as Problem).toMatchObject({ status, code: 'malformed_request' });
       expectSafe(answer);
+      // Of what could not be read nothing else is known that would find its line in the log.
+      const requestId = answer.headers.get('x-request-id');
+      await expect.poll(() => api.log.some((line) => line.requestId === requestId), { message: what }).toBe(true);
     }
     expect((await api.call('/healthz')).status).toBe(200);
     expect(api.log.filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([]);

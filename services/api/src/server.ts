@@ -1,5 +1,5 @@
 /** Listens, and stops listening without cutting anybody off. */
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
@@ -27,6 +27,8 @@ export interface ServerOptions extends Omit<AppOptions, 'draining'> {
 /** Starts the API. Port 0 picks a free one. Rejects when the address can't be listened on. */
 export async function startApi(options: ServerOptions): Promise<RunningApi> {
   const draining = new AbortController();
+  // Every stream that is open listens to it, and there may be any number of them.
+  setMaxListeners(0, draining.signal);
   const app = createApp({ ...options, draining: draining.signal });
   const server = createServer(serverOptions(options.httpLimits ?? HTTP_LIMITS), app);
   // All are counted and looked at; beyond a number of its own Node would leave out the rest without a word.

@@ -90,6 +90,19 @@ describe('without keys', () => {
     expect(other.body.error.code).toBe(-32_601);
   });
 
+  it.each([
+    ['initialize', { protocolVersion: null, capabilities: {} }, 'params.protocolVersion'],
+    ['resources/read', {}, 'params.uri'],
+    ['tools/call', { name: 7 }, 'params.name'],
+    ['tools/list', { cursor: [] }, 'params.cursor'],
+  ])('%s with params that it has not is the caller’s error, which was answered as a fault', async (method, params, where) => {
+    for (const message of [{ jsonrpc: '2.0', id: 7, method, params }, [LIST, { jsonrpc: '2.0', id: 7, method, params }]]) {
+      const { body } = await sendMessage(api.url, message);
+      expect(body).toMatchObject({ id: 7, error: { code: -32_602, message: expect.stringContaining(`${method} is not asked for`) } });
+      expect(body.error.message).toContain(`${where}: `);
+    }
+  });
+
   it('several messages at once are answered, as the 2025 protocol had it', async () => {
     const { status } = await sendMessage(api.url, [LIST, { ...LIST, id: 8, method: 'ping' }]);
     expect(status).toBe(200);

@@ -4,12 +4,13 @@ import { LIMITS } from '@countersign/shared';
 import type { RequestHandler } from 'express';
 import { rolesFor } from '../access.ts';
 import type { Admit } from '../admission.ts';
-import { type Answer, problemDocument, statusOf } from '../answer.ts';
+import { type Answer, json, problemDocument, statusOf } from '../answer.ts';
 import { readBody } from '../body.ts';
 import type { ApiContext } from '../operation.ts';
 import { notesOf, takesRoute } from '../request-notes.ts';
 import { send } from '../send.ts';
 import { sendWeb, webRequest } from './web-exchange.ts';
+import { wrongParams } from './wrong-params.ts';
 
 export const MCP_PATH = '/mcp';
 
@@ -66,6 +67,8 @@ export function mcpEndpoint(context: ApiContext, admit: Admit): RequestHandler {
     const { actor } = admitted;
     const reading = await readBody(request, MESSAGE_DEPTH);
     if (!reading.ok) return send(request, response, malformed(reading.answer));
+    const wrong = reading.value === undefined ? null : wrongParams(reading.value);
+    if (wrong !== null) return send(request, response, json(200, wrong));
     const planUrl = (id: string): string => `${baseUrl(request)}/v1/plans/${id}?format=markdown`;
     const called = (tool: string): void => {
       notes.tools = [...(notes.tools ?? []), tool];

@@ -11,6 +11,8 @@ export function webRequest(request: IncomingMessage, response: ServerResponse): 
   response.once('close', () => {
     if (!response.writableFinished) gone.abort();
   });
+  // A client that went away before this says so no more.
+  if (response.destroyed) gone.abort();
   const headers = new Headers();
   for (const [name, value] of Object.entries(request.headers))
     for (const each of Array.isArray(value) ? value : [value ?? '']) headers.append(name, each);

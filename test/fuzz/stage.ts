@@ -1,0 +1,123 @@
+/** What a fuzz run plays on: Redis, the API behind keys, a planner and an executor, whose memory can be looked at from outside. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type EmbeddedRedis, startEmbeddedRedis } from '@countersign/store';
+import { Redis } from 'ioredis';
+import { readyUrl, type ServiceName, type ServiceProcess, startService } from '../e2e/processes.ts';
+import { type Receiver, startReceiver } from '../webhooks/receiver.ts';
+
+const PROBE = new URL('heap-probe.mjs', import.meta.url).href;
+/** Ended plans, and ended tasks without one, that are kept while the run goes on. */
+export const KEPT = 200;
+/** Of each queue, so many completed and as many failed jobs. */
+export const FINISHED_JOBS = 100;
+
+/** Who calls: an administrator, and one of every other role. */
+export const ACTORS = {
+  ada: ['admin', 'secret-of-ada-0123456789'],
+  vera: ['viewer', 'secret-of-vera-0123456789'],
+  sam: ['submitter', 'secret-of-sam-0123456789'],
+  abe: ['approver', 'secret-of-abe-0123456789'],
+  omar: ['operator', 'secret-of-omar-0123456789'],
+} as const;
+export type ActorName = keyof typeof ACTORS;
+export const bearer = (name: ActorName): string => `Bearer ${ACTORS[name][1]}`;
+
+export interface Memory {
+  /** bytes, after garbage was collected */
+  heapUsed: number;
+  rss: number;
+  external: number;
+  /** what keeps the process busy, counted by kind */
+  resources: Record<string, number>;
+}
+
+export type Services = Readonly<Record<ServiceName, ServiceProcess>>;
+
+/** Owns the processes and their folders. */
+export class Stage {
+  readonly folder: string;
+  readonly redis: EmbeddedRedis;
+  readonly services: Services;
+  /** looks at what is stored */
+  readonly admin: Redis;
+  readonly receiver: Receiver;
+  readonly url: string;
+
+  private constructor(parts: Pick<Stage, 'folder' | 'redis' | 'services' | 'receiver' | 'url'>) {
+    this.folder = parts.folder;
+    this.redis = parts.redis;
+    this.services = parts.services;
+    this.receiver = parts.receiver;
+    this.url = parts.url;
+    this.admin = new Redis(parts.redis.url, { maxRetriesPerRequest: null });
+  }
+
+  static async start(): Promise<Stage> {
+    const folder = mkdtempSync(join(tmpdir(), 'countersign-fuzz-'));
+    writeFileSync(join(folder, 'README.md'), '# Fuzz\n\nTODO: nothing.\n');
+    const receiver = await startReceiver();
+    const redis = await startEmbeddedRedis({ dataDir: mkdtempSync(join(tmpdir(), 'countersign-fuzz-redis-')) });
+    const env = {
+      REDIS_URL: redis.url,
+      WORKSPACE_ROOT: folder,
+      LOG_LEVEL: 'info',
+      NODE_OPTIONS: `--import=${PROBE}`,
+      RETENTION_FINISHED_JOBS: String(FINISHED_JOBS),
+    };
+    const keys = Object.entries(ACTORS).map(([name, [roles, secret]]) => `${name}:${roles}:${secret}`);
+    const services = {
+      api: startService('api', {
+        ...env,
+        ...{
+          HOST: '127.0.0.1',
+          PORT: '0',
+          API_KEYS: keys.join(','),
+          RATE_LIMIT: 'off',
+          AUTH_FAILURES: 'off',
+          WEBHOOK_ALLOW_PRIVATE: 'true',
+        },
+      }),
+      planner: startService('planner', { ...env, PLANNER: 'rules' }),
+      executor: startService('executor', {
+        ...env,
+        ...{ RETENTION_PLANS: String(KEPT), RETENTION_TASKS: String(KEPT), RETENTION_EVERY_MS: '500' },
+        ...{ WEBHOOK_ALLOW_PRIVATE: 'true', WEBHOOK_ATTEMPTS: '2', WEBHOOK_BACKOFF_MS: '100' },
+      }),
+    };
+    try {
+      const [url] = await Promise.all([
+        readyUrl(services.api),
+        services.planner.logged(({ message }) => message === 'waiting for tasks'),
+        services.executor.logged(({ message }) => message === 'executor takes steps'),
+      ]);
+      return new Stage({ folder, redis, services, receiver, url });
+    } catch (error) {
+      await end({ folder, redis, services, receiver });
+      throw error;
+    }
+  }
+
+  /** What a service holds once nothing more can be collected. */
+  async memory(name: ServiceName): Promise<Memory> {
+    const service = this.services[name];
+    const before = service.log().filter(({ message }) => message === 'heap probed').length;
+    service.signal('SIGUSR2');
+    const line = await service.logged(({ message, asked }) => message === 'heap probed' && asked === before + 1);
+    return line as unknown as Memory;
+  }
+
+  async close(): Promise<void> {
+    this.admin.disconnect();
+    await end(this);
+  }
+}
+
+async function end({ folder, redis, services, receiver }: Pick<Stage, 'folder' | 'redis' | 'services' | 'receiver'>): Promise<void> {
+  await Promise.all(Object.values(services).map((service) => service.end('SIGKILL')));
+  await receiver.close();
+  const { dataDir } = redis;
+  await redis.stop();
+  for (const each of [dataDir, folder]) rmSync(each, { recursive: true, force: true });
+}
