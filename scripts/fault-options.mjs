@@ -1,5 +1,5 @@
 /** What `npm run test:faults --` may be told, as settings of the run. */
-import { parseArgs } from 'node:util';
+import { runOptions } from './run-options.mjs';
 
 const WHOLE = /^\d+$/;
 
@@ -15,24 +15,4 @@ const OPTIONS = {
 };
 
 /** The environment of the run, or what is wrong with the arguments, a line for each. */
-export function faultOptions(args) {
-  const problems = [];
-  let values = {};
-  try {
-    const options = Object.fromEntries(Object.keys(OPTIONS).map((name) => [name, { type: 'string' }]));
-    values = parseArgs({ args, options, allowPositionals: false }).values;
-  } catch (error) {
-    problems.push(
-      `${error.message.split('. ')[0]}; there is ${Object.keys(OPTIONS)
-        .map((name) => `--${name}`)
-        .join(', ')}`,
-    );
-  }
-  const env = {};
-  for (const [name, { what, fits, otherwise }] of Object.entries(OPTIONS)) {
-    const text = values[name] ?? otherwise();
-    if (values[name] !== undefined && !fits(text)) problems.push(`--${name} is ${JSON.stringify(text)}; it must be ${what}`);
-    env[`FAULTS_${name.toUpperCase()}`] = text;
-  }
-  return { env, problems };
-}
+export const faultOptions = (args) => runOptions(args, { prefix: 'FAULTS', options: OPTIONS });

@@ -1,9 +1,10 @@
-// npm run demo | start | countersign | build | test | test:compose | test:faults | check | bench | fix: brings the checkout into order first, then runs.
+// npm run demo | start | countersign | build | test | test:compose | test:faults | test:fuzz | check | bench | fix: brings the checkout into order first, then runs.
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { auditPart } from './audit.mjs';
 import { faultOptions } from './fault-options.mjs';
 import { findCompose } from './find-compose.mjs';
+import { fuzzOptions } from './fuzz-options.mjs';
 import { installIfNeeded } from './install.mjs';
 import { run, runQuietly } from './run-quietly.mjs';
 
@@ -68,6 +69,15 @@ const COMMANDS = {
     }
     await build();
     return run('vitest', ['run', '--project', 'faults', '--reporter', 'default'], { cwd: ROOT, env });
+  },
+  async 'test:fuzz'(args) {
+    const { env, problems } = fuzzOptions(args);
+    if (problems.length > 0) {
+      for (const problem of problems) console.error(problem);
+      return 64;
+    }
+    await build();
+    return run('vitest', ['run', '--project', 'suite', 'test/fuzz/fuzz.test.ts', '--reporter', 'default'], { cwd: ROOT, env });
   },
   check,
   async bench([what, ...args]) {

@@ -8,7 +8,7 @@ import { judge } from './judge.ts';
 import { Known } from './known.ts';
 import { type Ground, headersAttempt, mutatedAttempt, textAttempt, validAttempt, validRequest } from './operation-requests.ts';
 import { type AgentTool, agentAttempt, dashboardAttempt, streamAttempt } from './other-doors.ts';
-import { bearer, type Memory, type Services, type Stage } from './stage.ts';
+import { bearer, type MemoryOf, memoryOf, type Stage } from './stage.ts';
 import { bytesAttempt, pathAttempt } from './wild-requests.ts';
 
 export interface RunOptions {
@@ -16,8 +16,6 @@ export interface RunOptions {
   requests: number;
   log(line: string): void;
 }
-
-export type MemoryOf = Record<keyof Services, Memory>;
 
 export interface Seen {
   /** requests of each kind, and of those: how many the client left, or the connection broke as it had to */
@@ -27,8 +25,8 @@ export interface Seen {
   /** of each operation the statuses that it answered */
   operations: Map<string, Set<number>>;
   problems: string[];
-  /** after a third of the requests, and after all */
-  memory: { warm: MemoryOf; end: MemoryOf };
+  /** what the services held after a third of the requests */
+  warm: MemoryOf;
   durationMs: number;
 }
 
@@ -76,7 +74,7 @@ export async function fuzz(stage: Stage, options: RunOptions): Promise<Seen> {
   const { items: tools } = await readJson<{ items: Ground['tools'] }>(`${url}/v1/tools`);
   const ground: Ground = { document, known: new Known(), tools, receiverUrl: stage.receiver.url };
   const offered = await agentTools(url);
-  const seen: Omit<Seen, 'memory' | 'durationMs'> = {
+  const seen: Omit<Seen, 'warm' | 'durationMs'> = {
     sent: Object.fromEntries(KINDS.map((kind) => [kind, { all: 0, left: 0 }])) as Seen['sent'],
     statuses: new Map(),
     operations: new Map(document.operations.map(({ id }) => [id, new Set()])),
@@ -93,8 +91,7 @@ export async function fuzz(stage: Stage, options: RunOptions): Promise<Seen> {
     if (at % SAY_EVERY === 0) options.log(`${at} requests, ${seen.problems.length} problems`);
     return send(make(at));
   });
-  const end = await memoryOf(stage);
-  return { ...seen, memory: { warm, end }, durationMs: Math.round(performance.now() - startedAt) };
+  return { ...seen, warm, durationMs: Math.round(performance.now() - startedAt) };
 }
 
 async function several(from: number, to: number, send: (at: number) => Promise<void>): Promise<void> {
@@ -103,11 +100,6 @@ async function several(from: number, to: number, send: (at: number) => Promise<v
     while (next < to) await send(next++);
   };
   await Promise.all(Array.from({ length: AT_ONCE }, go));
-}
-
-async function memoryOf(stage: Stage): Promise<MemoryOf> {
-  const [api, planner, executor] = await Promise.all([stage.memory('api'), stage.memory('planner'), stage.memory('executor')]);
-  return { api, planner, executor };
 }
 
 function attemptFor(
@@ -151,7 +143,7 @@ function attemptFor(
 const following = (attempt: Attempt): Attempt =>
   attempt.path.includes('/events') ? { ...attempt, leaves: 'after the first bytes' } : attempt;
 
-function sender({ stage, ground, seen }: { stage: Stage; ground: Ground; seen: Omit<Seen, 'memory' | 'durationMs'> }) {
+function sender({ stage, ground, seen }: { stage: Stage; ground: Ground; seen: Omit<Seen, 'warm' | 'durationMs'> }) {
   const url = new URL(stage.url);
   const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE, timeout: 4_000 });
   const { document, known } = ground;

@@ -33,7 +33,8 @@ export interface Memory {
   resources: Record<string, number>;
 }
 
-export type Services = Readonly<Record<ServiceName, ServiceProcess>>;
+type Services = Readonly<Record<ServiceName, ServiceProcess>>;
+export type MemoryOf = Record<ServiceName, Memory>;
 
 /** Owns the processes and their folders. */
 export class Stage {
@@ -108,6 +109,11 @@ export class Stage {
     return line as unknown as Memory;
   }
 
+  async metrics(): Promise<string> {
+    const response = await fetch(`${this.url}/metrics`, { headers: { Authorization: bearer('ada') } });
+    return response.text();
+  }
+
   async close(): Promise<void> {
     this.admin.disconnect();
     await end(this);
@@ -120,4 +126,9 @@ async function end({ folder, redis, services, receiver }: Pick<Stage, 'folder' |
   const { dataDir } = redis;
   await redis.stop();
   for (const each of [dataDir, folder]) rmSync(each, { recursive: true, force: true });
+}
+
+export async function memoryOf(stage: Stage): Promise<MemoryOf> {
+  const [api, planner, executor] = await Promise.all([stage.memory('api'), stage.memory('planner'), stage.memory('executor')]);
+  return { api, planner, executor };
 }
