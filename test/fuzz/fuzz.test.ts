@@ -5,7 +5,7 @@
 import { expect, test } from 'vitest';
 import { reportOf } from './report.ts';
 import { fuzz, type RunOptions } from './run.ts';
-import { type MemoryOf, memoryOf, Stage } from './stage.ts';
+import { type MemoryOf, memoriesOf, Stage } from './stage.ts';
 import { leftovers, settle } from './stored.ts';
 
 const options: RunOptions = {
@@ -50,7 +50,7 @@ test(
       await settle(stage);
       let end = seen.warm;
       const growing = async (): Promise<string[]> => {
-        end = await memoryOf(stage);
+        end = await memoriesOf(stage);
         return grown(seen.warm, end);
       };
       try {

@@ -8,7 +8,7 @@ import { judge } from './judge.ts';
 import { Known } from './known.ts';
 import { type Ground, headersAttempt, mutatedAttempt, textAttempt, validAttempt, validRequest } from './operation-requests.ts';
 import { type AgentTool, agentAttempt, dashboardAttempt, streamAttempt } from './other-doors.ts';
-import { bearer, type MemoryOf, memoryOf, type Stage } from './stage.ts';
+import { bearer, type MemoryOf, memoriesOf, type Stage } from './stage.ts';
 import { bytesAttempt, pathAttempt } from './wild-requests.ts';
 
 export interface RunOptions {
@@ -86,7 +86,7 @@ export async function fuzz(stage: Stage, options: RunOptions): Promise<Seen> {
   const startedAt = performance.now();
   const third = Math.ceil(options.requests / 3);
   await several(0, third, (at) => send(make(at)));
-  const warm = await memoryOf(stage);
+  const warm = await memoriesOf(stage);
   await several(third, options.requests, (at) => {
     if (at % SAY_EVERY === 0) options.log(`${at} requests, ${seen.problems.length} problems`);
     return send(make(at));

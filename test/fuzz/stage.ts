@@ -6,8 +6,8 @@ import { type EmbeddedRedis, startEmbeddedRedis } from '@countersign/store';
 import { Redis } from 'ioredis';
 import { readyUrl, type ServiceName, type ServiceProcess, startService } from '../e2e/processes.ts';
 import { type Receiver, startReceiver } from '../webhooks/receiver.ts';
+import { type Memory, memoryOf, PROBED } from './heap.ts';
 
-const PROBE = new URL('heap-probe.mjs', import.meta.url).href;
 /** Ended plans, and ended tasks without one, that are kept while the run goes on. */
 export const KEPT = 200;
 /** Of each queue, so many completed and as many failed jobs. */
@@ -23,15 +23,6 @@ export const ACTORS = {
 } as const;
 export type ActorName = keyof typeof ACTORS;
 export const bearer = (name: ActorName): string => `Bearer ${ACTORS[name][1]}`;
-
-export interface Memory {
-  /** bytes, after garbage was collected */
-  heapUsed: number;
-  rss: number;
-  external: number;
-  /** what keeps the process busy, counted by kind */
-  resources: Record<string, number>;
-}
 
 type Services = Readonly<Record<ServiceName, ServiceProcess>>;
 export type MemoryOf = Record<ServiceName, Memory>;
@@ -64,7 +55,7 @@ export class Stage {
       REDIS_URL: redis.url,
       WORKSPACE_ROOT: folder,
       LOG_LEVEL: 'info',
-      NODE_OPTIONS: `--import=${PROBE}`,
+      ...PROBED,
       RETENTION_FINISHED_JOBS: String(FINISHED_JOBS),
     };
     const keys = Object.entries(ACTORS).map(([name, [roles, secret]]) => `${name}:${roles}:${secret}`);
@@ -100,15 +91,6 @@ export class Stage {
     }
   }
 
-  /** What a service holds once nothing more can be collected. */
-  async memory(name: ServiceName): Promise<Memory> {
-    const service = this.services[name];
-    const before = service.log().filter(({ message }) => message === 'heap probed').length;
-    service.signal('SIGUSR2');
-    const line = await service.logged(({ message, asked }) => message === 'heap probed' && asked === before + 1);
-    return line as unknown as Memory;
-  }
-
   async metrics(): Promise<string> {
     const response = await fetch(`${this.url}/metrics`, { headers: { Authorization: bearer('ada') } });
     return response.text();
@@ -128,7 +110,8 @@ async function end({ folder, redis, services, receiver }: Pick<Stage, 'folder' |
   for (const each of [dataDir, folder]) rmSync(each, { recursive: true, force: true });
 }
 
-export async function memoryOf(stage: Stage): Promise<MemoryOf> {
-  const [api, planner, executor] = await Promise.all([stage.memory('api'), stage.memory('planner'), stage.memory('executor')]);
+/** What each of them holds once nothing more can be collected. */
+export async function memoriesOf({ services }: Pick<Stage, 'services'>): Promise<MemoryOf> {
+  const [api, planner, executor] = await Promise.all([memoryOf(services.api), memoryOf(services.planner), memoryOf(services.executor)]);
   return { api, planner, executor };
 }

@@ -1,4 +1,5 @@
 /** The children of a forEach step, each run by hand. */
+import { LIMITS } from '@countersign/shared';
 import { describe, expect, test } from 'vitest';
 import { children, each, step, useForEachTrial } from './for-each-trial.ts';
 import { ANN, BROKEN } from './plan-by-hand.ts';
@@ -74,12 +75,13 @@ describe('children', () => {
   test('that take down one executor after the other fail, and their step with them', async () => {
     const plan = await start([each({ onError: 'continue' })]);
     await plan.expand('each', [0, 1]);
-    for (let crash = 0; crash < 10; crash++) expect(await plan.claim('each[0]', `executor ${crash}`)).toMatchObject({ ok: true });
+    for (let crash = 0; crash < LIMITS.crashes; crash++)
+      expect(await plan.claim('each[0]', `executor ${crash}`)).toMatchObject({ ok: true });
     expect(await plan.claim('each[0]', 'the last one')).toEqual({ ok: false, refusal: 'too_many_crashes' });
     await plan.runs('each[1]');
     expect(await plan.step('each')).toMatchObject({
       status: 'failed',
-      error: { message: expect.stringContaining('each[0]: gave up: 10 executors') },
+      error: { message: expect.stringContaining(`each[0]: gave up: ${LIMITS.crashes} executors`) },
     });
   });
 
