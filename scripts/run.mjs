@@ -77,7 +77,10 @@ const COMMANDS = {
       return 64;
     }
     await build();
-    return run('vitest', ['run', '--project', 'suite', 'test/fuzz/fuzz.test.ts', '--reporter', 'default'], { cwd: ROOT, env });
+    return run('vitest', ['run', '--project', 'suite', 'test/fuzz/fuzz.test.ts', 'test/e2e/limits.test.ts', '--reporter', 'default'], {
+      cwd: ROOT,
+      env,
+    });
   },
   check,
   async bench([what, ...args]) {
