@@ -5,7 +5,7 @@ import type { Attempt, Kind } from './attempt.ts';
 import type { Known, KnownPlan } from './known.ts';
 import { bent, mutated, mutatedText } from './mutations.ts';
 import { oddBytes, oddName, oddText } from './oddities.ts';
-import { type KnownTool, planDraft, planMembers } from './plan-drafts.ts';
+import { type KnownTool, planDraft, planMembers, twistedDraft } from './plan-drafts.ts';
 import { fittingValue } from './schema-values.ts';
 import { ACTORS, type ActorName, bearer } from './stage.ts';
 
@@ -130,7 +130,7 @@ const jsonBytes = (value: unknown): Buffer | null => (value === undefined ? null
 export const validAttempt = (request: Request): Attempt => attemptOf(request, 'valid', jsonBytes(request.body));
 
 /** Its body, its query or an id in its path is something else. */
-export function mutatedAttempt(request: Request, random: Random): Attempt {
+export function mutatedAttempt(request: Request, { random, tools }: { random: Random; tools: readonly KnownTool[] }): Attempt {
   const changed = { ...request, query: [...request.query] };
   if (request.body === undefined || random.chance(0.15)) {
     if (changed.query.length > 0 && random.chance(0.5))
@@ -143,7 +143,8 @@ export function mutatedAttempt(request: Request, random: Random): Attempt {
         .join('/');
   }
   if (request.body === undefined) return attemptOf(changed, 'mutated', null);
-  const value = mutated(request.body, random, { large: random.chance(0.02) });
+  const isPlan = request.operation.id === 'createPlan' || request.operation.id === 'validatePlan';
+  const value = isPlan && random.chance(0.4) ? twistedDraft(tools, random) : mutated(request.body, random, { large: random.chance(0.02) });
   // `undefined` is what JSON.stringify gives for what is no JSON.
   return { ...attemptOf(changed, 'mutated', Buffer.from(JSON.stringify(value) ?? 'null')), isBroken: true };
 }

@@ -63,6 +63,29 @@ export function planDraft(tools: readonly KnownTool[], random: Random): Draft {
   };
 }
 
+/** A plan that is wrong in a way that only plans can be. */
+export function twistedDraft(tools: readonly KnownTool[], random: Random): Draft {
+  const draft = planDraft(tools, random) as { steps: Draft[] };
+  const { steps } = draft;
+  const [one, other] = [random.pick(steps), random.pick(steps)];
+  const ways: readonly (() => void)[] = [
+    () => Object.assign(one, { dependsOn: steps.map(({ id }) => id) }),
+    () => Object.assign(one, { id: other.id }),
+    () => Object.assign(one, { id: random.pick(['input', 'item', 'task', '1st', 'a.b', 'a[0]', '__proto__']) }),
+    () => Object.assign(one, { tool: random.pick(['no.such', 'constructor', 'fs', '', 'FS.LIST']) }),
+    () => Object.assign(one, { tool: 'condition', input: { expression: '1 == 1' }, ifTrue: [one.id], ifFalse: [other.id, other.id] }),
+    () => Object.assign(one, { input: { [oddTemplate(random)]: [oddTemplate(random), { deep: oddTemplate(random) }] } }),
+    () => Object.assign(one, { when: oddCondition(random), forEach: oddTemplate(random) }),
+    () => Object.assign(one, { dependsOn: ['ghost', one.id, one.id], runIf: 'never', retry: { maxAttempts: 0, jitter: 2 } }),
+    () => Object.assign(one, { approval: { quorum: random.pick([0, -1, 1.5, 1e9]) }, timeoutMs: random.pick([0, -1, 2 ** 31]) }),
+    () => Object.assign(draft, { steps: steps.map((step, at) => ({ ...step, dependsOn: [`s${(at + 1) % steps.length}`] })) }),
+    () => Object.assign(draft, { steps: Object.fromEntries(steps.entries()) }),
+    () => Object.assign(draft, { options: { maxParallelSteps: 0, startAt: '2026-02-30T00:00:00Z', priority: 1e9 } }),
+  ];
+  random.pick(ways)();
+  return draft as unknown as Draft;
+}
+
 /** All that a plan may have besides its objective and its steps. */
 export function planMembers(random: Random): Draft {
   return {

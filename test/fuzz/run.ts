@@ -119,7 +119,7 @@ function attemptFor(
     case 'valid':
       return following(validAttempt(request()));
     case 'mutated':
-      return following(mutatedAttempt(request(), random));
+      return following(mutatedAttempt(request(), { random, tools: ground.tools }));
     case 'text': {
       const withBody = own.filter(({ body, id }) => body !== null && !id.endsWith('Webhook'));
       return textAttempt(validRequest(random.pick(withBody), ground, random), random);

@@ -69,6 +69,7 @@ export class Stage {
           RATE_LIMIT: 'off',
           AUTH_FAILURES: 'off',
           WEBHOOK_ALLOW_PRIVATE: 'true',
+          DASHBOARD_WRITABLE: 'true',
         },
       }),
       planner: startService('planner', { ...env, PLANNER: 'rules' }),

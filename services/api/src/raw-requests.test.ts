@@ -60,6 +60,7 @@ describe('a request that is not HTTP as it must be', () => {
       expectSafe(answer);
       // Of what could not be read nothing else is known that would find its line in the log.
       const requestId = answer.headers.get('x-request-id');
+      expect(requestId, what).toMatch(/^[\w-]{36}$/);
       await expect.poll(() => api.log.some((line) => line.requestId === requestId), { message: what }).toBe(true);
     }
     expect((await api.call('/healthz')).status).toBe(200);
