@@ -127,7 +127,7 @@ const FAMILIES = [TEMPLATES, CONDITIONS, QUERIES, PATTERNS, URLS, PATHS, TIMES, 
 export const oddText = (random: Random): string => random.pick<string>(random.pick(FAMILIES));
 export const oddUrl = (random: Random): string => random.pick(URLS);
 export const oddName = (random: Random): string => random.pick([...NAMES, ...PATHS]);
-export const oddNumber = (random: Random): number => random.pick(random.chance(0.6) ? NUMBERS : FRACTIONS);
+const oddNumber = (random: Random): number => random.pick(random.chance(0.6) ? NUMBERS : FRACTIONS);
 export const oddTemplate = (random: Random): string => random.pick(TEMPLATES);
 export const oddCondition = (random: Random): string => random.pick(CONDITIONS);
 export const oddQuery = (random: Random): string => random.pick(QUERIES);
