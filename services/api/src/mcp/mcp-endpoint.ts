@@ -10,7 +10,6 @@ import type { ApiContext } from '../operation.ts';
 import { notesOf, takesRoute } from '../request-notes.ts';
 import { send } from '../send.ts';
 import { sendWeb, webRequest } from './web-exchange.ts';
-import { wrongParams } from './wrong-params.ts';
 
 export const MCP_PATH = '/mcp';
 
@@ -55,7 +54,7 @@ function baseUrl({ headers }: IncomingMessage): string {
 }
 
 /** The protocol and the tools are loaded by the first call: most processes get none. */
-const loaded = () => Promise.all([import('@modelcontextprotocol/server'), import('./server.ts')]);
+const loaded = () => Promise.all([import('@modelcontextprotocol/server'), import('./server.ts'), import('./wrong-params.ts')]);
 
 /** Serves POST. The protocol's GET and DELETE are for sessions, which there are none of. */
 export function mcpEndpoint(context: ApiContext, admit: Admit): RequestHandler {
@@ -67,14 +66,14 @@ export function mcpEndpoint(context: ApiContext, admit: Admit): RequestHandler {
     const { actor } = admitted;
     const reading = await readBody(request, MESSAGE_DEPTH);
     if (!reading.ok) return send(request, response, malformed(reading.answer));
-    const wrong = reading.value === undefined ? null : wrongParams(reading.value);
-    if (wrong !== null) return send(request, response, json(200, wrong));
     const planUrl = (id: string): string => `${baseUrl(request)}/v1/plans/${id}?format=markdown`;
     const called = (tool: string): void => {
       notes.tools = [...(notes.tools ?? []), tool];
       notes.log.debug({ tool }, 'an MCP tool is called');
     };
-    const [{ createMcpHandler }, { mcpServer }] = await loaded();
+    const [{ createMcpHandler }, { mcpServer }, { wrongParams }] = await loaded();
+    const wrong = reading.value === undefined ? null : wrongParams(reading.value);
+    if (wrong !== null) return send(request, response, json(200, wrong));
     const handler = createMcpHandler(() => mcpServer({ context, actor, log: notes.log, request, response, planUrl }, called), {
       keepAliveMs: context.heartbeatMs,
       onerror: (error) => notes.log.debug({ err: error }, 'an MCP request was refused or broke off'),
