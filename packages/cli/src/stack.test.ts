@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -67,34 +68,31 @@ const pidsIn = (logDir: string): number[] => {
 const alive = (logDir: string): number[] => pidsIn(logDir).filter(isAlive);
 const urlIn = (text: string): string => /http:\/\/127\.0\.0\.1:\d+/.exec(text)?.[0] ?? 'no url';
 
-test('the demo plans, approves as its own actor, runs, writes the report and leaves nothing behind', async () => {
-  const { root, temporary } = place();
-  const demo = run(['demo'], { root, temporary });
+test('two demos next to each other: one plans, approves as its own actor, runs and reports, the other says why there is no plan, and nothing is left behind', async () => {
+  const [good, bad] = [place(), place()];
+  const demo = run(['demo'], good);
+  const senseless = run(['demo', 'Compose', 'a', 'symphony', 'for', 'seven', 'whales'], bad);
   expect(await demo.exited, demo.output.text).toBe(0);
   const { text } = demo.output;
   expect(text).toContain('There is no terminal to ask on: approved as demo');
   expect(text).toMatch(/Effects: \d+ reads, 1 write, 0 destructive\nDigest: {2}sha256:[0-9a-f]{64}\n/);
   expect(text).toMatch(/Plan completed in .*: (\d+) of \1 steps completed\n/);
-  const report = join(root, '.countersign', 'audit.md');
+  const report = join(good.root, '.countersign', 'audit.md');
   expect(text).toContain(`Written: ${report}`);
   expect(readFileSync(report, 'utf8')).toMatch(/^# /);
-  expect(readFileSync(join(root, '.countersign', '.gitignore'), 'utf8')).toBe('*\n');
+  expect(readFileSync(join(good.root, '.countersign', '.gitignore'), 'utf8')).toBe('*\n');
 
-  const logDir = join(root, '.countersign', 'demo-logs');
+  const logDir = join(good.root, '.countersign', 'demo-logs');
   expect(pidsIn(logDir)).toHaveLength(4);
   expect(alive(logDir)).toEqual([]);
-  expect(readdirSync(temporary)).toEqual([]);
-  expect(readdirSync(root).sort()).toEqual(['.countersign', 'one.ts', 'readme.md']);
-});
+  expect(readdirSync(good.temporary)).toEqual([]);
+  expect(readdirSync(good.root).sort()).toEqual(['.countersign', 'one.ts', 'readme.md']);
 
-test('an objective that nobody can plan ends the demo with the reason and 1', async () => {
-  const { root, temporary } = place();
-  const demo = run(['demo', 'Compose', 'a', 'symphony', 'for', 'seven', 'whales'], { root, temporary });
-  expect(await demo.exited, demo.output.text).toBe(1);
-  expect(demo.output.text).toContain('Task: Compose a symphony for seven whales\n');
-  expect(demo.output.text).toMatch(/There is no plan: \S+/);
-  expect(alive(join(root, '.countersign', 'demo-logs'))).toEqual([]);
-  expect(readdirSync(temporary)).toEqual([]);
+  expect(await senseless.exited, senseless.output.text).toBe(1);
+  expect(senseless.output.text).toContain('Task: Compose a symphony for seven whales\n');
+  expect(senseless.output.text).toMatch(/There is no plan: \S+/);
+  expect(alive(join(bad.root, '.countersign', 'demo-logs'))).toEqual([]);
+  expect(readdirSync(bad.temporary)).toEqual([]);
 });
 
 test.each([
@@ -110,12 +108,7 @@ test.each([
   expect(readdirSync(temporary)).toEqual([]);
 });
 
-test('a second demo next to the first does not disturb it', async () => {
-  const demos = [place(), place()].map((where) => run(['demo'], where));
-  expect(await Promise.all(demos.map(({ exited }) => exited)), demos.map(({ output }) => output.text).join('\n')).toEqual([0, 0]);
-});
-
-test('start keeps its data; SIGTERM ends the services and Redis last, with 0', async () => {
+test('start keeps its data: SIGTERM ends the services and Redis last, with 0, and when the command itself is killed they go, too', async () => {
   const { root, temporary } = place();
   const env = { PORT: '0', EXECUTORS: '1' };
   const first = run(['start'], { root, temporary, env });
@@ -137,9 +130,17 @@ test('start keeps its data; SIGTERM ends the services and Redis last, with 0', a
   await second.says(/Logs {7}\S+/);
   const listed = (await (await fetch(`${urlIn(second.output.text)}/v1/plans`)).json()) as { items: { objective: string }[] };
   expect(listed.items.map(({ objective }) => objective)).toEqual(['kept']);
+
+  const [, redisPid = 0] = readFileSync(join(root, '.countersign', 'redis', 'redis.lock'), 'utf8')
+    .split(' ')
+    .map(Number);
+  await vi.waitFor(() => expect(alive(logDir)).toHaveLength(3), WITHIN);
+  second.child.kill('SIGKILL');
+  await second.exited;
+  await vi.waitFor(() => expect([alive(logDir), isAlive(redisPid)]).toEqual([[], false]), WITHIN);
 });
 
-test('relative paths of settings begin where the command is run, and secrets of steps go to executors alone', async () => {
+test('relative paths begin where the command is run, secrets of steps go to executors alone, and what is killed is started again', async () => {
   const { root, temporary } = place();
   for (const folder of ['own-templates', 'own-tools', 'own-secrets', 'work']) mkdirSync(join(root, folder));
   const template = { description: 'x', parameters: { type: 'object' }, objective: 'x', steps: [{ id: 'a', tool: 'own.where' }] };
@@ -177,6 +178,16 @@ test('relative paths of settings begin where the command is run, and secrets of 
   const body = JSON.stringify({ objective: 'x', steps, options: { autoApprove: true } });
   await fetch(`${urlIn(stack.output.text)}/v1/plans`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
   await vi.waitFor(() => expect(existsSync(join(root, 'work', 'a.txt'))).toBe(true), WITHIN);
+
+  const [, redisPid = 0] = readFileSync(join(root, 'data', 'redis', 'redis.lock'), 'utf8')
+    .split(' ')
+    .map(Number);
+  process.kill(redisPid, 'SIGKILL');
+  await stack.says('Redis has ended; starting it again');
+  const apiPid = Number(/"pid":(\d+)/.exec(logOf('api'))?.[1]);
+  process.kill(apiPid, 'SIGKILL');
+  await stack.says('api was killed by SIGKILL; starting it again');
+  await vi.waitFor(async () => expect((await fetch(`${urlIn(stack.output.text)}/readyz`)).status).toBe(200), WITHIN);
 });
 
 test('templates that are wrong end the start, and every one of their problems is shown', async () => {
@@ -189,44 +200,14 @@ test('templates that are wrong end the start, and every one of their problems is
   expect(stack.output.text).toContain('TEMPLATES_DIR: templates/bad.yaml:2:1: stpes: a template has no field `stpes`');
 });
 
-test('a service and a Redis that are killed are started again', async () => {
-  const { root, temporary } = place();
-  const stack = run(['start'], { root, temporary, env: { PORT: '0', EXECUTORS: '1' } });
-  await stack.says(/Logs {7}\S+/);
-  const [, redisPid = 0] = readFileSync(join(root, '.countersign', 'redis', 'redis.lock'), 'utf8')
-    .split(' ')
-    .map(Number);
-  process.kill(redisPid, 'SIGKILL');
-  await stack.says('Redis has ended; starting it again');
-  const apiPid = Number(/"pid":(\d+)/.exec(readFileSync(join(root, '.countersign', 'logs', 'api.log'), 'utf8'))?.[1]);
-  process.kill(apiPid, 'SIGKILL');
-  await stack.says('api was killed by SIGKILL; starting it again');
-  await vi.waitFor(async () => expect((await fetch(`${urlIn(stack.output.text)}/readyz`)).status).toBe(200), WITHIN);
-});
-
-test('when the command itself is killed, its services and its Redis go too', async () => {
-  const { root, temporary } = place();
-  const stack = run(['start'], { root, temporary, env: { PORT: '0', EXECUTORS: '1' } });
-  await stack.says(/Logs {7}\S+/);
-  const logDir = join(root, '.countersign', 'logs');
-  const [, redisPid = 0] = readFileSync(join(root, '.countersign', 'redis', 'redis.lock'), 'utf8')
-    .split(' ')
-    .map(Number);
-  await vi.waitFor(() => expect(alive(logDir)).toHaveLength(3), WITHIN);
-  stack.child.kill('SIGKILL');
-  await stack.exited;
-  await vi.waitFor(() => expect([alive(logDir), isAlive(redisPid)]).toEqual([[], false]), WITHIN);
-});
-
 test('a port that is taken is said in one line, and nothing is started', async () => {
-  const { root, temporary } = place();
-  const first = run(['start'], { root, temporary, env: { PORT: '0', EXECUTORS: '1' } });
-  await first.says(/Logs {7}\S+/);
-  const port = new URL(urlIn(first.output.text)).port;
-  const other = place();
-  const second = run(['start'], { ...other, env: { PORT: port } });
-  expect(await second.exited).toBe(1);
-  expect(second.output.text).toBe(`port ${port} on 127.0.0.1 is in use; set PORT to another one, or to 0 for a free one\n`);
+  const taken = createServer().listen(0, '127.0.0.1');
+  cleanUps.push(() => taken.close());
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  const stack = run(['start'], { ...place(), env: { PORT: String(port) } });
+  expect(await stack.exited).toBe(1);
+  expect(stack.output.text).toBe(`port ${port} on 127.0.0.1 is in use; set PORT to another one, or to 0 for a free one\n`);
 });
 
 test('settings that cannot be used are named and end with 78', async () => {

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '@countersign/shared';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { compileSchema, schemaIssues } from './json-schema.ts';
 
 const check = (schema: JsonObject) => compileSchema(schema, { field: 'schema', untrusted: true });
@@ -54,6 +54,35 @@ describe('a schema', () => {
       expect(() => check(schema)).toThrow(/^schema is not a JSON Schema that can be checked: /);
     },
   );
+
+  it.each([undefined, 'https://json-schema.org/draft/2020-12/schema', 'http://json-schema.org/draft-07/schema#'])(
+    'of a dialect that was used before (%s) has nothing compiled but itself',
+    ($schema) => {
+      const schemaOf = (name: string): JsonObject => ({
+        ...($schema !== undefined && { $schema }),
+        properties: { [name]: { type: 'string' } },
+      });
+      check(schemaOf('first'));
+      const compiled = vi.spyOn(globalThis, 'Function');
+      try {
+        expect(check(schemaOf('second')).problem({ second: 1 })).toBe('second: must be string');
+        expect(compiled).toHaveBeenCalledTimes(1);
+      } finally {
+        compiled.mockRestore();
+      }
+    },
+  );
+
+  it('stays by itself: another one may have the same name, and knows nothing of the first', () => {
+    const $id = 'https://example.com/one';
+    expect(check({ $id, type: 'string' }).problem(1)).toBe('must be string');
+    expect(check({ $id, type: 'integer' }).problem(1)).toBeNull();
+    expect(() => check({ $ref: $id })).toThrow(/can't resolve reference/);
+  });
+
+  it('of a dialect that there is not cannot be used', () => {
+    expect(() => check({ $schema: 'https://example.com/mine' })).toThrow(/no schema with key or ref "https:\/\/example.com\/mine"/);
+  });
 
   it('from a plan cannot take forever over a text', () => {
     expect(issues({ pattern: '^(a+)+$' }, `${'a'.repeat(50_000)}!`)).toHaveLength(1);

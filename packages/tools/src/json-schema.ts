@@ -58,13 +58,35 @@ function ajvFor({ $schema }: JsonObject, options: Options): Ajv {
   return dialect.includes('draft-07') || dialect.includes('draft-06') ? new Ajv(options) : new Ajv2020(options);
 }
 
+const LATEST = ['https://json-schema.org/draft/2020-12/schema', 'https://json-schema.org/draft/2020-12/schema#'];
+const DRAFT_07 = ['http://json-schema.org/draft-07/schema#', 'http://json-schema.org/draft-07/schema'];
+
+const known: { latest?: Ajv; draft07?: Ajv } = {};
+
+/**
+ * What checks schemas themselves. The schema of a dialect takes as long to compile as some thirty others, so each is compiled
+ * once and for all. What is checked with it leaves nothing in it, but for names of dialects, which plans may make up.
+ */
+function dialectOf(schema: JsonObject): Ajv {
+  const { $schema = LATEST[0] } = schema;
+  if (LATEST.some((name) => name === $schema)) {
+    known.latest ??= new Ajv2020(OPTIONS);
+    return known.latest;
+  }
+  if (DRAFT_07.some((name) => name === $schema)) {
+    known.draft07 ??= new Ajv(OPTIONS);
+    return known.draft07;
+  }
+  return ajvFor(schema, OPTIONS);
+}
+
 /**
  * Everything that is wrong with a schema itself, as far as it is known where, each at its own path: `root`, or like
  * `root.properties.name`. Empty where `compileSchema` takes it.
  */
 export function schemaIssues(schema: JsonObject, root: string): Issue[] {
   try {
-    const ajv = ajvFor(schema, OPTIONS);
+    const ajv = dialectOf(schema);
     const found = ajv.validateSchema(schema) ? [] : (ajv.errors ?? []).map((error) => issueOf(error, schema, root));
     // Of several ways in which one place could be right, the first is said.
     if (found.length > 0) return [...new Map(found.reverse().map((issue) => [issue.path, issue])).values()].reverse();
@@ -82,7 +104,8 @@ export function schemaIssues(schema: JsonObject, root: string): Issue[] {
 export function compileSchema(schema: JsonObject, { field, untrusted = false }: { field: string; untrusted?: boolean }): SchemaCheck {
   const options = untrusted ? { ...OPTIONS, useDefaults: false, code: { regExp: linearRegExp } } : OPTIONS;
   try {
-    const check = ajvFor(schema, options).compile(schema);
+    dialectOf(schema).validateSchema(schema, true);
+    const check = ajvFor(schema, { ...options, validateSchema: false }).compile(schema);
     if ('$async' in check) throw new Error('$async is not supported');
     return {
       problem: (value) => (check(value) ? null : (check.errors ?? []).map(errorText).join('; ')),
