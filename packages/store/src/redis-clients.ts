@@ -122,7 +122,10 @@ export function openCommandClient(target: RedisTarget, { name, timeoutMs }: Nami
   );
 }
 
-/** For commands that wait for as long as it takes: blocking ones, and subscriptions. Each is answered within `silenceMs`, or asked for again. */
+/**
+ * For commands that wait for as long as it takes: blocking ones, and subscriptions. Each is answered within `silenceMs`, or
+ * asked for again over another connection; a client of a cluster does not do so for its subscriptions.
+ */
 export function openBlockingClient(target: RedisTarget, { name, silenceMs }: Naming & { silenceMs: number }): RedisClient {
   const options = { connectionName: name, maxRetriesPerRequest: null, socketTimeout: silenceMs };
   return target.cluster ? openCluster(target, { redisOptions: options }) : openSingle(target, options);

@@ -9,6 +9,7 @@ import { loadScripts, runScript, type Script, type ScriptReply } from './scripts
 import { StoreState } from './store-state.ts';
 import { openStreamReader } from './stream-reader.ts';
 import { StreamTail } from './stream-tail.ts';
+import { Subscriptions } from './subscriptions.ts';
 
 export interface SocketOptions {
   redis: RedisTarget;
@@ -65,14 +66,17 @@ export class StoreSockets {
   readonly #options: SocketOptions;
   readonly #scripts: ReadonlyMap<string, Script>;
   readonly #tails = new Map<string, StreamTail>();
-  readonly #handlers = new Map<string, Set<(message: string) => void>>();
-  #subscriber: RedisClient | null = null;
-  #listening: NodeJS.Timeout | undefined;
+  readonly #subscriptions: Subscriptions;
 
   constructor(options: SocketOptions) {
     this.#options = options;
     this.#scripts = loadScripts();
     this.redis = openCommandClient(options.redis, { name: options.name, timeoutMs: options.commandTimeoutMs });
+    this.#subscriptions = new Subscriptions({
+      open: () => openBlockingClient(options.redis, { name: options.name, silenceMs: options.commandTimeoutMs }),
+      answerMs: options.commandTimeoutMs,
+      onError: options.onError,
+    });
     let refuse: (why: RedisCheck) => void = () => {};
     this.refused = new Promise((resolve) => {
       refuse = resolve;
@@ -203,43 +207,15 @@ export class StoreSockets {
   }
 
   /** Calls `handler` for each message on the channel until the returned function is called. A lost message is not repeated. */
-  async subscribe(channel: string, handler: (message: string) => void): Promise<() => void> {
-    if (this.#subscriber === null) {
-      this.#subscriber = openBlockingClient(this.target, { name: this.name, silenceMs: this.commandTimeoutMs });
-      this.#listening = listenFor(this.#subscriber, this.commandTimeoutMs / 2);
-      this.#subscriber.on('error', this.#options.onError);
-      this.#subscriber.on('message', (from: string, message: string) => {
-        for (const each of this.#handlers.get(from) ?? []) each(message);
-      });
-    }
-    const subscriber = this.#subscriber;
-    const handlers = this.#handlers.get(channel) ?? new Set();
-    const isNew = handlers.size === 0;
-    handlers.add(handler);
-    this.#handlers.set(channel, handlers);
-    if (isNew) await this.attempt(() => subscriber.subscribe(channel));
-    return () => {
-      handlers.delete(handler);
-      if (handlers.size > 0 || this.#handlers.get(channel) !== handlers) return;
-      this.#handlers.delete(channel);
-      subscriber.unsubscribe(channel).catch(this.#options.onError);
-    };
+  subscribe(channel: string, handler: (message: string) => void): Promise<() => void> {
+    return this.attempt(() => this.#subscriptions.subscribe(channel, handler));
   }
 
   async close(): Promise<void> {
     for (const tail of this.#tails.values()) tail.close();
-    clearInterval(this.#listening);
-    this.#subscriber?.disconnect();
+    this.#subscriptions.close();
     // A goodbye to a server that is not there would be waited for until its time is up.
     if (this.redis.status !== 'ready') this.redis.disconnect();
     else await this.redis.quit().catch(() => this.redis.disconnect());
   }
-}
-
-/** A subscription waits for no answer: whether its connection is still there shows only in that of a ping. */
-function listenFor(subscriber: RedisClient, everyMs: number): NodeJS.Timeout {
-  const timer = setInterval(() => {
-    if (subscriber.status === 'ready') subscriber.ping().catch(() => {});
-  }, everyMs);
-  return timer.unref();
 }

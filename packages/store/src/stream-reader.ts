@@ -33,6 +33,7 @@ export async function openStreamReader(
       lazyConnect: false,
       enableAutoPipelining: false,
       commandTimeout: LOST_AFTER_MS,
+      socketTimeout: LOST_AFTER_MS,
       retryStrategy: () => null,
     }),
     mends: false,
