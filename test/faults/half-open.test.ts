@@ -144,7 +144,7 @@ test.concurrent('that of a subscription: the messages after the lost ones are he
 });
 
 test.concurrent('that of an event stream: who goes on behind the last event that was seen misses none', async () => {
-  const { store, direct, proxy } = await single('stream');
+  const { store, direct, client, proxy, tag } = await single('stream');
   const planId = await launch(direct);
   const seen: Event[] = [];
   const follow = async (): Promise<void> => {
@@ -161,6 +161,8 @@ test.concurrent('that of an event stream: who goes on behind the last event that
   const followed = follow();
   await direct.pausePlan(planId, ada);
   await eventually(() => expect(seen.at(-1)?.type).toBe('plan.paused'));
+  // The connection that waits for events is there, and waits.
+  await eventually(async () => expect(await client.client('LIST')).toMatch(new RegExp(`name=\\{${tag}0\\}.* cmd=xread`)));
   proxy.halfOpen();
   await direct.resumePlan(planId, ada);
   await eventually(() => expect(seen.map(({ type }) => type)).toContain('plan.resumed'));
