@@ -59,7 +59,12 @@ export const ERRORS = {
     meaning: 'Too many calls by this actor, or too many wrong keys from this address; Retry-After says when to go on.',
   },
   internal: { status: 500, retryable: false, meaning: 'A fault in Countersign; the request id finds it in the log.' },
-  store_unavailable: { status: 503, retryable: true, meaning: 'Redis cannot be reached or refuses to write; nothing was changed.' },
+  store_unavailable: {
+    status: 503,
+    retryable: true,
+    meaning:
+      'Redis cannot be reached, does not answer in time, or is full. Where it did not answer, the call may have been carried out all the same.',
+  },
   migrating: { status: 503, retryable: true, meaning: "What lies in Redis is being brought to this release's layout." },
   store_replaced: {
     status: 503,

@@ -41,6 +41,7 @@
  *   hooks:wanted           string  w: commands on webhooks     the types of events that enabled webhooks want; while none does it is not there
  *   hooks:lost             string  w: every command            until the duty has told of it: how many events found the outbox full
  *   hooks:version          string  w: commands on webhooks     for good: which state of the wanted types this shard has
+ *   nothing                        never there: let-through deletes it, so that a command's first write needs no memory
  * In the home shard alone:
  *   shards                 string  w: the API at start         for good: the highest number of shards that it ever created plans in
  *   tools                  hash    w: announce                 a contract stays until an executor announces another of its name or loses the tool while it runs,
