@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Random } from '../random.ts';
 
-interface FiledCommand {
+export interface FiledCommand {
   args: Buffer[];
   /** bytes */
   from: number;
@@ -11,7 +11,7 @@ interface FiledCommand {
 }
 
 /** Where the newest increment is; nothing is written to another one. */
-function incrementOf(dataDir: string): string {
+export function incrementOf(dataDir: string): string {
   const folder = join(dataDir, 'appendonlydir');
   const number = (name: string): number => Number(/\.(\d+)\.incr\.aof$/.exec(name)?.[1] ?? 0);
   const [newest] = readdirSync(folder).sort((one, other) => number(other) - number(one));
@@ -19,10 +19,10 @@ function incrementOf(dataDir: string): string {
   return join(folder, newest);
 }
 
-/** All whole commands of the newest increment. */
-function readIncrement(dataDir: string): FiledCommand[] {
+/** All whole commands of the newest increment that begin behind so many bytes. */
+export function readIncrement(dataDir: string, start = 0): FiledCommand[] {
   const bytes = readFileSync(incrementOf(dataDir));
-  let at = 0;
+  let at = start;
   const line = (): number => {
     const end = bytes.indexOf('\r\n', at);
     if (end < 0) throw new RangeError('the file ends here');
@@ -52,7 +52,7 @@ function readIncrement(dataDir: string): FiledCommand[] {
 const is = (command: FiledCommand, name: string): boolean => command.args[0]?.toString().toUpperCase() === name;
 
 /** What each script wrote: the commands between MULTI and EXEC. */
-function transactionsOf(commands: readonly FiledCommand[]): FiledCommand[][] {
+export function transactionsOf(commands: readonly FiledCommand[]): FiledCommand[][] {
   const found: FiledCommand[][] = [];
   let open: FiledCommand[] | null = null;
   for (const command of commands) {

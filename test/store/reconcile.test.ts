@@ -100,6 +100,11 @@ function runSteps(): void {
 
 async function completes(planId: string): Promise<Plan> {
   runSteps();
+  if (gated.has(planId)) {
+    const shownTo = await store.listApprovals();
+    expect(shownTo.map(({ stepId }) => stepId)).toEqual(['b']);
+    await store.approveGate(planId, 'b', { actor: ANN });
+  }
   await expect.poll(async () => (await planOf(planId)).status, { timeout: 20_000 }).toBe('completed');
   const plan = await planOf(planId);
   const recorded = (await store.readEvents(planId)).filter(({ type }) => type === 'step.completed').map(({ stepId }) => stepId);
@@ -120,6 +125,9 @@ interface Case {
 }
 
 const backoff = { retry: { maxAttempts: 3, delayMs: 1 } };
+
+/** plans of which a person approves what they are shown */
+const gated = new Set<string>();
 
 const CASES: Case[] = [
   {
@@ -175,7 +183,12 @@ const CASES: Case[] = [
       await steps.obliterate({ force: true });
       await expect.poll(async () => Date.parse(String((await planOf(planId)).steps[0]?.reason?.detail.until)) < Date.now()).toBe(true);
     },
-    mended: ['step_readied a job_missing', 'step_handed_back b job_missing', 'step_readied c not_in_ready_set'],
+    mended: [
+      'plan_counted counts_differ',
+      'step_readied a job_missing',
+      'step_handed_back b job_missing',
+      'step_readied c not_in_ready_set',
+    ],
     events: ['step.retrying b', 'step.queued a 3'],
   },
   {
@@ -197,7 +210,7 @@ const CASES: Case[] = [
     async break(planId) {
       await redis.del(`{cs0}:plan:${planId}:ready`);
     },
-    mended: ['step_readied b not_in_ready_set', 'step_readied c not_in_ready_set'],
+    mended: ['plan_counted counts_differ', 'step_readied b not_in_ready_set', 'step_readied c not_in_ready_set'],
     events: [],
   },
   {
@@ -210,6 +223,62 @@ const CASES: Case[] = [
     },
     mended: ['steps_admitted room_under_cap'],
     events: ['step.queued b 1'],
+  },
+  {
+    name: 'queued, its job in no list: delivered anew',
+    steps: [step('a')],
+    break: (planId) => redis.zrem(`${PREFIX}:${STEPS_QUEUE}:prioritized`, stepJobId(planId, 'a', 1, 1)),
+    mended: ['step_queued a job_unlisted'],
+    events: ['step.queued a 2'],
+  },
+  {
+    name: 'pending, all that it waits for has ended: it is decided',
+    steps: [step('a'), step('b'), step('c', { dependsOn: ['a', 'b'] })],
+    async break(planId) {
+      for (const id of ['a', 'b']) await claim(planId, id);
+      await store.completeStep(holdOf(planId, 'a'), '1');
+      await redis.hset(`{cs0}:plan:${planId}:waits`, '0', '7', '1', '7');
+      await store.completeStep(holdOf(planId, 'b'), '1');
+    },
+    mended: ['step_decided c dependencies_ended'],
+    events: ['step.ready c', 'step.queued c 1'],
+  },
+  {
+    name: 'pending, its count of what is left too high: counted anew',
+    steps: [step('a'), step('b'), step('c', { dependsOn: ['a', 'b'] })],
+    break: (planId) => redis.hset(`{cs0}:plan:${planId}:waits`, '0', '7', '1', '7'),
+    mended: ['waits_counted counts_differ'],
+    events: [],
+  },
+  {
+    name: 'counted wrongly: its steps are counted anew',
+    steps: [step('a'), step('b')],
+    async break(planId) {
+      const state = (await redis.hget(`{cs0}:plan:${planId}:steps`, '@')) ?? '';
+      await redis.hset(`{cs0}:plan:${planId}:steps`, '@', state.replace('executing||1|5|2|2|0|0|0|', 'executing||1|5|2|5|0|3|1|'));
+    },
+    mended: ['plan_counted counts_differ'],
+    events: [],
+  },
+  {
+    name: 'in the index of another status: it is put in its own',
+    steps: [step('a')],
+    async break(planId) {
+      await redis.zrem('{cs0}:plans:executing', planId);
+      await redis.zadd('{cs0}:plans:completed', 0, planId);
+    },
+    mended: ['placed other_index'],
+    events: [],
+  },
+  {
+    name: 'a gate, and not among what waits for people: it is put there',
+    steps: [step('a'), step('b', { approval: { message: 'Go on?', quorum: 1 } })],
+    async break(planId) {
+      await redis.del('{cs0}:approvals');
+      gated.add(planId);
+    },
+    mended: ['gate_listed b not_in_index'],
+    events: [],
   },
   {
     name: 'all steps ended, the plan not: it completes',
@@ -230,6 +299,7 @@ async function setBack(planId: string): Promise<void> {
   const state = (await redis.hget(`{cs0}:plan:${planId}:steps`, '@')) ?? '';
   await redis.hset(`{cs0}:plan:${planId}:steps`, '@', state.replace(status, 'executing'));
   await redis.zrem(`{cs0}:plans:${status}`, planId);
+  await redis.zrem('{cs0}:plans:ended', planId);
   await redis.zadd('{cs0}:plans:executing', 0, planId);
 }
 
@@ -362,7 +432,7 @@ describe('what is left alone', () => {
       looks++;
     }
     expect(mended).toEqual([]);
-    expect(looks).toBeGreaterThan(3);
+    expect(looks).toBeGreaterThan(1);
     const events = await shown(planId);
     for (const { id } of rows.flat()) {
       const own = events.filter((event) => event.split(' ')[1] === id);

@@ -25,7 +25,7 @@ for _, id in ipairs(allSteps()) do
   local step = loadStep(id)
   if not hasEnded(step) then cancelStep(id, step, 'plan_cancelled', '') end
 end
-redis.call('DEL', waitsKey)
+dropWaits()
 setField('cancellation', '{"actor":' .. cjson.encode(actor) .. ',"at":' .. timeText() .. ',"reason":' .. reason .. '}')
 setField('finishedAt', timeText())
 dropRequest()

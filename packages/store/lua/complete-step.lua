@@ -24,8 +24,14 @@ local counted, fresh, routes = {}, {}, {}
 local groups = string.match(redis.call('HGET', graphKey, id) or '!', '[^|]*$')
 if string.find(groups, '!', 1, true) then return { 'unusual' } end
 for group, alone in string.gmatch(groups, '(%d+)(=?)') do
-  if alone == '' then counted[#counted + 1] = group end
-  if alone == '=' or redis.call('HGET', waitsKey, group) == '1' then
+  local left = 1
+  if alone == '' then
+    left = tonumber(redis.call('HGET', waitsKey, group) or '')
+    if not left then return { 'unusual' } end
+    counted[#counted + 1] = group
+    counted[#counted + 1] = left - 1
+  end
+  if left == 1 then
     for member, place, tool, queue in string.gmatch(redis.call('HGET', graphKey, '#' .. group), '([^,:]+):([^,:]+):([^,:]+):([^,:]+)') do
       fresh[#fresh + 1] = member
       routes[member] = { place = tonumber(place), tool = tool, queue = queue }
@@ -33,7 +39,7 @@ for group, alone in string.gmatch(groups, '(%d+)(=?)') do
   end
 end
 inflight = inflight - 1 + #fresh
-if inflight > tonumber(cap) or #fresh > 1000 then return { 'unusual' } end
+if inflight > tonumber(cap) or #fresh > 1000 or #counted > 1000 then return { 'unusual' } end
 if #fresh > 0 then
   for _, state in ipairs(redis.call('HMGET', stepsKey, unpack(fresh))) do
     if state then return { 'unusual' } end
@@ -48,7 +54,6 @@ end
 local eventId = emit('step.completed', id, '1', '')
 offerHook('p', planId, eventId, 'step.completed|' .. id .. '|1|' .. revision .. '|')
 local now = ARGV[2] ~= '' and ARGV[2] or string.match(eventId, '^%d+')
-for _, group in ipairs(counted) do redis.call('HINCRBY', waitsKey, group, -1) end
 for _, member in ipairs(fresh) do emit('step.ready', member, '', '') end
 for _, member in ipairs(fresh) do emit('step.queued', member, '', '{"delivery":1}') end
 local changes = {
@@ -61,6 +66,8 @@ for _, member in ipairs(fresh) do
   changes[#changes + 1] = 'queued|0|1|1||0|0|0|0||'
 end
 redis.call('HSET', stepsKey, unpack(changes))
+-- Behind the states: docs/engine.md, half a transition.
+if #counted > 0 then redis.call('HSET', waitsKey, unpack(counted)) end
 for _, member in ipairs(fresh) do
   addStepJob(member, routes[member], { revision = revision, generation = '1', number = 1, at = now, weight = weight }, 0)
 end

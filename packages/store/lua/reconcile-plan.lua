@@ -7,8 +7,10 @@
     executing, stopping   only running steps are left; with none it ends
     executing, all ended  it ends
     executing, room       steps that wait for the cap get the places that are free
+  whatever it is, half a transition may have left counts that are not those of its steps: they are counted anew
   and of a step of an executing plan:
-    pending               waits for steps before it: they decide about it when they end
+    pending               waits for steps before it: they decide about it when they end; where all have, it is decided
+    awaiting_approval     stands among what waits for people, and for the clock where it has a deadline; else it is put there
     ready                 stands in the ready set; else it joins it
     queued                its job will be delivered; else it is delivered anew
     running, expanded     its children run: each is looked at like a step
@@ -28,6 +30,7 @@
 --- include engine
 --- include release
 --- include lost
+--- include recount
 
 local restMs, crashLimit = tonumber(ARGV[4]), tonumber(ARGV[5])
 local found, state = loadPlan('@')
@@ -69,6 +72,16 @@ local function countCrash(id, step, why)
   end
 end
 
+local waits = {}
+for _, id in ipairs(redis.call('ZRANGE', readyKey, 0, -1)) do waits[id] = true end
+local ids = allSteps()
+if recountReady(waits) + recountPlan(ids) > 0 then report('plan_counted', 'counts_differ') end
+local deadline = plan.stopping == '' and numberField('deadline') or 0
+if deadline > 0 and not isDue('stop') then
+  setDue('stop', deadline)
+  report('deadline_set', 'not_in_index')
+end
+
 local joined = false
 local function join(id, why)
   joinReady(id)
@@ -76,8 +89,6 @@ local function join(id, why)
   report('step_readied', why, id)
 end
 
-local waits = {}
-for _, id in ipairs(redis.call('ZRANGE', readyKey, 0, -1)) do waits[id] = true end
 local function look(id)
   -- As it is by now: a failure of this very run may have ended it.
   local step = loadStep(id)
@@ -86,6 +97,8 @@ local function look(id)
     return
   elseif status == 'ready' then
     if not waits[id] then join(id, 'not_in_ready_set') end
+  elseif status == 'awaiting_approval' then
+    if showGate(id) then report('gate_listed', 'not_in_index', id) end
   elseif status == 'queued' or status == 'running' or (status == 'retrying' and not waits[id] and tonumber(step[NOT_BEFORE]) <= time()) then
     local why = lossOfStep(id, step)
     if why and status == 'queued' then deliverAnew(id, step, why) end
@@ -95,16 +108,25 @@ local function look(id)
 end
 
 local expanding = stepsIn('&')
-for _, id in ipairs(allSteps()) do
+for _, id in ipairs(ids) do
   look(id)
   if expanding[id] then
     for _, child in ipairs(childrenOf(id)) do look(child) end
+    if haveChildrenEnded(id) then
+      report('step_decided', 'children_ended', id)
+      endParent(id)
+    end
   end
 end
 
 if plan.status == 'executing' then
-  -- Where the set itself was lost, its count was not.
-  if joined then plan.ready = redis.call('ZCARD', readyKey) end
+  local overdue, miscounted = recountWaits(ids)
+  for _, id in ipairs(overdue) do report('step_decided', 'dependencies_ended', id) end
+  if miscounted then report('waits_counted', 'counts_differ') end
+  if miscounted or #overdue > 0 then reopen() end
+end
+
+if plan.status == 'executing' then
   local inflight = plan.inflight
   admit({})
   if not joined and plan.inflight > inflight then report('steps_admitted', 'room_under_cap') end

@@ -46,7 +46,7 @@ local function setAll(key, flat)
 end
 
 -- What the pinned steps are and gave stays; a job's name must never come twice, so all others get a generation of their own.
-local kept, highest, ran = {}, numberField('topGeneration'), false
+local kept, gone, highest, ran = {}, {}, numberField('topGeneration'), false
 local old = redis.call('HGETALL', stepsKey)
 for i = 1, #old, 2 do
   local field, value = old[i], old[i + 1]
@@ -64,13 +64,17 @@ for i = 1, #old, 2 do
   if pinned[parentOf(id) or id] and kind ~= 'progress' and kind ~= 'error' then
     kept[#kept + 1] = field
     kept[#kept + 1] = value
+  elseif field ~= '@' and field ~= '=' then
+    gone[#gone + 1] = field
   end
 end
 
 local from = plan.revision
 local generation = ran and highest + 1 or 1
 local content = cjson.decode(ARGV[11])
-redis.call('DEL', stepsKey, waitsKey, readyKey, planKey .. ':votes', planKey .. ':review', planKey .. ':graph:' .. from)
+-- The plan's state stays until the new one is written over it, and so does the graph that it needs: half of this leaves a plan.
+for at = 1, #gone, 1000 do redis.call('HDEL', stepsKey, unpack(gone, at, math.min(at + 999, #gone))) end
+redis.call('DEL', waitsKey, readyKey, planKey .. ':votes', planKey .. ':review')
 redis.call('HDEL', planKey, 'finishedAt', 'response', 'deadline', 'remaining', 'expiresAt', 'autoReason', 'startAt', 'planTimeoutMs', 'approvalTimeoutMs', 'maxReplans', 'summarize')
 plan.revision = string.format('%d', from + 1)
 eventRevision = plan.revision
@@ -105,4 +109,5 @@ emit('plan.revised', { actor = actor }, '{"digest":"' .. digest .. '","origin":"
 approveByPolicy()
 if plan.status == 'pending_approval' then addReviewJob(plan.revision) end
 savePlan()
+redis.call('DEL', planKey .. ':graph:' .. from)
 return { 'ok' }

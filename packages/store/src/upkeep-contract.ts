@@ -9,7 +9,11 @@ export interface Mending {
   /**
    * step_queued: a queued step got a new job. step_handed_back: a running one counts a crash and waits for a place again.
    * step_failed: it did so too often. step_cancelled: its plan is stopping. step_readied: a waiting step can be admitted
-   * again. task_queued: a task got a new planning job. request_queued: what a plan asks of the planner got one.
+   * again. task_queued: a task got a new planning job. request_queued: what a plan asks of the planner got one. What half a
+   * transition left: plan_approved: the votes on it met all demands. decision_dropped:
+   * policy's decision was about a revision that is not there, the next vote brings another. step_decided: a step that nothing was left to wait for was decided. gate_listed, deadline_set: people, or
+   * the clock, find it again. plan_counted, waits_counted: counts are those of its steps again. placed: a plan or a task
+   * stands in the indexes of its status again, or in none where it has no record.
    */
   what:
     | 'step_queued'
@@ -19,9 +23,33 @@ export interface Mending {
     | 'step_readied'
     | 'steps_admitted'
     | 'plan_ended'
+    | 'plan_approved'
+    | 'decision_dropped'
+    | 'step_decided'
+    | 'gate_listed'
+    | 'deadline_set'
+    | 'plan_counted'
+    | 'waits_counted'
+    | 'placed'
     | 'task_queued'
     | 'request_queued';
-  why: 'job_missing' | 'job_failed' | 'job_completed' | 'not_in_ready_set' | 'room_under_cap' | 'nothing_running' | 'all_steps_ended';
+  why:
+    | 'job_missing'
+    | 'job_failed'
+    | 'job_completed'
+    | 'job_unlisted'
+    | 'not_in_ready_set'
+    | 'room_under_cap'
+    | 'nothing_running'
+    | 'all_steps_ended'
+    | 'votes_suffice'
+    | 'other_revision'
+    | 'dependencies_ended'
+    | 'children_ended'
+    | 'counts_differ'
+    | 'not_in_index'
+    | 'other_index'
+    | 'no_record';
 }
 
 export type EndedKind = 'plan' | 'task';
@@ -87,8 +115,8 @@ export interface Leftovers {
 /** What keeps plans and tasks going that lost a job; docs/engine.md says exactly what it does. */
 export interface Reconciler {
   /**
-   * Looks at executing plans and at tasks without a plan that were at rest for `restMs` (5,000 when absent), puts right what
-   * is wrong and gives what it did, as it goes. One call looks at a part of them when there are many; the next one goes on.
+   * Looks at executing plans and at tasks without a plan that were at rest for `restMs` (5,000 when absent), and at where
+   * all plans and tasks stand in the indexes; puts right what is wrong and gives what it did, as it goes. One call looks at a part of them when there are many; the next one goes on.
    * Safe to call at any time, also twice at once.
    */
   reconcile(options?: { restMs?: number }): AsyncIterable<Mending>;

@@ -36,6 +36,14 @@ const WHAT: Record<Mending['what'], string> = {
   step_readied: 'step put back among those that wait for a place',
   steps_admitted: 'waiting steps queued',
   plan_ended: 'plan ended',
+  plan_approved: 'plan approved',
+  decision_dropped: 'plan left to be decided anew',
+  step_decided: 'waiting step decided',
+  gate_listed: 'step put back among what waits for people and the clock',
+  deadline_set: 'plan put back among what waits for the clock',
+  plan_counted: 'steps of a plan counted anew',
+  waits_counted: 'what steps of a plan wait for counted anew',
+  placed: 'index put right',
   task_queued: 'planning of a task queued again',
   request_queued: 'what a plan asks of the planner queued again',
 };
@@ -48,6 +56,15 @@ const WHY: Record<Mending['why'], string> = {
   room_under_cap: 'there are free places',
   nothing_running: 'it was stopping and nothing runs any more',
   all_steps_ended: 'all its steps have ended',
+  job_unlisted: 'its job stood in no list of its queue',
+  other_revision: 'the decision about it was that of another revision',
+  votes_suffice: 'the votes on it met all demands',
+  dependencies_ended: 'all that it waits for has ended',
+  children_ended: 'all its children have ended',
+  counts_differ: 'the counts were not those of its steps',
+  not_in_index: 'it stood there no more',
+  other_index: 'it stood where its status is not',
+  no_record: 'nothing is recorded of it',
 };
 
 const WAS_DUE: Record<Due['what'], string> = {

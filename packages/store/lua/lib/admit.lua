@@ -49,7 +49,11 @@ local function admit(fresh)
   if count <= 0 then return end
   local popped = redis.call('ZPOPMIN', readyKey, count)
   local ids = {}
-  for i = 1, #popped, 2 do ids[#ids + 1] = popped[i] end
-  add('ready', -#ids)
+  for i = 1, #popped, 2 do
+    -- One that does not wait is in the set by half a transition alone, and must not run again.
+    local status = loadStep(popped[i])[STATUS]
+    if status == 'ready' or status == 'retrying' then ids[#ids + 1] = popped[i] end
+  end
+  add('ready', -#popped / 2)
   queueSteps(ids)
 end

@@ -5,10 +5,14 @@
 ]]
 -- Votes on the current digest under the policy that its decision is from.
 local function votesThatStand()
-  local votes = {}
+  local votes, seen = {}, {}
   for _, text in ipairs(redis.call('LRANGE', planKey .. ':votes', 0, -1)) do
     local vote = cjson.decode(text)
-    if vote.digest == plan.digest and vote.policy == plan.policy.version then votes[#votes + 1] = vote end
+    -- Half a transition may leave a vote, which its actor then gives again.
+    if vote.digest == plan.digest and vote.policy == plan.policy.version and not seen[vote.actor] then
+      seen[vote.actor] = true
+      votes[#votes + 1] = vote
+    end
   end
   return votes
 end

@@ -27,7 +27,7 @@ local function finish()
   elseif plan.stopping == '' and plan.completed > 0 then
     status = 'partial'
   end
-  redis.call('DEL', waitsKey)
+  dropWaits()
   setField('finishedAt', timeText())
   movePlan(status)
   local data = {}

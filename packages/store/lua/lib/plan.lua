@@ -10,8 +10,8 @@
 ]]
 local stepsKey = planKey .. ':steps'
 local plan, planFields, stepFields, keptResults = nil, {}, {}, {}
--- Set where steps are at hand: adds the changed ones to stepFields.
-local collectSteps = function() end
+-- Set where steps are at hand: adds the changed ones to stepFields; writes what was counted of them.
+local collectSteps, collectGroups = function() end, function() end
 
 -- Returns the text of a step's state along with it, when one is named.
 local function loadPlan(id)
@@ -40,11 +40,17 @@ local function loadPlan(id)
   return true, values[2]
 end
 
--- What an approval is about: only decisions need it.
+-- What an approval is about: only decisions need it. The digest is that of the revision itself. Where the plan's hash has another
+-- one, half a revision has left it there along with its decision, which counts for nothing: whoever votes has the plan
+-- decided anew first.
 local function loadTerms()
   local terms = redis.call('HMGET', planKey, 'digest', 'quorum', 'policy', 'submitters')
-  plan.digest, plan.quorum, plan.policyText = terms[1], tonumber(terms[2]), terms[3]
+  plan.digest, plan.quorum, plan.policyText = redis.call('HGET', planKey .. ':rev:' .. plan.revision, 'digest'), tonumber(terms[2]), terms[3]
   plan.policy, plan.submitters = cjson.decode(terms[3]), cjson.decode(terms[4])
+  if terms[1] == plan.digest then return true end
+  plan.policyText = string.gsub(terms[3], '"version":"[^"]*"', '"version":""', 1)
+  plan.policy.version, plan.policy.outcome, plan.policy.demands = '', 'approve', {}
+  return false
 end
 
 local function add(counter, by)
@@ -132,5 +138,6 @@ local function savePlan()
   for from = 1, #stepFields, 1000 do
     redis.call('HSET', stepsKey, unpack(stepFields, from, math.min(from + 999, #stepFields)))
   end
+  collectGroups()
   if #planFields > 0 then redis.call('HSET', planKey, unpack(planFields)) end
 end

@@ -29,7 +29,7 @@ local function reopen()
     end
   end
 
-  redis.call('DEL', waitsKey)
+  dropWaits()
   local waits, undecided = {}, {}
   for _, id in ipairs(ids) do
     local node = graphOf(id)

@@ -49,10 +49,25 @@ local function decideStep(id, counts, fresh, ended)
   ended[#ended + 1] = ending(id)
 end
 
--- What a group that waits for the same dependencies has counted: how many failed, how many were skipped, and the first failure.
+-- What a group that waits for the same dependencies has counted: how many are left, how many failed, how many were skipped,
+-- and the first failure.
 local function groupCounts(group)
-  local counts = redis.call('HMGET', waitsKey, group .. ':failed', group .. ':skipped', group .. ':cause')
-  return tonumber(counts[1] or 0), tonumber(counts[2] or 0), counts[3] or ''
+  local counts = groupCache[group]
+  if not counts then
+    local found = redis.call('HMGET', waitsKey, group, group .. ':failed', group .. ':skipped', group .. ':cause')
+    counts = { left = tonumber(found[1] or 0), failed = tonumber(found[2] or 0), skipped = tonumber(found[3] or 0), cause = found[4] or '' }
+    groupCache[group] = counts
+  end
+  return counts
+end
+
+local function countEnding(group, result, cause)
+  local counts = groupCounts(group)
+  counts.left = counts.left - 1
+  if result ~= 'succeeded' then counts[result] = counts[result] + 1 end
+  if result == 'failed' and counts.cause == '' then counts.cause = cause end
+  groupWrites[group] = true
+  return counts
 end
 
 -- `ended` is the worklist to begin with, see `ending`. Returns the steps that became ready.
@@ -67,10 +82,9 @@ local function settle(ended)
     for group, alone, special in string.gmatch(graphOf(id).groups, '(%d+)(=?)(!?)') do
       local left, failed, skipped, named = 0, result == 'failed' and 1 or 0, result == 'skipped' and 1 or 0, cause
       if alone == '' then
-        left = redis.call('HINCRBY', waitsKey, group, -1)
-        if result ~= 'succeeded' then redis.call('HINCRBY', waitsKey, group .. ':' .. result, 1) end
-        if result == 'failed' then redis.call('HSETNX', waitsKey, group .. ':cause', cause) end
-        if left == 0 and not clean then failed, skipped, named = groupCounts(group) end
+        local counts = countEnding(group, result, cause)
+        left = counts.left
+        if left == 0 and not clean then failed, skipped, named = counts.failed, counts.skipped, counts.cause end
       end
       if left == 0 then
         for _, member in ipairs(membersOf(group)) do

@@ -57,7 +57,7 @@ local function stop(cause)
   if next(cleanUp) then
     admit(settle(ended))
   else
-    redis.call('DEL', waitsKey)
+    dropWaits()
   end
   finish()
 end

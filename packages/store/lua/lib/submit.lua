@@ -29,7 +29,7 @@ end
 
 -- Keeps what was decided, JSON text, and goes by it from here on.
 local function recordDecision(decision, quorum)
-  redis.call('HSET', planKey, 'policy', decision, 'quorum', quorum)
+  redis.call('HSET', planKey, 'policy', decision, 'quorum', quorum, 'digest', plan.digest)
   loadTerms()
 end
 
