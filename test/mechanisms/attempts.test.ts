@@ -3,7 +3,7 @@ import type { StepJob } from '@countersign/shared';
 import { openStore, type Store } from '@countersign/store';
 import { Worker } from 'bullmq';
 import { Redis } from 'ioredis';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { TOOL } from '../model/submission.ts';
 import { useTestRedis } from '../redis/test-redis.ts';
 import { ANN, BROKEN, PlanByHand, PREFIX } from '../store/plan-by-hand.ts';
@@ -37,11 +37,14 @@ async function startPlan(maxAttempts: number): Promise<PlanByHand> {
 const starts = async (): Promise<[number | undefined, unknown][]> =>
   (await store.readEvents(plan.planId)).filter(({ type }) => type === 'step.started').map(({ attempt, data }) => [attempt, data.takeover]);
 
-test('an attempt that failed counts, and the last one ends the step with its error', async () => {
+test.each([
+  ['at once', 0],
+  ['after a while', 5],
+])('an attempt that failed counts, and the last one ends the step with its error; tried again %s', async (_name, delayMs) => {
   await startPlan(3);
   for (let attempt = 1; attempt <= 3; attempt++) {
-    expect(await plan.claim('a')).toMatchObject({ ok: true, claim: { attempt } });
-    expect(await plan.fail('a', { ...BROKEN, message: `broken ${attempt}` })).toEqual({ ok: true });
+    await vi.waitFor(async () => expect(await plan.claim('a')).toMatchObject({ ok: true, claim: { attempt } }), { timeout: 20_000 });
+    expect(await plan.fail('a', { ...BROKEN, message: `broken ${attempt}` }, delayMs)).toEqual({ ok: true });
   }
   expect(await plan.step('a')).toMatchObject({ status: 'failed', attempt: 3, error: { message: 'broken 3' } });
   expect(await starts()).toEqual([
