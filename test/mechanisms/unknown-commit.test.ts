@@ -3,6 +3,7 @@
  * caller after an error, hears what was done, and it was done once. Each case is first played without a loss: afterwards
  * the plan must look the same, and its events, too.
  */
+import { createHash } from 'node:crypto';
 import { Writable } from 'node:stream';
 import { startApi } from '@countersign/api';
 import { createLogger } from '@countersign/service';
@@ -10,7 +11,7 @@ import { digestOf, type Json, type Plan, type StepDraft, type StepJob } from '@c
 import { type OpenStoreOptions, openStore, type Store, StoreUnavailableError } from '@countersign/store';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startTcpProxy, type TcpProxy } from '../faults/tcp-proxy.ts';
-import { startTestRedis, type TestRedis } from '../redis/test-redis.ts';
+import { send, startTestRedis, type TestRedis } from '../redis/test-redis.ts';
 import { createPlan, Probe, probeStep, readPlan, stepIn, untilPlan } from './probe.ts';
 
 const PATIENT = { timeout: 20_000, interval: 25 };
@@ -333,7 +334,12 @@ test.concurrent.each(['/v1/keys', '/v1/webhooks'])(
       const made = await call(path, body(name), 'lost');
       await lost;
       expect([made.status, made.replayed]).toEqual([201, false]);
-      expect(made.body.secret).toEqual(expect.any(String));
+      const { secret, key, webhook } = made.body;
+      const kept =
+        path === '/v1/keys'
+          ? { field: `{cs0}:key:${key.id} digest`, value: createHash('sha256').update(secret).digest('hex') }
+          : { field: `{cs0}:webhook:${webhook.id} secret`, value: secret };
+      expect(await send(server.url, `HGET ${kept.field}`)).toContain(kept.value);
       const repeated = await call(path, body(name), 'lost');
       expect([repeated.status, repeated.replayed, repeated.body.secret]).toEqual([201, true, null]);
     });
