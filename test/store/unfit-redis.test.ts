@@ -77,6 +77,15 @@ test('a primary that becomes a replica: not ready while it is one, and nothing i
   expect(await createTask(store)).toMatchObject({ ok: true });
 });
 
+test('what Redis refuses gives reason to look at it, long before the next look is due', async () => {
+  const store = await prepare(server.url, { checkEveryMs: 600_000 });
+  await redis.replicaof('127.0.0.1', 1);
+  await expect(createTask(store)).rejects.toThrow(StoreUnavailableError);
+  await expect.poll(() => codesOf(store), LIMIT).toEqual(['replica']);
+  await redis.replicaof('NO', 'ONE');
+  await expect.poll(() => store.readiness(), LIMIT).toEqual(READY);
+});
+
 describe('an append-only file that cannot be written', () => {
   const BYTES = 65_536;
   let folder: string;
