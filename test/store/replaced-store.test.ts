@@ -35,6 +35,9 @@ async function prepare(options?: WatchedOptions): Promise<WatchedStore> {
 const createTask = (store: WatchedStore) => store.createTask({ request: requestOf('look'), actor: ANN });
 const identityOf = (shard: number): Promise<string | null> => redis.get(`{cs${shard}}:store`);
 
+/** How many connections are at a command. */
+const clientsAt = async (command: string): Promise<number> => String(await redis.client('LIST')).split(` cmd=${command} `).length - 1;
+
 async function untilReplaced(store: WatchedStore): Promise<void> {
   await expect.poll(() => codesOf(store)).toEqual(['replaced']);
 }
@@ -131,6 +134,7 @@ describe('a Redis that was emptied', () => {
     expect((await events.next()).value?.type).toBe('plan.created');
     expect((await events.next()).value?.type).toBe('plan.submitted');
     const ended = expect(events.next()).rejects.toThrow(StoreReplacedError);
+    await expect.poll(() => clientsAt('xread')).toBe(1);
     await redis.flushall();
     await ended;
   });
@@ -153,6 +157,8 @@ describe('another store in its place', () => {
     await expect.poll(() => itsOwn.length, { timeout: 10_000 }).toBe(20);
     expect(taken).toEqual([]);
     await itsConsumer.close();
+    // It does not even wait there: what wakes it would be missed by whom it is for.
+    await expect.poll(() => clientsAt('bzpopmin'), { timeout: 10_000 }).toBe(0);
 
     await redis.set('{cs0}:store', identity);
     await expect.poll(() => codesOf(store)).toEqual([]);
