@@ -43,6 +43,7 @@ export class StoreWatch {
     clearInterval(this.#timer);
     if (this.#closed) return;
     this.#checkedAt = performance.now();
+    this.#sockets.state.inDoubt = false;
     const every = Math.min(IDENTITY_EVERY_MS, checkEveryMs);
     this.#timer = setInterval(() => void this.#look({ ...options, checkEveryMs }), every).unref();
   }
