@@ -11,6 +11,7 @@ export interface Call {
   mark: string;
   seen: unknown;
   hash: string;
+  contract: number;
   startedAt: number;
   /** null where the process did not come to write it */
   endedAt: number | null;
@@ -23,8 +24,23 @@ export function callsOf(ledger: readonly LedgerLine[]): Call[] {
   const calls = new Map<string, Call>();
   ledger.forEach((line, place) => {
     if (line.what === 'start') {
-      const { call: id, planId, stepId, attempt, key, pid, mark = '', seen = null, hash = '', at } = line;
-      calls.set(id, { id, planId, stepId, attempt, key, pid, mark, seen, hash, startedAt: at, endedAt: null, outcome: null, place });
+      const { call: id, planId, stepId, attempt, key, pid, mark = '', seen = null, hash = '', contract = 1, at } = line;
+      calls.set(id, {
+        id,
+        planId,
+        stepId,
+        attempt,
+        key,
+        pid,
+        mark,
+        seen,
+        hash,
+        contract,
+        startedAt: at,
+        endedAt: null,
+        outcome: null,
+        place,
+      });
       return;
     }
     const call = calls.get(line.call);

@@ -1,5 +1,5 @@
 /** The checker finds each kind of violation: a run that was well is broken in one place at a time. */
-import { type Event, type EventType, planOptionsSchema, type StepView } from '@countersign/shared';
+import { type Event, type EventType, planOptionsSchema, type StepView, type ToolContract } from '@countersign/shared';
 import type { AuditRecord } from '@countersign/store';
 import { expect, test } from 'vitest';
 import { violationsIn } from './checker.ts';
@@ -73,6 +73,12 @@ const auditOf = (lines: Line[] = WELL, plan: Partial<AuditRecord['plan']> = {}):
     results: {},
   };
 };
+
+function withContract(number: number): AuditRecord {
+  const audit = auditOf(WELL, { steps: [stepView('a', { tool: 'fault.changing' }), stepView('b')] });
+  const tools = { 'fault.changing': { description: `This is contract ${number}.` } as ToolContract };
+  return { ...audit, revisions: audit.revisions.map((each) => ({ ...each, content: { ...each.content, tools } })) };
+}
 
 const call = (stepId: string, at: number, more: Partial<LedgerLine> = {}): LedgerLine[] => {
   const line = { call: `${stepId}-${at}`, pid: 7, planId: PLAN, stepId, attempt: 1, key: `${PLAN}.${stepId}.1` };
@@ -237,6 +243,11 @@ test.each<[string, Run, RegExp]>([
     'a call that nobody signed',
     { ledger: [...call('a', 100), ...call('b', 200, { mark: markOf(NAME, 2, 'b') })] },
     /^I5 b: was called with chain-1\/2\/b, which stands in no revision/,
+  ],
+  [
+    'a call under another contract than people signed',
+    { audit: withContract(1), ledger: [...call('a', 100, { contract: 2 }), ...call('b', 200)] },
+    /^I5 a: was called with contract 2 of fault.changing, and 1 was approved/,
   ],
   [
     'steps of a revision that was not approved',

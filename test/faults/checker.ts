@@ -130,6 +130,11 @@ const approvals: Check = ({ plans }, calls) => {
       const markIn = (revision: number): string =>
         child === null ? markOf(story.name, revision, call.stepId) : `${markOf(story.name, revision, child.stepId)}[${child.index}]`;
       const revision = approved.find((each) => markIn(each.revision) === call.mark)?.revision;
+      const content = approved.find((each) => each.revision === revision)?.content;
+      const tool = content?.steps.find(({ id }) => id === (child?.stepId ?? call.stepId))?.tool ?? '';
+      const signedContract = /This is contract (\d+)\./.exec(content?.tools[tool]?.description ?? '')?.[1];
+      if (signedContract !== undefined && Number(signedContract) !== call.contract)
+        report(`was called with contract ${call.contract} of ${tool}, and ${signedContract} was approved`);
       if (revision === undefined) report(`was called with ${call.mark}, which stands in no revision that was approved`);
       else if (!runsAt.get(call.stepId)?.includes(revision))
         report(`was called with ${call.mark}, and revision ${revision} did not start it`);

@@ -20,6 +20,8 @@ export interface LedgerLine {
   mark?: string;
   seen?: unknown;
   hash?: string;
+  /** on a start: the contract that the executor's tools were loaded with */
+  contract?: number;
 }
 
 /** What the API answered to somebody who changed something. */

@@ -128,4 +128,18 @@ export const PROCESS_FAULTS = {
       return { pids: [pid], deadly: true };
     }),
   },
+  /** a new version of the executors, one after the other, in which a tool has another contract than people signed */
+  change_contract: {
+    weight: 1,
+    alone: true,
+    async inject({ stage }) {
+      stage.contract++;
+      const pids: number[] = [];
+      for (const seat of stage.free('executor')) {
+        pids.push(await stage.empty(seat, 'SIGTERM'));
+        await stage.fill(seat);
+      }
+      return { pids, deadly: true };
+    },
+  },
 } satisfies Record<string, Fault>;

@@ -134,7 +134,7 @@ async function live(stage: Stage, options: RunOptions): Promise<{ observed: Obse
     told.learn(webhook.body.secret);
     const plans = cast(stage, { options, random, signal: over.signal });
     const { lives } = plans;
-    const watch = watchProgress({ stage, lives, log });
+    const watch = watchProgress({ stage, lives, options });
     let isLived = false;
     void plans.done.then(() => {
       isLived = true;
@@ -194,7 +194,8 @@ async function readBack(stage: Stage, lives: readonly PlanLife[]): Promise<Pick<
 }
 
 /** Says how far the run is, and writes down when nothing happens for too long: what is waited for, and what the processes say. */
-function watchProgress({ stage, lives, log }: { stage: Stage; lives: readonly PlanLife[]; log(line: string): void }) {
+function watchProgress({ stage, lives, options }: { stage: Stage; lives: readonly PlanLife[]; options: RunOptions }) {
+  const { seed, log } = options;
   const standstills: Violation[] = [];
   let [seen, since, saidAt] = ['', performance.now(), performance.now()];
   const look = (): void => {
@@ -210,7 +211,7 @@ function watchProgress({ stage, lives, log }: { stage: Stage; lives: readonly Pl
     since = performance.now();
     standstills.push({ invariant: 'I7', planId: null, stepId: null, what: `nothing happened for ${STANDSTILL_MS} ms` });
     const plans = waiting.map(({ story, id, plan }) => `${story.name} ${id} ${plan?.status ?? 'not read'}`);
-    log(`nothing has happened for ${STANDSTILL_MS} ms; under way:\n${plans.join('\n')}\n${stage.lastWords(15)}`);
+    log(`nothing has happened for ${STANDSTILL_MS} ms, with seed ${seed}; under way:\n${plans.join('\n')}\n${stage.lastWords(15)}`);
   };
   const timer = setInterval(look, 1_000);
   return {

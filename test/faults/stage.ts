@@ -59,6 +59,8 @@ export class Stage {
   url = '';
   /** by a fault that is under way */
   isRedisTaken = false;
+  /** the contract of `fault.changing` that executors are started with from now on */
+  contract = 1;
   #redis: EmbeddedRedis;
   readonly #options: StageOptions;
   readonly #port: number;
@@ -115,6 +117,7 @@ export class Stage {
       WORKSPACE_ROOT: this.folder,
       TOOLS_DIR,
       LEDGER: this.ledger.file,
+      CONTRACT: String(this.contract),
       QUEUES: JSON.stringify({ narrow: { concurrency: NARROW_CAP } }),
       POLICY_FILE: join(this.folder, 'policy.yaml'),
       ...(seat.service === 'api' ? { HOST: '127.0.0.1', PORT: String(this.#port) } : {}),

@@ -172,7 +172,7 @@ export function blockingStory(random: Random): Story {
 const objectiveOf = (name: string): string => `${name} of a run with faults`;
 
 interface Hints {
-  tool: 'fault.work' | 'fault.narrow' | 'fault.destroy';
+  tool: 'fault.work' | 'fault.narrow' | 'fault.changing' | 'fault.destroy';
   ms: number;
   deaf: boolean;
   fails: 'never' | 'then_not' | 'for_good';
@@ -193,6 +193,7 @@ function hintsOf(shape: Shape, random: Random, scale: number): Hints {
     tool: random.weighted([
       [10, 'fault.work'],
       [2, 'fault.narrow'],
+      [0.5, 'fault.changing'],
       [0.3, 'fault.destroy'],
     ] as const),
     ms: Math.round(

@@ -8,6 +8,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const hashOf = (input) => createHash('sha256').update(JSON.stringify(input)).digest('hex').slice(0, 16);
 
+/** Which contract this process was started with. */
+const CONTRACT = Number(process.env.CONTRACT ?? 1);
+
 function opened(ctx, input) {
   const call = randomUUID();
   const write = (what, more = {}) =>
@@ -15,7 +18,7 @@ function opened(ctx, input) {
       process.env.LEDGER,
       `${JSON.stringify({ what, at: Date.now(), call, pid: process.pid, planId: ctx.planId, stepId: ctx.stepId, attempt: ctx.attempt, key: ctx.idempotencyKey, ...more })}\n`,
     );
-  write('start', { mark: input.mark, seen: input.seen, hash: hashOf(input) });
+  write('start', { mark: input.mark, seen: input.seen, hash: hashOf(input), contract: CONTRACT });
   return write;
 }
 
@@ -58,6 +61,9 @@ export const work = {
 
 /** The fleet runs few of these at once. */
 export const narrow = { ...work, name: 'fault.narrow', queue: 'narrow' };
+
+/** Its contract changes from one process to the next. */
+export const changing = { ...work, name: 'fault.changing', description: `${work.description} This is contract ${CONTRACT}.` };
 
 /** Asks for two votes under the run's policy. */
 export const destroy = { ...work, name: 'fault.destroy', risk: 'destructive' };
