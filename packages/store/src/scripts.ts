@@ -7,8 +7,8 @@ import type { RedisClient } from './redis-clients.ts';
 const FOLDER = new URL('../lua/', import.meta.url);
 
 export interface Script {
-  sha: string;
-  text: string;
+  readonly sha: string;
+  readonly text: string;
 }
 
 const read = (name: string): string => readFileSync(new URL(name, FOLDER), 'utf8');
@@ -18,8 +18,8 @@ const BULL_SCRIPTS = ['addStandardJob', 'addPrioritizedJob', 'addDelayedJob', 'm
 /** A whole script as a function of its keys and arguments, to be called by another one. */
 const asFunction = (name: string, text: string): string => `local function ${name}(KEYS, ARGV)\n${text}\nend\n`;
 
-/** Makes what composes scripts. Every start composes all of them, so each file is read once. */
-function composer(): (name: string) => string {
+/** Makes what composes scripts. Every start reads all of them, and each file once. */
+function composer(): (name: string) => Script {
   const texts = new Map<string, string>();
   /** A file with its includes in place; what is included may include in its turn. */
   const included = (file: string): string => {
@@ -36,22 +36,40 @@ function composer(): (name: string) => string {
   const ofBull = BULL_SCRIPTS.map((bull) => ({ call: `${bull}(`, text: asFunction(bull, bullScript(bull)) }));
   const sameStore = included('lib/same-store.lua');
   /** A script's text, above it the scripts of BullMQ that it calls, and first of all the look at which store it is. */
-  return (name) => {
-    const own = ownText(name);
+  const whole = (own: string): string => {
     const used = ofBull.filter(({ call }) => own.includes(call));
     return [sameStore, ...used.map(({ text }) => text), own].join('');
+  };
+  return (name) => {
+    // Read now, so that all are of one release; the rest is for the few that a process calls.
+    const own = ownText(name);
+    let made: Script | undefined;
+    const script = (): Script => {
+      if (made === undefined) {
+        const text = whole(own);
+        made = { text, sha: createHash('sha1').update(text).digest('hex') };
+      }
+      return made;
+    };
+    return {
+      get sha() {
+        return script().sha;
+      },
+      get text() {
+        return script().text;
+      },
+    };
   };
 }
 
 /** All commands by name. Throws when BullMQ isn't the version that they were built for. */
 export function loadScripts(): ReadonlyMap<string, Script> {
   const scripts = new Map<string, Script>();
-  const textOf = composer();
+  const scriptOf = composer();
   for (const file of readdirSync(FOLDER)) {
     if (!file.endsWith('.lua')) continue;
     const name = file.slice(0, -'.lua'.length);
-    const text = textOf(name);
-    scripts.set(name, { text, sha: createHash('sha1').update(text).digest('hex') });
+    scripts.set(name, scriptOf(name));
   }
   return scripts;
 }
