@@ -1,9 +1,12 @@
 /** An executor while Redis is full: it keeps what it has in hand, and records it once there is memory. */
+import { Metrics } from '@countersign/service';
 import { openStore, type Store } from '@countersign/store';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type InspectedRedis, inspectRedis } from '../../../test/redis/inspected-redis.ts';
 import { useTestRedis } from '../../../test/redis/test-redis.ts';
 import { type HeldExecutor, launch, startHeldExecutor, whenPlanIs } from '../test/held-executor.ts';
+import { startDuties } from './duties.ts';
+import { executorMeters } from './metrics.ts';
 
 const ada = { actor: { id: 'ada', roles: ['admin' as const] } };
 const server = useTestRedis();
@@ -103,4 +106,28 @@ test('a cancel aborts the running tool, and nothing else is recorded', async () 
   await redis.limitMemory(0);
   expect((await store.getPlan(planId))?.status).toBe('cancelled');
   expect((await typesOf(planId)).slice(-2)).toEqual(['step.cancelled', 'step.cancelled']);
+});
+
+test('duties go on by themselves', async () => {
+  const HOUR_MS = 3_600_000;
+  let runs = 0;
+  const log: string[] = [];
+  const say = (_fields: object, message: string): number => log.push(message);
+  const duties = await startDuties({
+    store,
+    logger: { debug() {}, info() {}, warn: say, error: say },
+    meters: { ...executorMeters(new Metrics()), dutyRun: (duty) => (duty === 'clock' ? runs++ : null) },
+    everyMs: { reconcile: HOUR_MS, clock: 100, webhooks: HOUR_MS, retention: HOUR_MS },
+  });
+  try {
+    await expect.poll(() => runs, { timeout: 10_000 }).toBeGreaterThan(1);
+    await redis.limitMemory(1);
+    await expect.poll(() => log, { timeout: 10_000 }).toContain('queue connection');
+    await redis.limitMemory(0);
+    const before = runs;
+    await expect.poll(() => runs, { timeout: 20_000 }).toBeGreaterThan(before + 2);
+  } finally {
+    await redis.limitMemory(0);
+    await duties.close();
+  }
 });
