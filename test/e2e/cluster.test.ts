@@ -161,5 +161,7 @@ test('a master that is killed is replaced by its replica: its plans go on, and s
 
 test('every service ends in good order', async () => {
   const services = [fleet.api, fleet.planner, ...fleet.executors];
-  expect(await Promise.all(services.map((service) => service?.end('SIGTERM')))).toEqual([0, 0, 0, 0]);
+  const codes = await Promise.all(services.map((service) => service?.end('SIGTERM')));
+  const words = services.filter((_service, at) => codes[at] !== 0).map((service) => service?.log().slice(-8));
+  expect(codes, JSON.stringify(words)).toEqual([0, 0, 0, 0]);
 });

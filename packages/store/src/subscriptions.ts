@@ -43,7 +43,10 @@ export class Subscriptions {
 
   close(): void {
     clearInterval(this.#timer);
-    this.#client?.disconnect();
+    const client = this.#client;
+    // First: whoever is asking it learns that it is given up.
+    this.#client = null;
+    client?.disconnect();
   }
 
   #connect(): RedisClient {
@@ -83,6 +86,7 @@ export class Subscriptions {
     if (isAnswered || client !== this.#client) return;
     client.disconnect();
     this.#client = this.#connect();
-    this.#client.subscribe(...this.#handlers.keys()).catch(this.#options.onError);
+    const wanted = [...this.#handlers.keys()];
+    if (wanted.length > 0) this.#client.subscribe(...wanted).catch(this.#options.onError);
   }
 }
