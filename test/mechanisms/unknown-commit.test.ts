@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { Writable } from 'node:stream';
 import { startApi } from '@countersign/api';
 import { createLogger } from '@countersign/service';
-import { digestOf, type Json, type Plan, type StepDraft, type StepJob } from '@countersign/shared';
+import { digestOf, type Json, type Plan, type PlanningRound, type StepDraft, type StepJob } from '@countersign/shared';
 import { type OpenStoreOptions, openStore, type Store, StoreUnavailableError } from '@countersign/store';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startTcpProxy, type TcpProxy } from '../faults/tcp-proxy.ts';
@@ -404,34 +404,60 @@ test.concurrent('an executor whose replies are lost, each kind once, and Redis w
   }, own);
 });
 
-test.concurrent('a round of a planner whose reply is lost is kept once, and what it cost is counted once', async () => {
+const roundOf = (number: number, reply: string): PlanningRound => ({
+  round: number,
+  planner: 'openai',
+  model: 'm',
+  format: 'json_schema',
+  promptVersion: '1',
+  promptHash: null,
+  startedAt: new Date(0).toISOString(),
+  durationMs: 1,
+  reply,
+  issues: [],
+  error: null,
+  usage: { inputTokens: 10, outputTokens: 5, estimated: false, costUsd: null },
+});
+
+async function planningTask() {
+  const request = { objective: 'x', input: {}, options: {}, tools: null, template: null };
+  const created = await direct.createTask({ request, actor: ADA });
+  if (!created.ok) throw new Error(created.refusal.message);
+  const { id } = created.value;
+  await direct.startPlanning(id, 'token');
+  return {
+    record: (store: Store, round: PlanningRound) => store.recordRound(id, 'token', round),
+    read: async () => (await direct.getTask(id)) ?? { rounds: [], usage: null },
+  };
+}
+
+async function planThatIsRevised() {
+  const { id } = await waiting();
+  await direct.requestRevision(id, { actor: ADA, feedback: 'less' });
+  const hold = { planId: id, number: 1, token: 'token' };
+  await direct.startRequest(hold);
+  return {
+    record: (store: Store, round: PlanningRound) => store.recordRequestRound(hold, round),
+    read: async () => {
+      const { planning, usage } = await readPlan(direct, id);
+      return { rounds: planning?.rounds ?? [], usage };
+    },
+  };
+}
+
+test.concurrent.each([
+  ['a task', planningTask],
+  ['a revision', planThatIsRevised],
+])('a round of a planner on %s whose reply is lost is kept once, and what it cost is counted once', async (what, prepare) => {
   await behindProxy(async (store, proxy) => {
-    const created = await direct.createTask({
-      request: { objective: 'x', input: {}, options: {}, tools: null, template: null },
-      actor: ADA,
-    });
-    const id = created.ok ? created.value.id : '';
-    await direct.startPlanning(id, 'token');
-    const round = (number: number, reply: string) => ({
-      round: number,
-      planner: 'openai' as const,
-      model: 'm',
-      format: 'json_schema' as const,
-      promptVersion: '1',
-      promptHash: null,
-      startedAt: new Date(0).toISOString(),
-      durationMs: 1,
-      reply,
-      issues: [],
-      error: null,
-      usage: { inputTokens: 10, outputTokens: 5, estimated: false, costUsd: null },
-    });
-    await direct.recordRound(id, 'token', round(1, 'first'));
-    const lost = proxy.dropReply('mark of the round');
-    expect(await store.recordRound(id, 'token', round(2, 'mark of the round'))).toEqual({ ok: true, value: null });
+    const { record, read } = await prepare();
+    await record(direct, roundOf(1, 'first'));
+    const mark = `mark of the round on ${what}`;
+    const lost = proxy.dropReply(mark);
+    expect(await record(store, roundOf(2, mark))).toEqual({ ok: true, value: null });
     await lost;
-    const task = await direct.getTask(id);
-    expect(task?.rounds.map(({ round: number }) => number)).toEqual([1, 2]);
-    expect(task?.usage).toMatchObject({ calls: 2, inputTokens: 20, outputTokens: 10 });
+    const { rounds, usage } = await read();
+    expect(rounds.map(({ round }) => round)).toEqual([1, 2]);
+    expect(usage).toMatchObject({ calls: 2, inputTokens: 20, outputTokens: 10 });
   });
 });
