@@ -7,10 +7,10 @@ const PATIENCE = { timeout: 90_000, interval: 200 };
 /** BullMQ's, of a queue. */
 const OF_A_QUEUE =
   /:bull:([a-z]+):(meta|id|wait|active|prioritized|delayed|completed|failed|events|marker|pc|stalled|stalled-check|repeat|limiter|paused)$/;
-/** Whose it is; or that it is one of its kind. */
+/** Whose it is. */
 const OWNED = /^\{cs0\}:(?:plan|task|webhook|key):((?:pln|tsk|whk|key)_[0-9a-z]{22})(?::|$)/;
-const SINGLE =
-  /^\{cs0\}:(?:(?:plans|tasks)(?::[a-z_]+)?|approvals|due|events|totals|reconcile|hooks(?::[a-z]+)?|layout|shards|tools|conditions|announced|policy|keys|webhooks)$/;
+/** Words alone name what there is one of, however many plans there are. */
+const SINGLE = /^\{cs0\}:[a-z]+(?::[a-z_]+)?$/;
 
 async function call<Body>(stage: Stage, method: string, path: string): Promise<Body | null> {
   const headers = { Authorization: bearer('ada') };
@@ -64,6 +64,8 @@ export async function leftovers({ admin }: Stage): Promise<string[]> {
   // Completed and failed ones, those that are put off, and the schedulers of the duties.
   const most = 2 * FINISHED_JOBS + 50;
   for (const [queue, count] of jobs) if (count > most) found.push(`${count} jobs of the queue ${queue}; at most ${most} are kept`);
+  // What counts what steps wait for is of no use to a plan that has ended.
+  for (const key of await admin.keys('*:waits')) found.push(`${key}, although its plan has ended`);
   for (const name of ['approvals', 'due', 'plans:asking']) {
     const count = await admin.zcard(`{cs0}:${name}`);
     if (count > 0) found.push(`${count} entries in ${name}, although nothing is under way`);

@@ -131,3 +131,30 @@ test('the scripts have one place in which a plan becomes approved', () => {
   const recording = files.filter((name) => /keepResult\('='|HSET[^\n]*'='/.test(readFileSync(new URL(name, folder), 'utf8')));
   expect(recording).toEqual(['lib/approval.lua']);
 });
+
+test('what counts what steps wait for goes when their plan is rejected or expires: it stayed for as long as the plan', async () => {
+  const steps = [
+    { id: 'a', tool: TOOL },
+    { id: 'b', tool: TOOL },
+    { id: 'c', tool: TOOL, dependsOn: ['a', 'b'] },
+  ];
+  const pending = async (): Promise<{ id: string; digest: string }> => {
+    const plan = { objective: 'x', steps, options: { approvalTimeoutMs: 1 } };
+    const { content, digest } = await createCommand({ plan, decision: asks(demand(1)), draft: false });
+    const created = await store.createPlan({ content, digest, origin: 'manual', createdBy: 'ada', decision: asks(demand(1)) });
+    if (!created.ok) throw new Error(created.refusal.message);
+    expect(await redis.exists(`{cs0}:plan:${created.value.id}:waits`)).toBe(1);
+    return { id: created.value.id, digest };
+  };
+  for (const [status, isLate] of [
+    ['rejected', false],
+    ['expired', true],
+  ] as const) {
+    const { id, digest } = await pending();
+    if (!isLate) await redis.hdel(`{cs0}:plan:${id}`, 'expiresAt');
+    await expect
+      .poll(() => store.rejectPlan(id, { actor: approver('bob'), digest, reason: 'no' }).then(() => store.getPlan(id)))
+      .toMatchObject({ status });
+    expect(await redis.exists(`{cs0}:plan:${id}:waits`), status).toBe(0);
+  }
+});

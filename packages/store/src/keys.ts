@@ -19,7 +19,7 @@
  *   plan:<id>:graph:<n>    hash    w: create-plan, revise-plan  until the next revision, or delete-plan
  *   plan:<id>:steps        hash    w: step commands            until delete-plan; '@' the plan's state, '=' the revision that was approved, the steps' states, and output:, error:,
  *                                                           input:, progress: and the step; lua/lib/steps.lua has all
- *   plan:<id>:waits        hash    w: create-plan, settle, reopen   until the last step is decided, or the plan stops
+ *   plan:<id>:waits        hash    w: create-plan, settle, reopen   until the last step is decided, or the plan stops, is rejected or expires
  *   plan:<id>:ready        zset    w: admit                    while steps wait for the cap
  *   plan:<id>:votes        list    w: approve-plan             until the next revision or another policy's decision, or delete-plan
  *   plan:<id>:events       stream  w: every plan and step command   until delete-plan; never trimmed, it is the record

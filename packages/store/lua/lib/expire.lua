@@ -3,6 +3,7 @@
 ]]
 local function expirePlan()
   dropRequest()
+  redis.call('DEL', waitsKey)
   setField('finishedAt', timeText())
   movePlan('expired')
   emit('plan.expired', {}, '{}')
