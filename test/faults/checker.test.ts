@@ -36,6 +36,7 @@ const ran = (id: string): Line[] => [
 const WELL: Line[] = [
   ['plan.created'],
   ['plan.submitted'],
+  ['plan.voted'],
   ['plan.approved'],
   ['plan.started'],
   ['step.ready', 'a'],
@@ -164,29 +165,29 @@ const sample = (stepId: string, more: object = {}) => ({
   revision: 1,
   steps: [{ id: stepId, status: 'completed', generation: 1, output: JSON.stringify({ mark: markOf(NAME, 1, stepId) }), ...more }],
 });
-const CANCELLED: Line[] = [...WELL.slice(0, 11), ['step.cancelled', 'b'], ['plan.cancelled']];
+const CANCELLED: Line[] = [...WELL.slice(0, 12), ['step.cancelled', 'b'], ['plan.cancelled']];
 const cancelled = () =>
   auditOf(CANCELLED, { status: 'cancelled', steps: [stepView('a'), stepView('b', { status: 'cancelled', output: null })] });
 const narrow = (id: string) => stepView(id, { tool: 'fault.narrow', dependsOn: [] });
-const PARALLEL: Line[] = [...WELL.slice(0, 4), ['step.ready', 'a'], ['step.ready', 'b'], ...ran('a'), ...ran('b'), ['plan.completed']];
+const PARALLEL: Line[] = [...WELL.slice(0, 5), ['step.ready', 'a'], ['step.ready', 'b'], ...ran('a'), ...ran('b'), ['plan.completed']];
 
 test.each<[string, Run, RegExp]>([
   ['an outcome that changes', { samples: [sample('a', { output: '{"mark":"another"}' })] }, /^I1 a: was completed with/],
   ['a completed step that no tool ended', { ledger: call('a', 100) }, /^I1 b: is completed, and no call/],
   [
     'a step that has no outcome in a plan that has ended',
-    { audit: auditOf([...WELL.slice(0, 8), ['plan.completed']], { steps: [stepView('a'), stepView('b', { status: 'pending' })] }) },
+    { audit: auditOf([...WELL.slice(0, 9), ['plan.completed']], { steps: [stepView('a'), stepView('b', { status: 'pending' })] }) },
     /^I1 b: is pending in a plan that is completed/,
   ],
   [
     'a step that starts before what it waits for has ended',
-    { audit: auditOf([...WELL.slice(0, 4), ['step.ready', 'b'], ...ran('b'), ['step.ready', 'a'], ...ran('a'), ['plan.completed']]) },
+    { audit: auditOf([...WELL.slice(0, 5), ['step.ready', 'b'], ...ran('b'), ['step.ready', 'a'], ...ran('a'), ['plan.completed']]) },
     /^I2 b: step.started .* a had not ended/,
   ],
   [
     'a step that starts behind a failure that its rule does not accept',
     {
-      audit: auditOf([...WELL.slice(0, 6), ['step.failed', 'a'], ['step.ready', 'b'], ...ran('b'), ['plan.partial']], {
+      audit: auditOf([...WELL.slice(0, 7), ['step.failed', 'a'], ['step.ready', 'b'], ...ran('b'), ['plan.partial']], {
         status: 'partial',
         steps: [stepView('a', { status: 'failed' }), stepView('b')],
       }),
@@ -198,7 +199,7 @@ test.each<[string, Run, RegExp]>([
     {
       audit: auditOf(
         [
-          ...PARALLEL.slice(0, 6),
+          ...PARALLEL.slice(0, 7),
           ['step.queued', 'a', { delivery: 1 }],
           ['step.queued', 'b', { delivery: 1 }],
           ...ran('a').slice(1),
@@ -280,7 +281,7 @@ test.each<[string, Run, RegExp]>([
   [
     'an event that a follower did not see',
     { followed: eventsOf(...WELL).filter((_, at) => at !== 5) },
-    /^I6 null: a follower saw 12 events, 13 were written; they differ from number 5 on/,
+    /^I6 null: a follower saw 13 events, 14 were written; they differ from number 5 on/,
   ],
   ['a plan that does not end', { audit: auditOf(WELL.slice(0, -1), { status: 'executing' }) }, /^I7 null: is still executing/],
   [
@@ -303,12 +304,22 @@ test.each<[string, Run, RegExp]>([
     {
       audit: {
         ...auditOf(),
-        events: eventsOf(...WELL).map((event, at) => (at < 7 ? event : { ...event, id: `${START + 20_000 + at}-0` })),
+        events: eventsOf(...WELL).map((event, at) => (at < 8 ? event : { ...event, id: `${START + 20_000 + at}-0` })),
       },
       ledger: [...call('a', 6).slice(0, 1), ...call('a', 20_000), ...call('b', 20_100)],
       faults: [fault(8, 9)],
     },
-    /^I9 null: kill_executor at .*: work went on after 19999 ms, it may take 16000/,
+    /^I9 null: kill_executor at .*: work went on after 20000 ms, it may take 16000/,
+  ],
+  [
+    'a vote that was acknowledged and is gone',
+    { acks: [ack('approve', 10)] },
+    /^I1 null: 2 times approve was acknowledged, and 1 times written/,
+  ],
+  [
+    'an answer to a gate that was acknowledged and is gone',
+    { acks: [ack('approve_gate', 10, { stepId: 'a' })] },
+    /^I1 a: 1 times approve_gate was acknowledged, and 0 times written/,
   ],
   [
     'a submit that made two plans',
@@ -363,7 +374,7 @@ test.each<[string, Run]>([
     'a step that failed and that somebody gave up',
     {
       samples: [sample('b', { status: 'failed', output: 'null' })],
-      audit: auditOf([...WELL.slice(0, 11), ['step.failed', 'b'], ['plan.failed'], ['step.skipped', 'b']], {
+      audit: auditOf([...WELL.slice(0, 12), ['step.failed', 'b'], ['plan.failed'], ['step.skipped', 'b']], {
         status: 'failed',
         steps: [stepView('a'), stepView('b', { status: 'skipped', output: null })],
       }),

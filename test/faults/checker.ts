@@ -1,5 +1,6 @@
 /** Holds what a run saw against the invariants of docs/reliability.md. An empty list: every one of them held. */
 import { CONDITION_TOOL, canonicalJson, isEndedPlan, isEndedStep, parseChildId } from '@countersign/shared';
+import { acknowledged } from './acknowledged.ts';
 import { type Call, callsOf, countsUntil, GRACE_MS, grouped, isExplained, isLate } from './calls.ts';
 import type { Observed, SeenPlan, Violation } from './observed.ts';
 import { recoveriesIn } from './recovery.ts';
@@ -205,6 +206,7 @@ const CHECKS: readonly Check[] = [
   ends,
   repeats,
   recoveries,
+  acknowledged,
   onePlanEach,
   plannedOnce,
   toldOfEnds,
