@@ -216,7 +216,3 @@ export function violationsIn(observed: Observed): Violation[] {
   const calls = callsOf(observed.ledger);
   return CHECKS.flatMap((check) => check(observed, calls));
 }
-
-/** Calls that were made more than once for one attempt of a step. */
-export const repeatedCalls = (observed: Observed): number =>
-  [...grouped(callsOf(observed.ledger), ({ key, attempt }) => `${key}.${attempt}`).values()].filter(({ length }) => length > 1).length;

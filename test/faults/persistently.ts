@@ -13,7 +13,7 @@ export interface Answer {
 }
 
 /** Somebody asked again and again, and was told nothing. */
-export class NoAnswerError extends Error {
+class NoAnswerError extends Error {
   override readonly name = 'NoAnswerError';
 }
 

@@ -138,7 +138,7 @@ function endingOf(status: StepStatus, { data }: Event): Ending {
 }
 
 /** Ids of a Redis stream, `<ms>-<n>`. */
-export function compareIds(one: string, other: string): number {
+function compareIds(one: string, other: string): number {
   const [[ms = 0, n = 0], [otherMs = 0, otherN = 0]] = [one.split('-').map(Number), other.split('-').map(Number)];
   return ms - otherMs || n - otherN;
 }
