@@ -37,7 +37,7 @@ export default defineConfig({
     // A worker that is kept loads what the files share once; what a file starts or sets, it takes back itself.
     isolate: false,
     // On two cores: many tests wait for a lock or a clock.
-    maxWorkers: 3,
+    maxWorkers: 4,
     testTimeout: 60_000,
     // A deadline, not a wait: what is polled for is mostly there at once, and late on a machine that is busy.
     expect: { poll: { timeout: 30_000 } },

@@ -7,7 +7,7 @@ import type { RunOptions } from './run.ts';
 import type { Scene } from './scene.ts';
 
 /** Faults come one after the other, in so many rows side by side. */
-const ROWS = 2;
+const ROWS = 3;
 /** After so many faults comes one alone, with nothing before it or behind it, so that it shows how long work takes to go on. */
 const CALM_EVERY = 40;
 const CALM_BEFORE_MS = 1_000;

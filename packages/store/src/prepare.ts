@@ -48,6 +48,7 @@ export interface Preparing {
 }
 
 const RETRY_MS = 200;
+const SAY_EVERY_MS = 3_000;
 
 /** Asks for each shard: on a cluster another node may be away than the one that would answer. */
 export async function ping(connections: readonly StoreConnection[]): Promise<void> {
@@ -72,6 +73,7 @@ export function preparing(
     signal: AbortSignal;
     creates: boolean;
   }): Promise<Preparation> => {
+    let saidAt = Number.NEGATIVE_INFINITY;
     for (;;) {
       try {
         const layout = await bringLayoutUp({
@@ -90,7 +92,10 @@ export function preparing(
       } catch (error) {
         if (!(error instanceof StoreUnavailableError)) throw error;
         signal.throwIfAborted();
-        logger.warn({ error: error.message }, 'Redis went away before it was ready for use: trying again');
+        if (performance.now() - saidAt >= SAY_EVERY_MS) {
+          saidAt = performance.now();
+          logger.warn({ error: error.message }, 'Redis cannot be made ready for use yet: trying again');
+        }
         await new Promise((next) => setTimeout(next, RETRY_MS));
       }
     }
