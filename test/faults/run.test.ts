@@ -8,7 +8,7 @@ import { reportOf } from './report.ts';
 import { type RunOptions, runWithFaults } from './run.ts';
 
 /** In the suite: the same faults each time, as many as make sense in a few minutes. */
-const SHORT = { SEED: '20261', MINUTES: '2', PLANS: '100000', FAULTS: '100', FSYNC: 'both', KINDS: '', EXECUTORS: '3' };
+const SHORT = { SEED: '20261', MINUTES: '2.5', PLANS: '100000', FAULTS: '100', FSYNC: 'both', KINDS: '', EXECUTORS: '3' };
 const HOURS_MS = 3_600_000;
 
 const setting = (name: keyof typeof SHORT): string => process.env[`FAULTS_${name}`] ?? SHORT[name];
