@@ -1,7 +1,8 @@
 /** The compose file against the settings of the services and against the images. */
+import { readdirSync } from 'node:fs';
 import { readDocument } from '@countersign/service';
 import { expect, test } from 'vitest';
-import { readPage } from './pages.ts';
+import { pathFromRoot, readPage } from './pages.ts';
 import { serviceSettings } from './service-settings.ts';
 
 interface ComposeService {
@@ -37,4 +38,18 @@ test.each(settings)('%s: every setting can be given in .env, and nothing else is
 test('.env.example holds no values', () => {
   const lines = readPage('.env.example').split('\n');
   expect(lines.filter((line) => line !== '' && !/^# |^#[A-Z_]+=$/.test(line))).toEqual([]);
+});
+
+test('what the builds of packages and turbo need from outside of them is not kept out of the images', () => {
+  const manifests = ['packages', 'services'].flatMap((group) =>
+    readdirSync(pathFromRoot(group)).map((name) => `${group}/${name}/package.json`),
+  );
+  expect(manifests.length).toBeGreaterThan(9);
+  const named = manifests.flatMap((manifest) => {
+    const { scripts } = JSON.parse(readPage(manifest)) as { scripts: { build: string } };
+    return [...scripts.build.matchAll(/\.\.\/\.\.\/(\S+)/g)].map(([, path]) => path);
+  });
+  const { globalDependencies } = JSON.parse(readPage('turbo.json')) as { globalDependencies: string[] };
+  const needed = [...new Set([...named, ...globalDependencies])].map((path) => `!${path}`);
+  expect(readPage('.dockerignore').split('\n')).toEqual(expect.arrayContaining(needed));
 });
