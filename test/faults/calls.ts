@@ -56,7 +56,9 @@ export function callsOf(ledger: readonly LedgerLine[]): Call[] {
  * because a call that was overtaken runs for nobody any more.
  */
 export function countsUntil(call: Call, next: Call | undefined, faults: readonly SeenFault[]): number {
-  const death = faults.find(({ deadly, pids, until }) => deadly && pids.includes(call.pid) && until >= call.startedAt);
+  const death = faults.find(
+    ({ deadly, pids, until }) => deadly && (pids.length === 0 || pids.includes(call.pid)) && until >= call.startedAt,
+  );
   return Math.min(
     call.endedAt ?? Number.POSITIVE_INFINITY,
     death?.from ?? Number.POSITIVE_INFINITY,

@@ -381,6 +381,26 @@ test.each<[string, Run]>([
     },
   ],
   [
+    'a call that ended with everything else, and that nobody made again',
+    {
+      audit: auditOf(
+        [
+          ...WELL.slice(0, 5),
+          ['step.ready', 'b'],
+          ['step.queued', 'b', { delivery: 1 }],
+          ['step.started', 'b'],
+          ['step.cancelled', 'b'],
+          ['step.ready', 'a'],
+          ...ran('a'),
+          ['plan.partial'],
+        ],
+        { status: 'partial', steps: [stepView('a'), stepView('b', { status: 'cancelled', dependsOn: [] })] },
+      ),
+      ledger: [...call('b', 50).slice(0, 1), ...call('a', 100)],
+      faults: [fault(60, 70, { kind: 'kill_all', pids: [] })],
+    },
+  ],
+  [
     'a call of the model that a fault cost',
     { tasks: [task({ calls: 2 })], listed: [...LISTED, { id: 'pln_2', taskId: TASK, objective: 'other' }], faults: [fault(10, 20)] },
   ],

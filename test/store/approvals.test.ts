@@ -151,10 +151,12 @@ test('what counts what steps wait for goes when their plan is rejected or expire
     ['expired', true],
   ] as const) {
     const { id, digest } = await pending();
-    if (!isLate) await redis.hdel(`{cs0}:plan:${id}`, 'expiresAt');
-    await expect
-      .poll(() => store.rejectPlan(id, { actor: approver('bob'), digest, reason: 'no' }).then(() => store.getPlan(id)))
-      .toMatchObject({ status });
+    const plan = `{cs0}:plan:${id}`;
+    if (!isLate) await redis.hdel(plan, 'expiresAt');
+    const expiresAt = Number(await redis.hget(plan, 'expiresAt'));
+    await expect.poll(() => redis.time().then(([seconds]) => Number(seconds) * 1_000)).toBeGreaterThan(expiresAt);
+    await store.rejectPlan(id, { actor: approver('bob'), digest, reason: 'no' });
+    expect(await store.getPlan(id)).toMatchObject({ status });
     expect(await redis.exists(`{cs0}:plan:${id}:waits`), status).toBe(0);
   }
 });
