@@ -1,5 +1,5 @@
 /** What the test tools wrote down, outside Redis. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readJsonLines } from '../json-lines.ts';
 
 export interface LedgerLine {
   /** a tool was called or its call ended; or it was asked what a step will do, or tried dry */
@@ -14,11 +14,7 @@ export interface LedgerLine {
 
 /** The lines of these plans, in the order in which they were written. */
 export function readLedger(file: string, ...planIds: string[]): LedgerLine[] {
-  if (!existsSync(file)) return [];
-  const lines = readFileSync(file, 'utf8')
-    .split('\n')
-    .filter((line) => line !== '');
-  return lines.map((line) => JSON.parse(line) as LedgerLine).filter(({ planId }) => planIds.includes(planId));
+  return readJsonLines<LedgerLine>(file).filter(({ planId }) => planIds.includes(planId));
 }
 
 /** The most calls that ran at the same time. */

@@ -12,10 +12,10 @@ const ROWS = 3;
 const CALM_EVERY = 40;
 const CALM_BEFORE_MS = 1_000;
 const CALM_BEHIND_MS = 14_000;
+/** What comes alone is one of these. */
+const CALM_KINDS: readonly FaultKind[] = ['kill_executor', 'kill_executor', 'kill_planner', 'kill_redis', 'black_hole'];
 /** A fault that takes longer than this is told of, with what the processes say: it may never end. */
 const LONG_MS = 45_000;
-/** Those that it may be. */
-const CALM_KINDS: readonly FaultKind[] = ['kill_executor', 'kill_executor', 'kill_planner', 'kill_redis', 'black_hole'];
 
 interface Happening {
   options: Pick<RunOptions, 'durationMs' | 'faults' | 'kinds' | 'log'>;

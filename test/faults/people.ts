@@ -3,12 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { canonicalJson, type Event, isEndedPlan, isEndedStep, type Plan, type PlanDraft, type Task } from '@countersign/shared';
 import type { Way } from './model.ts';
 import type { Ack, Sample, SeenPlan, SeenTask, Violation } from './observed.ts';
-import { type Answer, persistently, type Sending } from './persistently.ts';
+import { type Answer, persistently, type Sending, TRY_AGAIN_MS } from './persistently.ts';
 import type { Stage } from './stage.ts';
 import type { Deed, Story } from './story.ts';
 
 const LOOK_MS = 250;
-const TRY_AGAIN_MS = 150;
 
 /** One plan's life, from its creation to its end. */
 export class PlanLife {

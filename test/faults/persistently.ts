@@ -2,7 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Stage } from './stage.ts';
 
-const TRY_AGAIN_MS = 150;
+/** ms between two tries */
+export const TRY_AGAIN_MS = 150;
 /** What gets no answer for so long is a violation by itself. */
 const PATIENCE_MS = 90_000;
 

@@ -1,9 +1,10 @@
 /** The MCP server of test/fixtures/mcp for a test: its folder, what it is told, what it wrote down. */
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { JsonObject } from '@countersign/shared';
+import { readJsonLines } from '../json-lines.ts';
 
 const TRICKY_MAIN = fileURLToPath(new URL('../fixtures/mcp/tricky-server.mjs', import.meta.url));
 
@@ -42,10 +43,7 @@ export class TrickyFolder {
   }
 
   ledger(what?: TrickyLine['what']): TrickyLine[] {
-    const file = join(this.folder, 'ledger.jsonl');
-    if (!existsSync(file)) return [];
-    const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean);
-    return lines.map((line) => JSON.parse(line) as TrickyLine).filter((line) => what === undefined || line.what === what);
+    return readJsonLines<TrickyLine>(join(this.folder, 'ledger.jsonl')).filter((line) => what === undefined || line.what === what);
   }
 
   /** the processes that were ever started */

@@ -62,7 +62,7 @@ const isAlive = (pid: number): boolean => {
 /** The processes that wrote the services' logs. */
 const pidsIn = (logDir: string): number[] => {
   const texts = readdirSync(logDir).map((file) => readFileSync(join(logDir, file), 'utf8'));
-  return [...new Set(texts.flatMap((text) => [...text.matchAll(/"pid":(\d+)/g)].map((match) => Number(match[1]))))];
+  return [...new Set(texts.flatMap((text) => [...text.matchAll(/"pid":(\d+),/g)].map((match) => Number(match[1]))))];
 };
 
 const alive = (logDir: string): number[] => pidsIn(logDir).filter(isAlive);
@@ -164,7 +164,7 @@ test('relative paths begin where the command is run, secrets of steps go to exec
   const logOf = (name: string): string => readFileSync(join(root, 'data', 'logs', `${name}.log`), 'utf8');
   expect(logOf('executor-1')).toContain('"names":["IN_A_FILE","OF_STEPS"]');
   const isGiven = (name: string): boolean => {
-    const pid = /"pid":(\d+)/.exec(logOf(name))?.[1];
+    const pid = /"pid":(\d+),/.exec(logOf(name))?.[1];
     return readFileSync(`/proc/${pid}/environ`, 'utf8').includes('SECRET_OF_STEPS=');
   };
   expect(['api', 'planner', 'executor-1'].map(isGiven)).toEqual([false, false, true]);
@@ -184,7 +184,7 @@ test('relative paths begin where the command is run, secrets of steps go to exec
     .map(Number);
   process.kill(redisPid, 'SIGKILL');
   await stack.says('Redis has ended; starting it again');
-  const apiPid = Number(/"pid":(\d+)/.exec(logOf('api'))?.[1]);
+  const apiPid = Number(/"pid":(\d+),/.exec(logOf('api'))?.[1]);
   process.kill(apiPid, 'SIGKILL');
   await stack.says('api was killed by SIGKILL; starting it again');
   await vi.waitFor(async () => expect((await fetch(`${urlIn(stack.output.text)}/readyz`)).status).toBe(200), WITHIN);
