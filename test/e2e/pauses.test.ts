@@ -63,7 +63,8 @@ test('after a pause running steps finish and nothing new starts; after the resum
 
 test('a pause in full flow, again and again: only what was running when it was answered goes on, and each step is called once', async () => {
   const steps = Array.from({ length: 60 }, (_, i) => recordStep(`s${i}`, {}, i < 20 ? {} : { dependsOn: [`s${i - 20}`] }));
-  const plan = await startPlan(fleet, steps, { maxParallelSteps: 8 });
+  // It asks meanwhile: whenever a pause comes, the plan has not ended yet.
+  const plan = await startPlan(fleet, [...steps, gated('last')], { maxParallelSteps: 8 });
   for (let round = 1; round <= 4; round++) {
     await fleet.untilLedger(plan.id, ({ what }) => what === 'end', round * 10);
     const paused = await fleet.act(plan.id, 'pause');
@@ -74,8 +75,9 @@ test('a pause in full flow, again and again: only what was running when it was a
     expect((await fleet.plan(plan.id)).status).toBe('paused');
     await fleet.act(plan.id, 'resume');
   }
+  expect((await decide(fleet, [plan, 'last'])).status).toBe(200);
   await fleet.until(plan.id, 'completed');
-  expect(fleet.calls(plan.id).sort()).toEqual(steps.map(({ id }) => id).sort());
+  expect(fleet.calls(plan.id).sort()).toEqual(['last', ...steps.map(({ id }) => id)].sort());
 });
 
 test('gates can be decided during a pause; what was approved runs after the resume', async () => {

@@ -27,7 +27,8 @@ const retried = async (planId: string): Promise<unknown[]> =>
 
 test('a failed plan runs again what failed and what was left behind; what had completed stays, and nobody signs again', async () => {
   const b = flaky('b', { ...after('a'), retry: { maxAttempts: 2, delayMs: 1 } });
-  const steps = [step('a'), b.made, step('c', after('b')), step('d', after('c', 'a'))];
+  const hold = fleet.gate('answered');
+  const steps = [step('a'), b.made, step('c', { ...after('b'), input: { holdUntil: hold.file } }), step('d', after('c', 'a'))];
   const plan = await fleet.run(draft(steps), 'failed');
   expect(stepOf(plan, 'b').attempt).toBe(2);
   b.mend();
@@ -40,6 +41,7 @@ test('a failed plan runs again what failed and what was left behind; what had co
     finishedAt: null,
     error: null,
   });
+  hold.open();
   const done = await untilEventsAgree(fleet, plan.id, 'completed');
   expect(stepOf(done, 'b')).toMatchObject({ status: 'completed', attempt: 1, generation: 2, error: null });
   expect(generations(done)).toEqual({ a: 1, b: 2, c: 2, d: 2 });

@@ -46,7 +46,8 @@ test('delay: every command takes that long, and the order is kept', async () => 
   proxy.delay(40);
   const startedAt = performance.now();
   expect(await Promise.all(Array.from({ length: 5 }, (_, i) => client.rpush('list', i)))).toEqual([1, 2, 3, 4, 5]);
-  expect(performance.now() - startedAt).toBeGreaterThan(79);
+  // Twice 40: a timer may come a millisecond early.
+  expect(performance.now() - startedAt).toBeGreaterThan(77);
   proxy.delay(0);
   expect(await client.lrange('list', 0, -1)).toEqual(['0', '1', '2', '3', '4']);
 });
