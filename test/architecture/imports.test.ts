@@ -230,6 +230,10 @@ describe('libraries', () => {
   });
 });
 
+test('signals are linked by linkSignals: a timeout within AbortSignal.any may be collected as garbage, and never comes', () => {
+  expect(product.filter(({ text }) => /AbortSignal\.any\(/.test(text)).map(({ path }) => path)).toEqual([]);
+});
+
 test('folders and files are named after what they do, in kebab-case', () => {
   const badlyNamed = sources.filter(({ path }) => {
     const parts = path.split('/').slice(2);

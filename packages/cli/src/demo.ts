@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { ApiError, type Client, createClient } from '@countersign/client';
-import { ACTOR_NAME, isEndedPlan, missingText, type Plan, type Task } from '@countersign/shared';
+import { ACTOR_NAME, isEndedPlan, linkSignals, missingText, type Plan, type Task } from '@countersign/shared';
 import { Interruption, type InterruptionWatch } from './interruption.ts';
 import { liveProgress } from './live-progress.ts';
 import { resultLines } from './plan-result.ts';
@@ -51,9 +51,13 @@ function taskFailure(task: Task): string {
 async function makePlan({ api, signal, terminal }: Demo, objective: string): Promise<Plan> {
   const { id } = await api.submitTask({ objective }, { signal });
   const late = new DemoEnd(`There is no plan after ${duration(PLANNING_LIMIT_MS)}; the planner's log says more`);
-  const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(late), PLANNING_LIMIT_MS);
-  const task = await api.waitForTask(id, { signal: AbortSignal.any([signal, limit.signal]) }).finally(() => clearTimeout(timer));
+  const limit = linkSignals([signal], PLANNING_LIMIT_MS);
+  const task = await api
+    .waitForTask(id, { signal: limit.signal })
+    .catch((error: unknown) => {
+      throw limit.timedOut ? late : error;
+    })
+    .finally(limit.release);
   if (task.planId === null) throw new DemoEnd(taskFailure(task));
   const round = task.rounds.at(-1);
   if (round !== undefined) {

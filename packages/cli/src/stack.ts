@@ -3,6 +3,7 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadConfig } from '@countersign/service';
+import { linkSignals } from '@countersign/shared';
 import { type EmbeddedRedis, openStore, redisFrom, startEmbeddedRedis, storeSettings } from '@countersign/store';
 import { z } from 'zod';
 import { type ChildService, keepRunning, lastLogLines } from './child-service.ts';
@@ -197,7 +198,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
   // A service that gave up ends the waiting too: what waits keeps this process alive.
   const over = new AbortController();
-  const waiting = AbortSignal.any([signal, over.signal]);
+  const { signal: waiting, release } = linkSignals([signal, over.signal]);
   try {
     services.api = launch('api', mainOf('api'), { HOST: host, PORT: String(port), HEALTH_PORT: '' });
     services.planner = launch('planner', mainOf('planner'), healthPortOf(0));
@@ -214,6 +215,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const reason = error instanceof Error ? error.message : String(error);
     const logs = [services.api, ...services.executors.slice(0, 1)].map((service) => join(logDir, `${service?.name}.log`));
     throw new Error([reason, ...logs.map((log) => `the last lines of ${log}:\n${lastLogLines(log)}`)].join('\n'));
+  } finally {
+    release();
   }
   const first = options.healthPort ?? 0;
   const processes = first === 0 ? [] : [services.planner, ...services.executors];

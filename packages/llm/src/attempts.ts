@@ -2,6 +2,7 @@
  * One request to a model server, with its attempts. Timeouts and waits between attempts are ours, because the library's
  * own timeout ends with the response headers and its waits can't be aborted.
  */
+import { linkSignals } from '@countersign/shared';
 import OpenAI, { APIError } from 'openai';
 import { type ModelError, readFailure, retryWait } from './failure.ts';
 import { formatRefusal, type RequestBody } from './formats.ts';
@@ -50,16 +51,15 @@ export function openServer({ apiKey, baseUrl, model, timeoutMs, maxAttempts }: S
   let limitField: LimitField = baseUrl === OPENAI_URL ? 'max_completion_tokens' : 'max_tokens';
 
   async function attempt(body: RequestBody, signal: AbortSignal | undefined): Promise<Sent> {
-    const timeout = AbortSignal.timeout(timeoutMs);
+    const limit = linkSignals(signal === undefined ? [] : [signal], timeoutMs);
     try {
-      const reply = await client.chat.completions.create(body, {
-        signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
-        timeout: timeoutMs,
-      });
+      const reply = await client.chat.completions.create(body, { signal: limit.signal, timeout: timeoutMs });
       return { ok: true, reply, sent: JSON.stringify(body).length };
     } catch (cause) {
-      const error = readFailure(cause, { aborted: signal?.aborted === true, timedOut: timeout.aborted, timeoutMs, model });
+      const error = readFailure(cause, { aborted: signal?.aborted === true, timedOut: limit.timedOut, timeoutMs, model });
       return { ok: false, error: { ...error, message: redact(error.message, secrets) }, cause };
+    } finally {
+      limit.release();
     }
   }
 

@@ -1,5 +1,5 @@
 /** The events of a plan: replay from any point, then live. */
-import { type Event, type EventType, isEndedPlan, type JsonObject } from '@countersign/shared';
+import { type Event, type EventType, isEndedPlan, type JsonObject, linkSignals } from '@countersign/shared';
 import type { StoreConnection } from './connection.ts';
 import type { EventLog } from './contract.ts';
 import { parsePlanState } from './plan-state.ts';
@@ -85,8 +85,9 @@ export function eventLog(connection: StoreConnection): EventLog {
         if (batch.length > 0) continue;
         if (seen === null || (seen.ended && !seen.replanned)) return;
         // Whether the planner gave up is no event of the plan: it is looked at again after a while.
-        const until = seen.ended ? AbortSignal.any([signal, AbortSignal.timeout(LOOK_AGAIN_MS)]) : signal;
-        await connection.tail.wait(keys.planEvents(planId), last, until);
+        const until = linkSignals([signal], seen.ended ? LOOK_AGAIN_MS : undefined);
+        await connection.tail.wait(keys.planEvents(planId), last, until.signal);
+        until.release();
       }
     },
   };

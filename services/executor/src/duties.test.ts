@@ -88,7 +88,8 @@ test('a fleet looks on its own: a plan that lost its job is mended once, with a 
   }
   await startWorking();
   await expect.poll(() => statusOf(planId), { timeout: 30_000 }).toBe('completed');
-  expect(lines).toEqual([
+  // Duties that end while their locks are renewed are warned of, too.
+  expect(lines.filter(({ what }) => what !== undefined)).toEqual([
     {
       planId,
       stepId: 'a',

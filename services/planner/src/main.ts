@@ -1,6 +1,7 @@
 /** The planner's process. */
 import { modelFrom } from '@countersign/llm';
 import { ConfigError, Metrics, openHealth, openPolicy, type RunningService, runService, storeMeters } from '@countersign/service';
+import { linkSignals } from '@countersign/shared';
 import { openStore, redisFrom } from '@countersign/store';
 import { type PlannerConfig, plannerConfigSchema } from './config.ts';
 import { handleJob } from './handle-job.ts';
@@ -52,7 +53,10 @@ await runService({
       throw error;
     }
     const consumer = store.consumePlanning(
-      (job, lost) => handleJob(job, { store, planner, policy: policy.current, logger, meters, signal: AbortSignal.any([signal, lost]) }),
+      (job, lost) => {
+        const over = linkSignals([signal, lost]);
+        return handleJob(job, { store, planner, policy: policy.current, logger, meters, signal: over.signal }).finally(over.release);
+      },
       { concurrency: CONCURRENCY, onError },
     );
     health.started();

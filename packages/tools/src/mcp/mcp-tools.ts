@@ -1,5 +1,5 @@
 /** The tools of all MCP servers of the configuration, as tools like any other. */
-import { contractChanges, type Json, type JsonObject } from '@countersign/shared';
+import { contractChanges, type Json, type JsonObject, linkSignals } from '@countersign/shared';
 import { outputJson } from '../define-tool.ts';
 import { type Tool, ToolError, type ToolLogger } from '../tool.ts';
 import type { McpServerConfig } from './mcp-config.ts';
@@ -107,8 +107,9 @@ export async function openMcpTools(configs: readonly McpServerConfig[], options:
   const close = async (): Promise<void> => {
     await Promise.all([...servers.values()].map((server) => server.close()));
   };
-  const wait = AbortSignal.any([options.signal, AbortSignal.timeout(START_WAIT_MS)]);
-  await Promise.all([...servers.values()].map((server) => server.reach(wait).catch(() => {})));
+  const wait = linkSignals([options.signal], START_WAIT_MS);
+  await Promise.all([...servers.values()].map((server) => server.reach(wait.signal).catch(() => {})));
+  wait.release();
   if (clashes.size > 0) {
     await close();
     const names = [...clashes].map((name) => `\`${name}\``).join(', ');
@@ -120,7 +121,9 @@ export async function openMcpTools(configs: readonly McpServerConfig[], options:
     async reach(name, signal) {
       const server = servers.get(serverOf(name));
       if (server === undefined || server.fault === null) return null;
-      await server.reach(AbortSignal.any([signal, AbortSignal.timeout(REACH_WAIT_MS)])).catch(() => {});
+      const wait = linkSignals([signal], REACH_WAIT_MS);
+      await server.reach(wait.signal).catch(() => {});
+      wait.release();
       return server.fault === null ? null : `the MCP server \`${server.name}\` of this executor cannot be reached: ${server.fault}`;
     },
     close,

@@ -1,5 +1,6 @@
 import type { Issue, Json, Plan } from '@countersign/shared';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { collectGarbage } from '../../../../test/collect-garbage.ts';
 import { callTool } from '../../test/mcp-call.ts';
 import { completeSteps, createPlan, useApi, whenPlan } from '../../test/running-api.ts';
 
@@ -46,6 +47,15 @@ it('a client that goes away ends the wait', async () => {
   gone.abort();
   await expect(watching).rejects.toThrow();
   await expect.poll(() => waits[0]?.aborted).toBe(true);
+});
+
+it('its time comes, although garbage is collected meanwhile: it waited for ever', async () => {
+  const plan = await createPlan(api);
+  const { after } = await watch(plan);
+  const watching = watch(plan, { after, timeoutMs: 300 });
+  await expect.poll(() => waits.length).toBe(1);
+  collectGarbage();
+  expect((await watching).reason).toBe('timeout');
 });
 
 it('what happened between two watches is not missed', async () => {

@@ -1,5 +1,5 @@
 /** Waiting for a plan: until it has ended, needs a person, or time is up. */
-import { type Event, type EventType, isEndedStep, type Plan, parseChildId, stepStatusAfter } from '@countersign/shared';
+import { type Event, type EventType, isEndedStep, linkSignals, type Plan, parseChildId, stepStatusAfter } from '@countersign/shared';
 import { z } from 'zod';
 import { EVENT_ID, isOver } from '../event-stream.ts';
 import { noPlan } from '../plan-answers.ts';
@@ -73,16 +73,20 @@ async function watch(
   // Who comes back with `after` has been told what the plan needs.
   if (now === 'ended' || (now !== null && own.after === undefined)) return { plan, reason: now, after: await store.lastEventId(first.id) };
   const count = await stepCounter(plan, call.report);
-  const signal = AbortSignal.any([call.signal, draining, AbortSignal.timeout(own.timeoutMs)]);
-  for await (const event of store.tailEvents(first.id, { after, signal })) {
-    after = event.id;
-    await count(event);
-    if (!ASKING.includes(event.type) && !ENDING.includes(event.type)) continue;
-    const read = await store.getPlan(first.id);
-    if (read === null) return null;
-    plan = read;
-    const reason = reasonNow(plan);
-    if (reason !== null) return { plan, reason, after };
+  const until = linkSignals([call.signal, draining], own.timeoutMs);
+  try {
+    for await (const event of store.tailEvents(first.id, { after, signal: until.signal })) {
+      after = event.id;
+      await count(event);
+      if (!ASKING.includes(event.type) && !ENDING.includes(event.type)) continue;
+      const read = await store.getPlan(first.id);
+      if (read === null) return null;
+      plan = read;
+      const reason = reasonNow(plan);
+      if (reason !== null) return { plan, reason, after };
+    }
+  } finally {
+    until.release();
   }
   const last = await store.getPlan(first.id);
   if (last === null) return null;

@@ -393,7 +393,8 @@ test('what is told twice is delivered once: two duties at the same time, one tha
   await tellWebhooks({ store: stopped, meters, logger, publicUrl: '' });
   await createPlan();
   await untilIt(() => to.received.length).toBe(21);
-  expect(new Set(await statusesOf(id))).toEqual(new Set(['delivered']));
+  await untilIt(async () => new Set(await statusesOf(id))).toEqual(new Set(['delivered']));
+  expect(to.received).toHaveLength(21);
 });
 
 test('deliveries whose jobs were lost are queued again', async () => {
