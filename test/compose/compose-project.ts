@@ -1,11 +1,12 @@
 /** The stack of docker-compose.yml as a project of its own, with whichever generation of compose is there. */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { removeFolder } from '../remove-folder.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const execute = promisify(execFile);
@@ -84,7 +85,7 @@ export class ComposeProject {
     try {
       await this.compose('down', '--volumes', '--remove-orphans', '--rmi', 'local', '--timeout', '5');
     } finally {
-      rmSync(this.folder, { recursive: true, force: true });
+      removeFolder(this.folder);
     }
   }
 }

@@ -1,12 +1,13 @@
 /** The built client library, as programs use it: what the pages show, run by Node, and nothing that a browser lacks. */
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { codeBlocks, pathFromRoot, readPage, sectionOf } from '../docs/pages.ts';
+import { removeFolder } from '../remove-folder.ts';
 import { Fleet } from './fleet.ts';
 
 let fleet: Fleet;
@@ -21,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await fleet?.close();
-  rmSync(folder, { recursive: true, force: true });
+  removeFolder(folder);
 });
 
 async function run(source: string): Promise<string[]> {

@@ -1,5 +1,5 @@
 /** Services behind Sentinels: the primary dies in the middle of plans, another server takes over, and work goes on. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,7 @@ import { openStore } from '@countersign/store';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startWatchedRedis, type WatchedRedis } from '../redis/sentinels.ts';
+import { removeFolder } from '../remove-folder.ts';
 import { readLedger } from './ledger.ts';
 import { readyUrl, type ServiceProcess, startService } from './processes.ts';
 import { recordStep } from './record-step.ts';
@@ -32,7 +33,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all(services.map((service) => service.end('SIGKILL')));
   await redis?.stop();
-  rmSync(folder, { recursive: true, force: true });
+  removeFolder(folder);
 });
 
 async function call(method: string, path: string, body?: object) {

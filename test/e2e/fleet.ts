@@ -1,11 +1,12 @@
 /** A whole Countersign for a test file: Redis, API, planner, executors, each a process; and calls to its API. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Event, Plan, PlanDraft, Task } from '@countersign/shared';
 import { type EmbeddedRedis, startEmbeddedRedis } from '@countersign/store';
 import { expect } from 'vitest';
+import { removeFolder } from '../remove-folder.ts';
 import { type LedgerLine, readLedger } from './ledger.ts';
 import { readyUrl, type ServiceName, type ServiceProcess, startService } from './processes.ts';
 
@@ -111,7 +112,7 @@ export class Fleet {
     await this.endServices('SIGKILL');
     const { dataDir } = this.#redis;
     await this.#redis.stop();
-    for (const folder of [dataDir, this.folder]) rmSync(folder, { recursive: true, force: true });
+    for (const folder of [dataDir, this.folder]) removeFolder(folder);
   }
 
   async call(

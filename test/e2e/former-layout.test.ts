@@ -1,11 +1,12 @@
 /** Data of a release that numbered no layouts, under the services of this one: every task and plan goes on where it was. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Plan, Task } from '@countersign/shared';
 import { type EmbeddedRedis, startEmbeddedRedis } from '@countersign/store';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FORMER_TOOLS_DIR, restoreFormerLayout } from '../redis/former-layout.ts';
+import { removeFolder } from '../remove-folder.ts';
 import { readyUrl, type ServiceProcess, startService } from './processes.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'countersign-test-'));
@@ -33,7 +34,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all(services.map((service) => service.end('SIGKILL')));
   await redis.stop();
-  rmSync(folder, { recursive: true, force: true });
+  removeFolder(folder);
 });
 
 interface Sent {

@@ -1,11 +1,12 @@
 /** What a run with faults plays on: Redis, and the services as processes, each with a network of its own between it and Redis. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type EmbeddedRedis, freePort, startEmbeddedRedis } from '@countersign/store';
 import { Redis } from 'ioredis';
 import { readyUrl, type ServiceName, type ServiceProcess, startService } from '../e2e/processes.ts';
+import { removeFolder } from '../remove-folder.ts';
 import { LedgerReader } from './ledger-reader.ts';
 import { type StoryModel, startStoryModel } from './model.ts';
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
@@ -169,6 +170,6 @@ export class Stage {
     await Promise.all(this.seats.map(({ proxy }) => proxy.close()));
     await this.model.close();
     await this.#redis.stop();
-    if (!keep) rmSync(this.folder, { recursive: true, force: true });
+    if (!keep) removeFolder(this.folder);
   }
 }

@@ -1,10 +1,11 @@
 /** What a fuzz run plays on: Redis, the API behind keys, a planner and an executor, whose memory can be looked at from outside. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EmbeddedRedis, startEmbeddedRedis } from '@countersign/store';
 import { Redis } from 'ioredis';
 import { readyUrl, type ServiceName, type ServiceProcess, startService } from '../e2e/processes.ts';
+import { removeFolder } from '../remove-folder.ts';
 import { type Receiver, startReceiver } from '../webhooks/receiver.ts';
 import { type Memory, memoryOf, PROBED } from './heap.ts';
 
@@ -108,7 +109,7 @@ async function end({ folder, redis, services, receiver }: Pick<Stage, 'folder' |
   await receiver.close();
   const { dataDir } = redis;
   await redis.stop();
-  for (const each of [dataDir, folder]) rmSync(each, { recursive: true, force: true });
+  for (const each of [dataDir, folder]) removeFolder(each);
 }
 
 /** What each of them holds once nothing more can be collected. */

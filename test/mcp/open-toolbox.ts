@@ -1,9 +1,10 @@
 /** A toolbox with MCP servers, and calls of its tools the way that an executor makes them. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Json } from '@countersign/shared';
 import { loadMcpConfig, loadTools, type Tool, type Toolbox, type ToolContext, ToolError } from '@countersign/tools';
+import { removeFolder } from '../remove-folder.ts';
 import { toolContext } from '../tool-call/tool-context.ts';
 
 export interface OpenToolbox {
@@ -31,7 +32,7 @@ export async function openToolbox(mcpServers: Record<string, unknown>, { aborted
   const signal = aborted ? AbortSignal.abort() : new AbortController().signal;
   const settings = { workspaceRoot: folder, mcp: { servers: reading.servers, logger, signal } };
   const toolbox = await loadTools(settings).catch((error: unknown) => {
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
     throw error;
   });
   const tool = (name: string): Tool => {
@@ -52,7 +53,7 @@ export async function openToolbox(mcpServers: Record<string, unknown>, { aborted
     },
     async close() {
       await toolbox.close?.();
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
     },
   };
 }

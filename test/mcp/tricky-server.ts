@@ -1,10 +1,11 @@
 /** The MCP server of test/fixtures/mcp for a test: its folder, what it is told, what it wrote down. */
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { JsonObject } from '@countersign/shared';
 import { readJsonLines } from '../json-lines.ts';
+import { removeFolder } from '../remove-folder.ts';
 
 const TRICKY_MAIN = fileURLToPath(new URL('../fixtures/mcp/tricky-server.mjs', import.meta.url));
 
@@ -58,7 +59,7 @@ export class TrickyFolder {
   }
 
   close(): void {
-    rmSync(this.folder, { recursive: true, force: true });
+    removeFolder(this.folder);
   }
 }
 

@@ -1,11 +1,12 @@
 /** A Redis as somebody else would start it: past our own start, which looks after the file that it loads. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '@countersign/store';
 import { Redis } from 'ioredis';
+import { removeFolder } from '../remove-folder.ts';
 
 export class BareRedis {
   readonly dataDir = mkdtempSync(join(tmpdir(), 'countersign-bare-redis-'));
@@ -74,6 +75,6 @@ export class BareRedis {
 
   async remove(): Promise<void> {
     await this.kill();
-    rmSync(this.dataDir, { recursive: true, force: true });
+    removeFolder(this.dataDir);
   }
 }

@@ -1,12 +1,13 @@
 /** A primary, a replica and three Sentinels, each a process of its own on 127.0.0.1. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EmbeddedRedis, freePort, type RedisTarget, startEmbeddedRedis } from '@countersign/store';
 import { Redis } from 'ioredis';
 import { expect, vi } from 'vitest';
+import { removeFolder } from '../remove-folder.ts';
 
 const PASSWORD = 'data';
 const SENTINEL_PASSWORD = 'watch';
@@ -85,7 +86,7 @@ export async function startWatchedRedis(): Promise<WatchedRedis> {
     for (const client of [first, second, ...sentinels]) client.disconnect();
     for (const child of children) child.kill('SIGKILL');
     await Promise.all([primary.stop(), replica.stop()]);
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   };
   try {
     for (const sentinel of sentinels)

@@ -1,12 +1,13 @@
 /** A Redis that is not, or is no longer, as it must be: what is said of it at the start, and while it is used. */
 
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EmbeddedRedis, StoreUnavailableError, startEmbeddedRedis } from '@countersign/store';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { removeFolder } from '../remove-folder.ts';
 import { ANN, createPlan, planOf, requestOf, stepsNamed } from './sharded-store.ts';
 import { codesOf, openWatched, prepareStore, type WatchedOptions, type WatchedStore } from './watched-store.ts';
 
@@ -99,7 +100,7 @@ describe('an append-only file that cannot be written', () => {
   afterAll(async () => {
     client?.disconnect();
     await full?.stop();
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   });
 
   test('while it is used: not ready, changes refused, and all is well once there is room', async () => {

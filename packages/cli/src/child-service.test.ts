@@ -1,14 +1,15 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
+import { removeFolder } from '../../../test/remove-folder.ts';
 import { type ChildService, keepRunning } from './child-service.ts';
 
 const services: ChildService[] = [];
 const folders: string[] = [];
 afterEach(async () => {
   await Promise.all(services.splice(0).map((service) => service.stop()));
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+  for (const folder of folders.splice(0)) removeFolder(folder);
 });
 
 function keep(program: string) {

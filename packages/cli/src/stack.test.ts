@@ -1,12 +1,13 @@
 /** The built command, as a person runs it: in a folder of its own, with real processes. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test, vi } from 'vitest';
+import { removeFolder } from '../../../test/remove-folder.ts';
 
 const BIN = fileURLToPath(new URL('../dist/bin.js', import.meta.url));
 const WITHIN = { timeout: 40_000, interval: 50 };
@@ -18,7 +19,7 @@ afterEach(async () => {
 /** A workspace with two files, and a place for temporary folders whose content shows what was left behind. */
 function place() {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-cli-test-'));
-  cleanUps.push(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }));
+  cleanUps.push(() => removeFolder(folder));
   const root = join(folder, 'workspace');
   const temporary = join(folder, 'tmp');
   for (const path of [root, temporary]) mkdirSync(path);

@@ -8,7 +8,6 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -16,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterEach, expect, test, vi } from 'vitest';
+import { removeFolder } from '../../../test/remove-folder.ts';
 import { type EmbeddedRedis, type EmbeddedRedisOptions, startEmbeddedRedis } from './embedded-redis.ts';
 import { freePort } from './free-port.ts';
 import { findRedisServer, requireRedisServer } from './redis-server-binary.ts';
@@ -40,7 +40,7 @@ function connect(redis: EmbeddedRedis): Redis {
 
 function folder(): string {
   const path = mkdtempSync(join(tmpdir(), 'embedded-redis-test-'));
-  cleanUps.push(() => rmSync(path, { recursive: true, force: true }));
+  cleanUps.push(() => removeFolder(path));
   return path;
 }
 

@@ -19,6 +19,8 @@ const LOCK_FILE = 'redis.lock';
 /** milliseconds; an append-only file of gigabytes takes this long to load */
 const START_LIMIT_MS = 120_000;
 const STOP_LIMIT_MS = 10_000;
+/** How a temporary folder is removed: a server that had to be killed may leave a child behind that still writes there. */
+const REMOVAL = { recursive: true, force: true, maxRetries: 20, retryDelay: 50 } as const;
 const LOCK_WAIT_MS = 5_000;
 const PORT_TRIES = 5;
 
@@ -217,7 +219,7 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions = {}): Pr
   const loads = FILES.some((name) => existsSync(join(dataDir, name)));
   const launched = await launchOnFreePort(program, dataDir, options);
   if (launched.child?.pid === undefined) {
-    if (temporary) rmSync(dataDir, { recursive: true, force: true });
+    if (temporary) rmSync(dataDir, REMOVAL);
     const last = launched.words.split('\n').slice(-5).join('\n');
     const advice = adviceOnDamage(launched.words, dataDir);
     throw new Error(`${program} did not start on ${HOST}:${launched.port} in ${dataDir}; its last words:\n${last}${advice}`);
@@ -241,7 +243,7 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions = {}): Pr
     server.kill('SIGTERM');
     if (!(await exitOf(server, STOP_LIMIT_MS))) await kill();
     rmSync(lock, { force: true });
-    if (temporary) rmSync(dataDir, { recursive: true, force: true });
+    if (temporary) rmSync(dataDir, REMOVAL);
   };
   const stop = (): Promise<void> => {
     stopped ??= end();

@@ -2,7 +2,7 @@
  * Where ways into execution are tried: a fleet under a policy that demands two approvals, one of them of somebody else than
  * the submitter, and denies one tool. `mallory` may do everything that an admin may, and does it all alone.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Event, Plan, PlanDraft } from '@countersign/shared';
@@ -10,6 +10,7 @@ import { openStore, type Store } from '@countersign/store';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { expect, vi } from 'vitest';
+import { removeFolder } from '../../remove-folder.ts';
 import { type Receiver, startReceiver } from '../../webhooks/receiver.ts';
 import { type Agent, connectAgent } from '../agent.ts';
 import { type Answer, Fleet } from '../fleet.ts';
@@ -117,7 +118,7 @@ export class Ground {
     await this.store.close();
     await this.fleet.close();
     await Promise.all([this.model.close(), this.receiver.close()]);
-    rmSync(this.#folder, { recursive: true, force: true });
+    removeFolder(this.#folder);
   }
 
   /** From here on the API and the planner have the current policy. */
