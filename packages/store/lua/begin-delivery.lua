@@ -12,8 +12,11 @@
 
 local id = ARGV[4]
 local found = redis.call('HMGET', deliveryKey(id), 'status', 'job', 'type', 'body', 'tries')
-if not found[1] then return { 'gone' } end
-if found[1] ~= 'pending' then return { found[1] } end
+if found[1] ~= 'pending' then
+  leavePlace(id)
+  admitDeliveries()
+  return { found[1] or 'gone' }
+end
 if found[2] ~= ARGV[5] then return { 'stale' } end
 local hook = redis.call('HMGET', hookKey, 'enabled', 'url', 'secret', 'oldSecrets')
 if hook[1] ~= '1' and found[3] ~= 'webhook.test' then
@@ -24,9 +27,11 @@ if hook[1] ~= '1' and found[3] ~= 'webhook.test' then
   return { 'disabled' }
 end
 if redis.call('SISMEMBER', placesKey, id) == 0 then
+  -- It waits already: the reply that said so was lost, or whoever had the job went away with it.
+  if not redis.call('ZSCORE', jobsKey, id) and redis.call('LPOS', waitingKey, id) then return { 'parked' } end
   if freePlaces() <= 0 then
-    redis.call('ZREM', jobsKey, id)
     redis.call('LPUSH', waitingKey, id)
+    redis.call('ZREM', jobsKey, id)
     return { 'parked' }
   end
   redis.call('SADD', placesKey, id)

@@ -12,16 +12,27 @@
 
 local reply = { 'ok' }
 if redis.call('EXISTS', hookKey) == 0 then return reply end
+
+local function mend(id, why)
+  redis.call('LPUSH', waitingKey, id)
+  leavePlace(id)
+  reply[#reply + 1] = id
+  reply[#reply + 1] = why
+end
+
 for _, id in ipairs(redis.call('ZRANGE', jobsKey, '-inf', string.format('%d', time() - ARGV[4]), 'BYSCORE', 'LIMIT', 0, 100)) do
-  local number = redis.call('HGET', deliveryKey(id), 'job')
-  local why = number and lossOf('webhooks', deliveryJobId(id, tonumber(number)))
-  if not number then
+  local found = redis.call('HMGET', deliveryKey(id), 'status', 'job')
+  if found[1] ~= 'pending' or not found[2] then
     leavePlace(id)
-  elseif why then
-    leavePlace(id)
-    redis.call('LPUSH', waitingKey, id)
-    reply[#reply + 1] = id
-    reply[#reply + 1] = why
+  else
+    local why = lossOf('webhooks', deliveryJobId(id, tonumber(found[2])))
+    if why then mend(id, why) end
+  end
+end
+-- Half a transition can leave a place without a job.
+for _, id in ipairs(redis.call('SMEMBERS', placesKey)) do
+  if not redis.call('ZSCORE', jobsKey, id) then
+    if redis.call('HGET', deliveryKey(id), 'status') == 'pending' then mend(id, 'job_missing') else leavePlace(id) end
   end
 end
 admitDeliveries()

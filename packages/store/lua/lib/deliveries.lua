@@ -38,12 +38,18 @@ local function freePlaces()
   return (failures >= FAILING and PLACES_WHILE_FAILING or PLACES) - redis.call('SCARD', placesKey)
 end
 
+-- One that stands in the list twice, or has ended meanwhile, gets no place: nobody would ever give that back.
 local function admitDeliveries()
-  for _ = 1, freePlaces() do
-    local id = redis.call('LPOP', waitingKey)
+  local free = freePlaces()
+  while free > 0 do
+    local id = redis.call('LINDEX', waitingKey, 0)
     if not id then return end
-    redis.call('SADD', placesKey, id)
-    addDeliveryJob(id, 0)
+    if redis.call('HGET', deliveryKey(id), 'status') == 'pending' and redis.call('SADD', placesKey, id) == 1 then
+      addDeliveryJob(id, 0)
+      free = free - 1
+    end
+    -- Behind the rest: docs/engine.md, half a transition.
+    redis.call('LPOP', waitingKey)
   end
 end
 
@@ -81,6 +87,7 @@ end
 
 -- `fields` is a flat list of names and values.
 local function addDelivery(id, fields)
+  redis.call('RPUSH', waitingKey, id)
   redis.call('HSET', deliveryKey(id), 'id', id, 'status', 'pending', 'createdAt', timeText(), unpack(fields))
   redis.call('ZADD', deliveriesKey, 0, id)
   redis.call('ZADD', deliveriesKey .. ':pending', 0, id)
@@ -88,6 +95,5 @@ local function addDelivery(id, fields)
     redis.call('HSET', deliveryKey(id), 'error', 'not tried: ' .. PENDING_KEPT .. ' earlier deliveries wait for this webhook')
     return endDelivery(id, 'dead')
   end
-  redis.call('RPUSH', waitingKey, id)
   admitDeliveries()
 end
