@@ -64,7 +64,7 @@ export { ISSUE_CODES, type Issue, type IssueCode, pathText } from './issue.ts';
 export { byteLength, canonicalJson, digestOf, isObject, type Json, type JsonObject, jsonDepth } from './json.ts';
 export { isKnownBeforeStart, type KnownScope, resolveKnown } from './known-references.ts';
 export { LIMITS } from './limits.ts';
-export { type LinkedSignal, linkSignals } from './linked-signal.ts';
+export { linkSignals } from './linked-signal.ts';
 export { plainLine } from './markdown-text.ts';
 export { pinnedSteps } from './pinning.ts';
 export {

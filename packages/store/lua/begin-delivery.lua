@@ -13,6 +13,7 @@
 local id = ARGV[4]
 local found = redis.call('HMGET', deliveryKey(id), 'status', 'job', 'type', 'body', 'tries')
 if found[1] ~= 'pending' then
+  -- What has ended needs no place, however it came to one.
   leavePlace(id)
   admitDeliveries()
   return { found[1] or 'gone' }

@@ -92,6 +92,7 @@ local function addDelivery(id, fields)
   redis.call('ZADD', deliveriesKey, 0, id)
   redis.call('ZADD', deliveriesKey .. ':pending', 0, id)
   if redis.call('ZCARD', deliveriesKey .. ':pending') > PENDING_KEPT then
+    redis.call('RPOP', waitingKey)
     redis.call('HSET', deliveryKey(id), 'error', 'not tried: ' .. PENDING_KEPT .. ' earlier deliveries wait for this webhook')
     return endDelivery(id, 'dead')
   end
